@@ -1,0 +1,145 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ bridge.h — what the files of the bridge share.                             │
+ * │                                                                            │
+ * │ The bridge is the part of the child that knows CPython: simulated threads, │
+ * │ locks, virtual time, preemption, the heap and the fingerprint. It calls    │
+ * │ the engine through a versioned table of function pointers only.            │
+ * │                                                                            │
+ * │ Two kinds of memory: everything in `ssb` and in statics is ordinary memory │
+ * │ and is rolled back by a restore; what must survive lies in the arena       │
+ * │ (ssb_scratch). There is no third kind.                                     │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#ifndef SSB_BRIDGE_H
+#define SSB_BRIDGE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "../engine/engine.h"
+
+/* Visible operations: the pending operation of a thread at a choice point. */
+enum ssb_operation {
+    SSB_OP_NONE = 0,
+    SSB_OP_BEGIN,       /* first step of a thread */
+    SSB_OP_START,       /* starting another thread */
+    SSB_OP_END,         /* the thread's end: enables its joiners */
+    SSB_OP_JOIN,
+    SSB_OP_ACQUIRE,     /* blocking acquire, also with timeout */
+    SSB_OP_TRY_ACQUIRE, /* blocking=False */
+    SSB_OP_RELEASE,
+    SSB_OP_LOCKED,      /* asking a lock or thread for its state */
+    SSB_OP_PUT,
+    SSB_OP_GET,
+    SSB_OP_TRY_GET,
+    SSB_OP_SLEEP,
+    SSB_OP_CHOOSE,
+    SSB_OP_ACCESS,      /* shared data: before a bytecode of code under test */
+    SSB_OP_LINE,
+    SSB_OP_OPCODE,
+    SSB_OP_CALL,        /* call of a C or library function that may touch shared data */
+    SSB_OP_RESUME,      /* continuing after a wait ended */
+};
+
+enum ssb_status { SSB_FREE = 0, SSB_READY, SSB_BLOCKED, SSB_DONE };
+
+enum ssb_granularity { SSB_SYNC = 0, SSB_ACCESS, SSB_LINE, SSB_OPCODE };
+
+#define SSB_NO_DEADLINE INT64_MAX
+
+/* A simulated thread. Ordinal = index in ssb.threads = creation order. */
+typedef struct ssb_thread {
+    ss_context context;      /* where it goes on; valid while it is not current */
+    uintptr_t stack_lo, stack_hi, tls;
+    uint8_t status;          /* enum ssb_status */
+    uint8_t operation;       /* enum ssb_operation: pending */
+    uint8_t access;          /* 0 none, 1 read, 2 write, 3 both */
+    uint8_t in_hook;         /* suspended inside a trace hook: the innermost C segment holds no program state */
+    uint8_t timed_out;       /* its wait ended by the deadline */
+    uint8_t bookkeeping;     /* inside standard-library bookkeeping of start/end/join: runs first, makes no choice point */
+    uint8_t ended;           /* its END operation has been a choice point */
+    uint32_t part;           /* part of the object, 0 = whole */
+    PyObject *object;        /* what the operation acts on, strong reference or NULL */
+    int64_t deadline_ns;     /* virtual time at which a wait ends, or SSB_NO_DEADLINE */
+    PyObject *function, *args, *kwargs; /* of start_new_thread, until the thread began */
+    PyThreadState *tstate;   /* NULL before it began and after it ended */
+    PyObject *handle;        /* 3.13+: our joinable thread handle, or NULL */
+} ssb_thread;
+
+/* The scheduler's tables: ordinary memory, so that they rewind. */
+typedef struct ssb_runtime {
+    ss_arena *arena;
+    const ss_engine_table *engine;
+    ssb_thread threads[SS_MAX_THREADS];
+    uint32_t n_threads;      /* created so far in this execution, main included */
+    uint32_t max_threads;    /* donors + 1 */
+    uint32_t current;
+    int active;              /* exploring: hooks make choice points. 0 inside recorder and invariant callbacks */
+    int granularity;
+    int timeouts_any;
+    int recording;           /* replay: call the recorder at every step */
+    int64_t clock_ns;        /* virtual monotonic time since the start of the execution */
+    int64_t epoch_ns;        /* wall-clock time at clock_ns == 0 (fixed: deterministic) */
+    uint32_t addresses_observed; /* id(), default hash or repr was asked for: see fingerprint */
+    uint64_t random_counter; /* draws of kernel randomness so far: part of the state */
+} ssb_runtime;
+
+extern ssb_runtime ssb;
+
+static inline ssb_thread *ssb_current(void) { return &ssb.threads[ssb.current]; }
+
+/* -- scratch.c: arena memory for tables that survive restores ---------------- */
+void *ssb_scratch(size_t bytes); /* zeroed, never NULL: ends the child when used up */
+
+/* -- scheduler.c ------------------------------------------------------------------ */
+/* Choice point before a visible operation of the current thread, then run whoever
+ * was chosen; returns when the current thread may perform it. `object` borrowed.
+ * blocked: 1 if the operation can't be done now (the thread waits for object). */
+int ssb_visible(int operation, PyObject *object, uint32_t part, int access, uint64_t label);
+/* The current thread waits for `object` (enabledness is asked of it) or the deadline.
+ * 0: it may try again; 1: the deadline passed first; -1: exception set. */
+int ssb_block(int operation, PyObject *object, int64_t deadline_ns);
+/* Is thread t enabled now? Reads only: the agent and the recorder call it too. */
+int ssb_enabled(const ssb_thread *t);
+
+/* -- recorder.c --------------------------------------------------------------------- */
+/* Tell the recorder of a step of the current thread. Does nothing unless ssb.recording.
+ * All borrowed; name and value may be NULL. */
+void ssb_record_step(int operation, PyObject *object, PyObject *name, int access, PyObject *value_or_null);
+
+/* -- per-object readers of waited-for primitives, used by ssb_enabled and by the fingerprint -- */
+int ssb_lock_is_locked(PyObject *lock);          /* _thread.lock */
+int ssb_rlock_can_acquire(PyObject *rlock, const ssb_thread *by);
+int ssb_simplequeue_is_empty(PyObject *queue);
+
+/* Types and callables taken over; the fingerprint's list of transparent callables asks this. */
+int ssb_is_hooked(PyCFunction function);
+extern PyTypeObject *ssb_lock_type, *ssb_rlock_type, *ssb_simplequeue_type;
+
+/* -- heap.c: Python's allocators on an engine-owned, fixed region ---------------------- */
+/* Reserve the region and install the allocators (still passing through). Child, before the base snapshot. */
+int ssb_heap_install(size_t bytes);
+/* From now on every new block comes from the region; base blocks are never reused. */
+void ssb_heap_switch_on(void);
+/* Live block containing the address: start, size, domain (1 raw, 2 mem, 3 obj); 0 if none. */
+int ssb_heap_find(uintptr_t address, uintptr_t *start, uint32_t *size);
+int ssb_heap_contains(uintptr_t address);
+/* glibc: one arena, no mmap, no trim, pre-grown program break (bytes of address space, not memory). */
+int ssb_tune_malloc(size_t brk_bytes);
+
+/* -- fingerprint.c --------------------------------------------------------------------- */
+/* Everything slow, once, with the GIL, before the base snapshot: collect garbage, drain
+ * free lists, calibrate, build the base index. 0, or -1 with a Python exception.
+ * May run Python code. `ignored`: see fingerprint. */
+int ssb_fingerprint_prepare(void);
+/* Last step before ss_begin, after ssb_heap_switch_on: final index and shallow hashes. */
+int ssb_fingerprint_freeze(void);
+/* ss_setup.fingerprint: on the agent's stack. */
+int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2]);
+/* Can states be compared on this interpreter at all? 0 and a reason otherwise. */
+int ssb_fingerprint_supported(const char **reason);
+
+/* -- preempt.c --------------------------------------------------------------------------- */
+int ssb_preempt_install(PyObject *tables); /* child, before the base snapshot: see the Python contract */
+int ssb_preempt_enter_thread(void);        /* in a new simulated thread, tstate current */
+
+#endif

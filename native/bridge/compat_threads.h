@@ -1,0 +1,106 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ compat_threads.h — what the runtime must know of one CPython version.      │
+ * │                                                                            │
+ * │ Layouts of the primitives that threads wait for, and a walk over the       │
+ * │ running Python frames that allocates nothing. The layouts are checked      │
+ * │ against the primitives' own methods when they are taken over.              │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#ifndef SSB_COMPAT_THREADS_H
+#define SSB_COMPAT_THREADS_H
+
+#include "bridge.h"
+
+#ifndef Py_BUILD_CORE
+#define Py_BUILD_CORE 1
+#endif
+#include "internal/pycore_frame.h"
+#include "internal/pycore_code.h"
+
+#if PY_VERSION_HEX >= 0x030E0000
+#error "compat_threads.h describes CPython 3.11 to 3.13"
+#endif
+
+typedef struct ssb_lock_layout {
+    PyObject_HEAD
+    void *lock;
+    PyObject *weak_references;
+    char locked;
+} ssb_lock_layout;
+
+typedef struct ssb_rlock_layout {
+    PyObject_HEAD
+    void *lock;
+    unsigned long owner;
+    unsigned long count;
+    PyObject *weak_references;
+} ssb_rlock_layout;
+
+#if PY_VERSION_HEX >= 0x030D0000
+typedef struct ssb_simplequeue_layout {
+    PyObject_HEAD
+    bool has_threads_waiting;
+    Py_ssize_t put_index, get_index;
+    PyObject **items;
+    Py_ssize_t n_items, capacity;
+} ssb_simplequeue_layout;
+static inline int ssb_simplequeue_layout_empty(const ssb_simplequeue_layout *q) { return q->n_items == 0; }
+#else
+typedef struct ssb_simplequeue_layout {
+    PyObject_HEAD
+    void *lock;
+    int locked;
+    PyObject *list;
+    Py_ssize_t position;
+} ssb_simplequeue_layout;
+static inline int ssb_simplequeue_layout_empty(const ssb_simplequeue_layout *q)
+{
+    return q->position == PyList_GET_SIZE(q->list);
+}
+#endif
+
+/* -- frames: innermost first, entries made by C code left out ------------------- */
+
+typedef struct _PyInterpreterFrame ssb_frame;
+
+static inline ssb_frame *ssb_frame_real(ssb_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    while (frame != NULL && frame->owner == FRAME_OWNED_BY_CSTACK)
+        frame = frame->previous;
+#endif
+    return frame;
+}
+
+static inline ssb_frame *ssb_frame_top(PyThreadState *tstate)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return ssb_frame_real(tstate->current_frame);
+#else
+    return ssb_frame_real(tstate->cframe->current_frame);
+#endif
+}
+
+static inline ssb_frame *ssb_frame_back(ssb_frame *frame) { return ssb_frame_real(frame->previous); }
+
+static inline PyCodeObject *ssb_frame_code(ssb_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return (PyCodeObject *)frame->f_executable;
+#else
+    return frame->f_code;
+#endif
+}
+
+/* Byte offset of the instruction being executed. */
+static inline int ssb_frame_offset(ssb_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return (int)((const char *)frame->instr_ptr - (const char *)_PyCode_CODE(ssb_frame_code(frame)));
+#else
+    return (int)((const char *)frame->prev_instr - (const char *)_PyCode_CODE(ssb_frame_code(frame)));
+#endif
+}
+
+static inline int ssb_frame_line(ssb_frame *frame) { return PyCode_Addr2Line(ssb_frame_code(frame), ssb_frame_offset(frame)); }
+
+#endif

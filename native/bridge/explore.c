@@ -1,0 +1,252 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ explore.c — turning the forked child into one that can be explored.        │
+ * │                                                                            │
+ * │ Everything that allocates, imports or maps memory happens before the base  │
+ * │ snapshot, each step timed. Then the agent runs the body once per path, as  │
+ * │ simulated thread 0, from that one memory image.                            │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "runtime.h"
+
+#include "compat_threads.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+const char *const ssb_phase_names[SSB_N_PHASES] = {
+    "malloc", "donors", "take_over", "heap", "preempt", "fingerprint_prepare", "fingerprint_freeze", "begin",
+};
+
+typedef struct settings {
+    long max_threads, granularity;
+    int timeouts_any, guard, fingerprint;
+    size_t heap_bytes, brk_bytes, stack_bytes;
+    long long epoch_ns;
+    const char *tracker;
+    PyObject *tables, *recorder, *invariants, *thread_failed; /* borrowed from the config */
+} settings;
+
+static PyObject *body;      /* for the life of the child */
+static ss_setup setup;
+static int begin_error;
+static uint64_t phase_start;
+
+/* -- settings ---------------------------------------------------------------------- */
+
+static PyObject *need(PyObject *config, const char *key)
+{
+    PyObject *value = PyDict_GetItemString(config, key);
+    if (value == NULL && !PyErr_Occurred())
+        PyErr_Format(PyExc_ValueError, "config['%s'] is missing", key);
+    return value;
+}
+
+static long long need_int(PyObject *config, const char *key, long long least, long long most)
+{
+    PyObject *value = need(config, key);
+    long long number = value != NULL ? PyLong_AsLongLong(value) : -1;
+    if (!PyErr_Occurred() && (number < least || number > most))
+        PyErr_Format(PyExc_ValueError, "config['%s'] is %lld; it must lie in %lld..%lld", key, number, least, most);
+    return number;
+}
+
+static int need_bool(PyObject *config, const char *key)
+{
+    PyObject *value = need(config, key);
+    return value != NULL ? PyObject_IsTrue(value) : 0;
+}
+
+static int read_settings(PyObject *config, settings *s)
+{
+    if (!PyDict_Check(config)) {
+        PyErr_SetString(PyExc_ValueError, "config must be a dict");
+        return -1;
+    }
+    s->max_threads = (long)need_int(config, "max_threads", 1, SS_MAX_THREADS);
+    s->granularity = PyErr_Occurred() ? 0 : (long)need_int(config, "granularity", SSB_SYNC, SSB_OPCODE);
+    s->heap_bytes = PyErr_Occurred() ? 0 : (size_t)need_int(config, "heap_bytes", 1 << 20, INT64_MAX);
+    s->brk_bytes = PyErr_Occurred() ? 0 : (size_t)need_int(config, "brk_bytes", 0, INT64_MAX);
+    s->stack_bytes = PyErr_Occurred() ? 0 : (size_t)need_int(config, "stack_bytes", 64 << 10, INT64_MAX);
+    s->epoch_ns = PyErr_Occurred() ? 0 : need_int(config, "epoch_ns", 0, INT64_MAX / 2);
+    if (PyErr_Occurred())
+        return -1;
+    s->timeouts_any = need_bool(config, "timeouts_any");
+    s->guard = need_bool(config, "guard");
+    s->fingerprint = need_bool(config, "fingerprint");
+    PyObject *tracker = need(config, "tracker");
+    s->tracker = tracker != NULL ? PyUnicode_AsUTF8(tracker) : NULL;
+    s->tables = need(config, "tables");
+    s->recorder = need(config, "recorder");
+    s->invariants = need(config, "invariants");
+    s->thread_failed = need(config, "thread_failed");
+    if (PyErr_Occurred())
+        return -1;
+    if (!PyList_Check(s->invariants) || !PyDict_Check(s->tables) || !PyCallable_Check(s->thread_failed)) {
+        PyErr_SetString(PyExc_ValueError,
+                        "config: 'invariants' must be a list, 'tables' a dict and 'thread_failed' callable");
+        return -1;
+    }
+    return 0;
+}
+
+/* -- phases --------------------------------------------------------------------------- */
+
+static uint64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void phase_done(enum ssb_setup_phase phase)
+{
+    uint64_t t = now();
+    ssb_setup_times[phase] += t - phase_start;
+    phase_start = t;
+}
+
+static int failed(const char *step, int error)
+{
+    PyErr_Format(PyExc_RuntimeError, "%s failed: %s", step, strerror(-error));
+    return -1;
+}
+
+static int make_threads(const settings *s)
+{
+    uint32_t n_donors = (uint32_t)s->max_threads - 1;
+    if (n_donors > 0) {
+        int error = ssb.engine->donors_create(ssb.arena, n_donors, s->stack_bytes);
+        if (error < 0)
+            return failed("creating the threads' stacks", error);
+    }
+    for (uint32_t i = 0; i < n_donors; i++) {
+        ssb_thread *t = &ssb.threads[i + 1];
+        int error = ssb.engine->donor_stack(ssb.arena, i, &t->stack_lo, &t->stack_hi, &t->tls);
+        if (error < 0)
+            return failed("asking for a thread's stack", error);
+    }
+    ssb_thread *main_thread = &ssb.threads[0];
+    int error = ssb.engine->main_stack(ssb.arena, &main_thread->stack_lo, &main_thread->stack_hi);
+    if (error < 0)
+        return failed("asking for the main stack", error);
+    main_thread->tls = ssb.engine->thread_pointer();
+    main_thread->context.tls = main_thread->tls;
+    main_thread->tstate = PyThreadState_Get();
+    main_thread->status = SSB_READY;
+    main_thread->deadline_ns = SSB_NO_DEADLINE;
+    ssb.max_threads = (uint32_t)s->max_threads;
+    ssb.n_threads = 1;
+    ssb.current = 0;
+    return 0;
+}
+
+static int take_over(const settings *s)
+{
+    PyObject *thread_module = PyImport_ImportModule("_thread");
+    if (thread_module == NULL)
+        return -1;
+    PyObject *codes = need(s->tables, "bookkeeping");
+    int result = codes == NULL || ssb_bookkeeping_install(codes) < 0 || ssb_locks_take_over(thread_module) < 0 ||
+                         ssb_rlocks_take_over(thread_module) < 0 || ssb_simplequeues_take_over() < 0 ||
+                         ssb_threads_take_over(thread_module) < 0 || ssb_handles_take_over(thread_module) < 0 ||
+                         ssb_time_take_over() < 0 || ssb_randomness_take_over() < 0
+                     ? -1
+                     : 0;
+    Py_DECREF(thread_module);
+    return result;
+}
+
+/* ss_setup.describe: where is the code that made a refused system call? Reads only. */
+static void describe(void *Py_UNUSED(user), char *text, size_t bytes)
+{
+    PyThreadState *tstate = ssb_current()->tstate;
+    ssb_frame *frame = tstate != NULL ? ssb_frame_top(tstate) : NULL;
+    text[0] = '\0';
+    if (frame == NULL)
+        return;
+    PyObject *path = ssb_frame_code(frame)->co_filename;
+    if (PyUnicode_IS_COMPACT_ASCII(path))
+        snprintf(text, bytes, "%s:%d", (const char *)PyUnicode_DATA(path), ssb_frame_line(frame));
+    else
+        snprintf(text, bytes, "line %d", ssb_frame_line(frame));
+}
+
+/* On the main simulated stack. */
+static void run_paths(void)
+{
+    begin_error = ssb.engine->begin(ssb.arena, &setup);
+    if (begin_error < 0)
+        return;
+    /* From here on once per path, each time from the base snapshot. */
+    PyObject *result = ssb_preempt_enter_thread() == 0 ? Py_NewRef(Py_None) : NULL;
+    ssb.active = 1;
+    if (result != NULL)
+        Py_SETREF(result, PyObject_CallNoArgs(body));
+    if (result != NULL)
+        ssb_internal_error("the body returned instead of calling end_execution");
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *text = value != NULL ? PyObject_Str(value) : NULL;
+    const char *message = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
+    ssb_internal_error("the body raised %s: %s", ((PyTypeObject *)type)->tp_name, message != NULL ? message : "?");
+}
+
+PyObject *ssb_explore(PyObject *callable, PyObject *config)
+{
+    settings s;
+    if (ssb.engine == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "explore: attach() was not called");
+        return NULL;
+    }
+    if (read_settings(config, &s) < 0)
+        return NULL;
+    phase_start = now();
+    memset(ssb_setup_times, 0, SSB_N_PHASES * sizeof *ssb_setup_times);
+    body = Py_NewRef(callable);
+    ssb.granularity = (int)s.granularity;
+    ssb.timeouts_any = s.timeouts_any;
+    ssb.epoch_ns = s.epoch_ns;
+    ssb_set_invariants(s.invariants);
+    ssb_set_recorder(s.recorder);
+    ssb_set_thread_failed(s.thread_failed);
+
+    int error = ssb_tune_malloc(s.brk_bytes);
+    if (error < 0) {
+        failed("preparing malloc", error);
+        return NULL;
+    }
+    phase_done(SSB_PHASE_MALLOC);
+    if (make_threads(&s) < 0)
+        return NULL;
+    phase_done(SSB_PHASE_DONORS);
+    if (take_over(&s) < 0)
+        return NULL;
+    phase_done(SSB_PHASE_TAKE_OVER);
+    if ((error = ssb_heap_install(s.heap_bytes)) < 0) {
+        failed("reserving the heap", error);
+        return NULL;
+    }
+    phase_done(SSB_PHASE_HEAP);
+    if (ssb_preempt_install(s.tables) < 0)
+        return NULL;
+    phase_done(SSB_PHASE_PREEMPT);
+    if (s.fingerprint && ssb_fingerprint_prepare() < 0)
+        return NULL;
+    phase_done(SSB_PHASE_FINGERPRINT_PREPARE);
+    PyGC_Disable();
+    setup = (ss_setup){
+        .tracker = s.tracker,
+        .guard = (uint32_t)s.guard,
+        .fingerprint = s.fingerprint ? ssb_fingerprint : NULL,
+        .describe = describe,
+    };
+    ssb_heap_switch_on();
+    if (s.fingerprint && ssb_fingerprint_freeze() < 0)
+        return NULL;
+    phase_done(SSB_PHASE_FINGERPRINT_FREEZE);
+    /* The engine counts the rest, up to its first command. */
+    ssb.engine->call_on_main_stack(ssb.arena, run_paths);
+    failed("taking the base snapshot", begin_error);
+    return NULL;
+}

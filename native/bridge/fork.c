@@ -1,0 +1,34 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ fork.c — making the child.                                                 │
+ * │                                                                            │
+ * │ os.fork() warns when other threads exist (3.12+) and leaves a child that   │
+ * │ may outlive its parent. The child made here dies with the parent and       │
+ * │ ignores SIGINT: the parent handles it and ends the child.                  │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "runtime.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+PyObject *ssb_fork(void)
+{
+    pid_t parent = getpid();
+    PyOS_BeforeFork();
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) /* it died before the line above */
+            _exit(0);
+        signal(SIGINT, SIG_IGN);
+        PyOS_AfterFork_Child();
+        return PyLong_FromLong(0);
+    }
+    int error = errno;
+    PyOS_AfterFork_Parent();
+    if (pid < 0) {
+        errno = error;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return PyLong_FromLong(pid);
+}
