@@ -1,0 +1,112 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ donors.c — parked pthreads whose identity simulated threads borrow.        │
+ * │                                                                            │
+ * │ A donor is a real pthread with a stack of ours. It blocks every signal and │
+ * │ waits for ever in a raw system call: its kernel thread never runs again, and a │
+ * │ simulated thread may use the stack below its frame and its thread pointer. │
+ * │ To every library that thread then *is* the pthread.                        │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "arch.h"
+#include "engine_internal.h"
+
+#define MIN_STACK ((size_t)64 << 10)
+#define FRAME_ROOM 1024u /* the donor's own frames below the address it reports */
+
+typedef struct start {
+    ssi_donor *donor;
+    _Atomic uint32_t parked;
+} start;
+
+/* The kernel writes the rseq area of a running thread at any time: memory that
+ * changes by itself can't be compared. glibc publishes where it is since 2.35. */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned int __rseq_size __attribute__((weak));
+
+void ssi_rseq_unregister(void) {
+    if (!&__rseq_offset || !&__rseq_size || !__rseq_size) return;
+    uintptr_t area = ssi_arch_tls() + (uintptr_t)__rseq_offset;
+    /* The length must be that of the registration; later glibc reports the used part only. */
+    const unsigned int lengths[] = {32, __rseq_size, (__rseq_size + 31) / 32 * 32};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        if (SSI_SYSCALL(SYS_rseq, area, lengths[i], SSI_RSEQ_FLAG_UNREGISTER, SSI_RSEQ_SIGNATURE) == 0) return;
+}
+
+static _Noreturn void wait_for_ever(void) {
+    for (;;) SSI_SYSCALL(SYS_ppoll, NULL, 0, NULL, NULL, 0); /* pause(), but every architecture has it */
+}
+
+static void *park(void *argument) {
+    start *s = argument;
+    s->donor->hi = ((uintptr_t)__builtin_frame_address(0) - FRAME_ROOM) & ~(uintptr_t)63;
+    s->donor->tls = ssi_arch_tls();
+    ssi_rseq_unregister();
+    atomic_store(&s->parked, 1);
+    SSI_SYSCALL(SYS_futex, &s->parked, FUTEX_WAKE, 1);
+    wait_for_ever();
+}
+
+static int create_one(ssi_donor *donor, size_t stack_bytes) {
+    start s = {donor, 0};
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int rc = pthread_attr_init(&attributes);
+    if (rc) return -rc;
+    rc = pthread_attr_setstack(&attributes, (void *)donor->lo, stack_bytes - SS_PAGE);
+    if (!rc) rc = pthread_create(&thread, &attributes, park, &s);
+    pthread_attr_destroy(&attributes);
+    if (rc) return -rc;
+    while (!atomic_load(&s.parked)) SSI_SYSCALL(SYS_futex, &s.parked, FUTEX_WAIT, 0, NULL);
+    return 0;
+}
+
+int ss_donors_create(ss_arena *arena, uint32_t n, size_t stack_bytes) {
+    if (!n || n >= SS_MAX_THREADS || stack_bytes < MIN_STACK || stack_bytes % SS_PAGE) return -EINVAL;
+    if (arena->n_donors || arena->begun) return -EBUSY;
+    if (!ssi_arch_can_switch_stacks())
+        return ssi_fail(arena, -ENOTSUP, "shadow stacks (CET) are on: disable them with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
+    size_t bytes = (n + 1) * stack_bytes;
+    long at = SSI_SYSCALL(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (at < 0 && at > -4096) return ssi_fail(arena, (int)at, "no address space for the stacks of simulated threads");
+    SSI_SYSCALL(SYS_madvise, at, bytes, MADV_NOHUGEPAGE);
+    arena->stacks_lo = (uintptr_t)at;
+    arena->stacks_hi = (uintptr_t)at + bytes;
+
+    uint64_t all = ~UINT64_C(0), old; /* donors inherit: they never run a handler */
+    SSI_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof all);
+    int rc = 0;
+    for (uint32_t i = 0; i <= n && !rc; i++) {
+        uintptr_t lo = (uintptr_t)at + i * stack_bytes;
+        ssi_donor *stack = i < n ? &arena->donors[i] : &arena->main_stack;
+        rc = (int)SSI_SYSCALL(SYS_mprotect, lo, SS_PAGE, PROT_NONE);
+        stack->lo = lo + SS_PAGE;
+        stack->hi = lo + stack_bytes;
+        if (!rc && i < n) rc = create_one(stack, stack_bytes);
+        if (!rc && i < n) arena->n_donors++;
+    }
+    SSI_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
+    return rc ? ssi_fail(arena, rc, "a donor thread could not be created") : 0;
+}
+
+int ss_donor_stack(ss_arena *arena, uint32_t i, uintptr_t *lo, uintptr_t *hi, uintptr_t *tls) {
+    if (i >= arena->n_donors) return -EINVAL;
+    *lo = arena->donors[i].lo;
+    *hi = arena->donors[i].hi;
+    *tls = arena->donors[i].tls;
+    return 0;
+}
+
+int ss_main_stack(ss_arena *arena, uintptr_t *lo, uintptr_t *hi) {
+    if (!arena->n_donors) return -EINVAL;
+    *lo = arena->main_stack.lo;
+    *hi = arena->main_stack.hi;
+    return 0;
+}
+
+void ss_call_on_main_stack(ss_arena *arena, void (*entry)(void)) { ssi_call_on(arena->main_stack.hi, entry); }

@@ -1,0 +1,265 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ engine_internal.h — what the files of the engine share.                    │
+ * │                                                                            │
+ * │ Everything lies in one shared mapping: this header first, then sections    │
+ * │ that are reserved generously and touched only when used. Explorer and      │
+ * │ child map it at the same address (the child is a fork), so plain pointers  │
+ * │ work in both.                                                              │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#ifndef SSI_ENGINE_INTERNAL_H
+#define SSI_ENGINE_INTERNAL_H
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "engine.h"
+#include "text.h"
+#include "tracker.h"
+
+#define SSI_FANOUT 64u
+#define SSI_FANOUT_BITS 6u
+#define SSI_MAX_LEVELS 5u /* 64^5 pages are 4 TiB */
+#define SSI_MAX_REGIONS 8192u
+#define SSI_MAX_STATES (1u << 20)
+#define SSI_MAX_FILES 64u /* files a path may have open at once */
+#define SSI_AGENT_STACK (256u << 10)
+#define SSI_SCRATCH_BYTES ((size_t)2 << 30)
+#define SSI_ERROR_BYTES 512u
+
+/* Ends the process with a message: the arena can't be trusted any more. */
+_Noreturn void ssi_panic(const char *what);
+#define SSI_STRING_(x) #x
+#define SSI_STRING(x) SSI_STRING_(x)
+#define SS_ASSERT(condition) \
+    ((condition) ? (void)0 : ssi_panic(__FILE__ ":" SSI_STRING(__LINE__) ": assertion failed: " #condition))
+#ifdef SS_DEBUG
+#define SS_ASSERT_INTERNAL(condition) SS_ASSERT(condition)
+#else
+#define SS_ASSERT_INTERNAL(condition) ((void)sizeof(condition))
+#endif
+
+/* ---- hash.c ------------------------------------------------------------------ */
+
+typedef struct ssi_hash128 {
+    uint64_t low, high;
+} ssi_hash128;
+uint64_t ssi_hash64(const void *data, size_t bytes);
+ssi_hash128 ssi_hash128_of(const void *data, size_t bytes);
+int ssi_hash_is_set(void);
+
+/* ---- store.c: content-addressed pages ------------------------------------------- */
+
+typedef struct ssi_store {
+    uint8_t *data; /* page i at data + i * SS_PAGE; page 0 is the zero page and never stored */
+    ssi_hash128 *hash;
+    uint64_t *serial;
+    uint32_t *ref;     /* how many leaf slots and borrowers hold it; ref[0] means nothing */
+    uint32_t *next;    /* next in its bucket, or in the free list */
+    uint32_t *buckets; /* heads of chains */
+    uint32_t bucket_mask, capacity, fresh, populated, free_head, live;
+    uint64_t next_serial;
+} ssi_store;
+
+/* One reference to a page with this content. 0 for a page of zeroes; SS_NONE when the store is full. */
+uint32_t ssi_page_intern(ss_arena *arena, const void *content);
+void ssi_page_release(ss_arena *arena, uint32_t page);
+static inline int ssi_page_is_zero(const void *page) {
+    const uint64_t *word = page;
+    for (uint32_t i = 0; i < SS_PAGE / 8; i += 8)
+        if (word[i] | word[i + 1] | word[i + 2] | word[i + 3] | word[i + 4] | word[i + 5] | word[i + 6] | word[i + 7]) return 0;
+    return 1;
+}
+
+/* ---- tree.c: hash-consed radix tree over page numbers ------------------------------ */
+
+typedef struct ssi_node {
+    uint32_t slot[SSI_FANOUT]; /* page numbers at level 0, node numbers above; 0 = all zero */
+} ssi_node;
+
+typedef struct ssi_forest {
+    ssi_node *nodes;
+    uint64_t *hash;
+    uint32_t *ref, *next, *buckets;
+    uint8_t *level;
+    uint32_t bucket_mask, capacity, fresh, populated, free_head, live;
+    uint32_t levels; /* of every tree in use; 1 = a root is a leaf */
+} ssi_forest;
+
+typedef struct ssi_change {
+    uint32_t index, page;
+} ssi_change;
+
+/* Root of the tree that differs from `root` in these pages (ascending, no
+ * duplicates). *out holds a reference of its own; the caller keeps its
+ * references to root and to the pages. -ENOMEM: nothing changed. */
+int ssi_tree_update(ss_arena *arena, uint32_t root, const ssi_change *changes, uint32_t n, uint32_t *out);
+uint32_t ssi_tree_get(ss_arena *arena, uint32_t root, uint32_t index);
+/* Page numbers of the 64 pages around index, NULL if all are 0. */
+const uint32_t *ssi_tree_leaf(ss_arena *arena, uint32_t root, uint32_t index);
+void ssi_root_retain(ss_arena *arena, uint32_t root);
+void ssi_root_release(ss_arena *arena, uint32_t root);
+/* Levels that cover n pages. */
+uint32_t ssi_tree_levels(uint32_t n_pages);
+
+/* ---- visited.c ----------------------------------------------------------------------- */
+
+typedef struct ssi_visit {
+    uint64_t key[2];
+    uint32_t used;
+    uint32_t epoch; /* of the last visit, 0 = only counted */
+    uint32_t preemptions;
+    uint32_t reserved;
+} ssi_visit;
+
+enum ssi_visit_answer { SSI_VISIT_NEW = 0, SSI_VISIT_PRUNE = 1, SSI_VISIT_FULL = 2 };
+/* Counts the state and, unless count_only, notes the visit. PRUNE: it was visited
+ * in this epoch (use_thread: by the same thread, with as few preemptions).
+ * shape: what must agree besides the fingerprint. FULL: nothing was noted. */
+enum ssi_visit_answer ssi_visited_check(ss_arena *arena, const uint64_t fingerprint[2], uint32_t shape, int count_only,
+                                        int use_thread, uint32_t thread, uint32_t preemptions);
+
+/* ---- mailbox and path record -------------------------------------------------------------- */
+
+enum ssi_turn { SSI_TURN_EXPLORER = 0, SSI_TURN_AGENT = 1 };
+enum ssi_request { SSI_REQUEST_BEGIN = 1, SSI_REQUEST_CHOOSE, SSI_REQUEST_END };
+
+/* Kernel state that belongs to a snapshot. */
+typedef struct ssi_kernel_state {
+    uint64_t signal_mask;
+} ssi_kernel_state;
+
+/* The kernel's struct sigaction. */
+#define SSI_SIGNALS 64
+typedef struct ssi_action {
+    uint64_t words[4];
+} ssi_action;
+
+typedef struct ssi_donor {
+    uintptr_t lo, hi, tls;
+} ssi_donor;
+
+struct ss_arena {
+    uint64_t magic;
+    size_t bytes, store_bytes;
+
+    _Alignas(64) _Atomic uint32_t turn; /* enum ssi_turn; futex word */
+    _Atomic uint32_t mutating;          /* 1 while the agent changes store, tree or state tables */
+    uint32_t begun;                     /* ss_begin ran on this arena since it was created or reset */
+    uint32_t quit;
+    ss_command command;
+
+    /* The running path. n_path is raised after everything it covers is written. */
+    _Alignas(64) _Atomic uint32_t n_path;
+    uint32_t end, transitions, outbox_bytes, flags, preemptions, depth;
+    uint32_t last_state, last_taken; /* the choice point passed last and how */
+    uint32_t forced_used, n_forced;
+    uint32_t *path;
+    uint32_t *forced;
+    uint64_t *forced_labels;
+    uint8_t *outbox;
+    char detail[SS_DETAIL_BYTES];
+    char error[SSI_ERROR_BYTES];
+    char tracker_reason[SSI_ERROR_BYTES];
+    char text[SS_DETAIL_BYTES]; /* where messages are put together */
+
+    /* The agent and what it suspended. */
+    _Alignas(64) void *agent_sp;
+    ss_context child;
+    const ss_choice *choice;
+    uint32_t request, request_end;
+    int64_t answer;
+    ss_setup setup;
+    char setup_tracker[32];
+    int parent_pid, fast_tls;
+    uintptr_t agent_lo, agent_hi;
+
+    /* Tables. */
+    ss_state *states;
+    ssi_kernel_state *kernel_states;
+    uint32_t *state_next; /* free list; SSI_STATE_LIVE while in use */
+    uint32_t state_fresh, state_free, state_live;
+    ssi_store store;
+    ssi_forest forest;
+    ssi_visit *visited;
+    uint32_t visited_mask, visited_used, visited_epoch;
+
+    /* Memory of the child. */
+    ss_region *regions;
+    ssi_tracked tracked;
+    const ssi_tracker *tracker; /* NULL: "none" */
+    uint32_t *dirty;            /* n_pages entries: page indices that may differ from `current` */
+    uint32_t n_dirty_kept;      /* entries left over from a checkpoint that was given up */
+    uint32_t last_collected;
+    ssi_change *changes;        /* n_pages entries */
+    uint32_t current, base;     /* roots, each with a reference of its own */
+    uint64_t populated_pages;   /* of the base snapshot */
+    uintptr_t base_break;
+
+    ssi_donor *donors;
+    uint32_t n_donors;
+    ssi_donor main_stack;
+    uintptr_t stacks_lo, stacks_hi;
+
+    int files[SSI_MAX_FILES]; /* descriptors opened by the guard */
+    uint32_t n_files;
+    ssi_action actions[SSI_SIGNALS]; /* what the kernel has */
+    uint64_t changed_actions;        /* signals whose action was ever changed under the guard */
+
+    uint8_t *scratch;
+    _Atomic uint64_t scratch_used;
+    ss_statistics statistics;
+};
+
+#define SSI_STATE_LIVE 0xfffffffeu
+
+/* ---- arena.c, explorer.c --------------------------------------------------------------------- */
+
+/* Sets ss_last_error and returns error (negative). */
+int ssi_fail(ss_arena *arena, int error, const char *text);
+uint32_t ssi_state_alloc(ss_arena *arena); /* SS_NONE when the table is full */
+void ssi_state_free(ss_arena *arena, uint32_t state);
+static inline uint64_t ssi_stored_bytes(const ss_arena *arena) {
+    return (uint64_t)arena->store.live * SS_PAGE + (uint64_t)arena->forest.live * sizeof(ssi_node);
+}
+/* Make the kernel provide this memory now, in one go. */
+void ssi_populate(void *at, size_t bytes);
+void ssi_hand_over(ss_arena *arena, enum ssi_turn to);
+
+/* ---- regions.c ---------------------------------------------------------------------------------- */
+
+/* Fill the region table from /proc/self/maps. Negative: ss_last_error says why. */
+int ssi_regions_read(ss_arena *arena);
+
+/* ---- tracking.c ------------------------------------------------------------------------------------ */
+
+/* Regions, tables, tracker (setup_tracker) and base snapshot. On the agent's
+ * stack. "none": nothing at all. Negative: ss_last_error says why. */
+int ssi_tracking_start(ss_arena *arena);
+
+/* ---- snapshot.c ---------------------------------------------------------------------------------- */
+
+int ssi_base_snapshot(ss_arena *arena);
+/* *root gets a reference of its own. -ENOMEM: as if it had not been tried. */
+int ssi_checkpoint(ss_arena *arena, uint32_t *root, ssi_kernel_state *kernel);
+void ssi_restore(ss_arena *arena, uint32_t root, const ssi_kernel_state *kernel);
+uint64_t ssi_now_ns(void);
+
+/* ---- agent.c, fiber.c, donors.c --------------------------------------------------------------------- */
+
+void ssi_swap(void **save_sp, void *to_sp);
+void ssi_call_on(uintptr_t stack_hi, void (*entry)(void));
+extern int ssi_fast_tls;
+void ssi_rseq_unregister(void);
+
+/* ---- guard.c ------------------------------------------------------------------------------------------ */
+
+int ssi_guard_prepare(ss_arena *arena); /* signal handler; ordinary memory */
+void ssi_guard_cancel(void);            /* puts the signal's old handler back */
+int ssi_guard_install(ss_arena *arena); /* filter; irrevocable */
+void ssi_guard_close_files(ss_arena *arena);
+void ssi_guard_restore_actions(ss_arena *arena); /* after memory was restored */
+/* Name of a refused call and why it is refused; NULL if it has no name here. */
+const char *ssi_call_name(long number, const char **why);
+
+#endif

@@ -1,0 +1,382 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ guard.c — nothing that can't be rewound happens unnoticed.                 │
+ * │                                                                            │
+ * │ A seccomp filter lets pure queries pass and turns every other system call  │
+ * │ of the child into SIGSYS; the handler performs the few that are harmless   │
+ * │ under conditions (reading a plain file, writing to standard output) and    │
+ * │ ends the path for the rest, before anything happened. The filter exempts   │
+ * │ the engine's own system-call instruction and can't be removed: child only. │
+ * │                                                                            │
+ * │ The handler runs on the stack of the simulated thread (no SA_ONSTACK: an   │
+ * │ alternate stack would be shared by all) and with SA_NODEFER, so that       │
+ * │ leaving it for another path keeps the signal mask as it was.               │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <termios.h>
+
+#include "arch.h"
+#include "engine_internal.h"
+
+#define STDOUT 1
+#define STDERR 2
+
+static ss_arena *guarded;         /* ordinary memory, set before the base snapshot */
+static uint64_t random_counter;   /* ordinary memory: getrandom rewinds */
+static struct sigaction previous; /* SIGSYS before us */
+/* Signal handlers as the program set them. Ordinary memory: after a restore it
+ * says what the kernel should have, and arena->actions what it has. */
+static ssi_action actions[SSI_SIGNALS];
+#define SIGNAL_BIT(signal) (UINT64_C(1) << ((signal) - 1))
+
+/* ---- ending the path --------------------------------------------------------------- */
+
+static _Noreturn void refuse_text(const char *what) {
+    ss_arena *arena = guarded;
+    ssi_text text = ssi_text_on(arena->text, sizeof arena->text);
+    ssi_text_add(&text, what);
+    if (arena->setup.describe) {
+        char where[SS_DETAIL_BYTES / 2];
+        where[0] = 0;
+        arena->setup.describe(arena->setup.user, where, sizeof where);
+        where[sizeof where - 1] = 0;
+        if (where[0]) ssi_text_add(&text, " at ");
+        ssi_text_add(&text, where);
+    }
+    ss_end_path(arena, SS_END_UNSUPPORTED, arena->text);
+}
+
+static _Noreturn void refuse_call(long number, const char *reason) {
+    char what[256];
+    ssi_text text = ssi_text_on(what, sizeof what);
+    const char *why, *name = ssi_call_name(number, &why);
+    if (name)
+        ssi_text_add(&text, name);
+    else {
+        ssi_text_add(&text, "system call ");
+        ssi_text_add_number(&text, number);
+    }
+    ssi_text_add(&text, " (");
+    ssi_text_add(&text, reason ? reason : why);
+    ssi_text_add(&text, ")");
+    refuse_text(what);
+}
+
+static _Noreturn void exited(int status) {
+    ssi_text text = ssi_text_on(guarded->text, sizeof guarded->text);
+    ssi_text_add(&text, "crash: os._exit(");
+    ssi_text_add_number(&text, status & 0xff);
+    ssi_text_add(&text, ")");
+    ss_end_path(guarded, SS_END_FAILED, guarded->text);
+}
+
+/* ---- files: reading only, and closed before the next choice point -------------------- */
+
+static int is_own_file(int fd) {
+    for (uint32_t i = 0; i < guarded->n_files; i++)
+        if (guarded->files[i] == fd) return 1;
+    return 0;
+}
+
+static long remember_file(long fd) {
+    if (fd < 0) return fd;
+    if (guarded->n_files == SSI_MAX_FILES) {
+        SSI_SYSCALL(SYS_close, fd);
+        return -EMFILE;
+    }
+    guarded->files[guarded->n_files++] = (int)fd;
+    return fd;
+}
+
+static long close_file(int fd) {
+    for (uint32_t i = 0; i < guarded->n_files; i++)
+        if (guarded->files[i] == fd) {
+            guarded->files[i] = guarded->files[--guarded->n_files];
+            return SSI_SYSCALL(SYS_close, fd);
+        }
+    refuse_call(SYS_close, NULL);
+}
+
+void ssi_guard_close_files(ss_arena *arena) {
+    while (arena->n_files) SSI_SYSCALL(SYS_close, arena->files[--arena->n_files]);
+}
+
+/* O_NONBLOCK in between: opening a FIFO must not block before it can be refused. */
+static long open_file(long number, int directory, const char *path, int flags) {
+    if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC | O_APPEND)) || (flags & O_TMPFILE) == O_TMPFILE)
+        refuse_call(number, NULL);
+    long fd = SSI_SYSCALL(SYS_openat, directory, path, flags | O_NONBLOCK | O_NOCTTY, 0);
+    if (fd < 0) return fd;
+    struct stat status;
+    /* The shape of struct stat is the kernel's on both supported architectures. */
+    if (SSI_SYSCALL(SYS_fstat, fd, &status) < 0 || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))) {
+        SSI_SYSCALL(SYS_close, fd);
+        refuse_call(number, NULL);
+    }
+    return remember_file(fd);
+}
+
+static long descriptor_call(long number, const long *a) {
+    int fd = (int)a[0], own = is_own_file(fd);
+    switch (number) {
+    case SYS_close:
+        return close_file(fd);
+    case SYS_ioctl:
+        if ((unsigned long)a[1] == TCGETS || (own && (a[1] == FIONREAD || a[1] == FIOCLEX || a[1] == FIONCLEX))) break;
+        refuse_call(number, NULL);
+    case SYS_fcntl:
+        if (a[1] == F_GETFD || a[1] == F_GETFL || (own && a[1] == F_SETFD)) break;
+        if (own && (a[1] == F_DUPFD || a[1] == F_DUPFD_CLOEXEC)) return remember_file(ssi_syscall(number, a[0], a[1], a[2], 0, 0, 0));
+        refuse_call(number, NULL);
+    case SYS_lseek:
+        if (own || (a[1] == 0 && a[2] == SEEK_CUR)) break;
+        refuse_call(number, NULL);
+    default: /* read, readv, pread64, getdents64, fadvise64 */
+        if (!own) refuse_call(number, NULL);
+    }
+    return ssi_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static long write_output(long number, int fd, const struct iovec *parts, long n) {
+    if (fd != STDOUT && fd != STDERR) refuse_call(number, NULL);
+    long written = 0;
+    for (long i = 0; i < n; i++) {
+        /* Beyond the limit output is dropped; the program can't do anything about it. */
+        ss_capture_append(fd, parts[i].iov_base, parts[i].iov_len);
+        written += (long)parts[i].iov_len;
+    }
+    return written;
+}
+
+/* ---- other calls that are harmless under a condition ------------------------------------ */
+
+static long random_bytes(uint8_t *out, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++) {
+        uint64_t z = ++random_counter * UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
+        z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+        out[i] = (uint8_t)(z ^ z >> 31);
+    }
+    return (long)bytes;
+}
+
+static long futex(const long *a) {
+    int operation = (int)a[1] & FUTEX_CMD_MASK;
+    const uint32_t *word = (const uint32_t *)a[0];
+    if ((operation == FUTEX_WAIT || operation == FUTEX_WAIT_BITSET) && *word != (uint32_t)a[2]) return -EAGAIN;
+    refuse_call(SYS_futex, NULL);
+}
+
+static long advise(const long *a) {
+    switch (a[2]) { /* hints: nothing depends on whether they are followed */
+    case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED: case MADV_HUGEPAGE: case MADV_NOHUGEPAGE:
+    case MADV_DONTDUMP: case MADV_DODUMP:
+        return 0;
+    }
+    refuse_call(SYS_madvise, NULL);
+}
+
+static long signal_self(long number, const long *a) {
+    long pid = SSI_SYSCALL(SYS_getpid), tid = SSI_SYSCALL(SYS_gettid);
+    int to_self = number == SYS_tgkill ? a[0] == pid && a[1] == tid : number == SYS_tkill ? a[0] == tid : a[0] == pid;
+    if (!to_self) refuse_call(number, NULL);
+    return ssi_syscall(number, a[0], a[1], a[2], 0, 0, 0);
+}
+
+/* SIGSYS stays unblocked: blocked, it would kill the process without a word.
+ * The mask in force after the handler is the one saved in its frame. */
+static long change_mask(ucontext_t *u, const long *a) {
+    if (a[3] != sizeof(uint64_t)) return -EINVAL;
+    uint64_t *mask = (uint64_t *)(void *)&u->uc_sigmask, old = *mask, set = 0;
+    if (a[1]) {
+        memcpy(&set, (const void *)a[1], sizeof set);
+        set &= ~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+        switch (a[0]) {
+        case SIG_BLOCK:
+            *mask |= set;
+            break;
+        case SIG_UNBLOCK:
+            *mask &= ~set;
+            break;
+        case SIG_SETMASK:
+            *mask = set;
+            break;
+        default:
+            return -EINVAL;
+        }
+    }
+    if (a[2]) memcpy((void *)a[2], &old, sizeof old);
+    return 0;
+}
+
+static long change_action(const long *a) {
+    int signal = (int)a[0];
+    if (!a[1] || signal < 1 || signal > SSI_SIGNALS) return ssi_syscall(SYS_rt_sigaction, a[0], a[1], a[2], a[3], 0, 0);
+    if (signal == SIGSYS) refuse_call(SYS_rt_sigaction, "the signal of the system-call guard");
+    long rc = ssi_syscall(SYS_rt_sigaction, a[0], a[1], a[2], a[3], 0, 0);
+    if (!rc) {
+        memcpy(&actions[signal - 1], (const void *)a[1], sizeof *actions);
+        guarded->actions[signal - 1] = actions[signal - 1];
+        guarded->changed_actions |= SIGNAL_BIT(signal);
+    }
+    return rc;
+}
+
+void ssi_guard_restore_actions(ss_arena *arena) {
+    for (uint64_t left = arena->changed_actions; left; left &= left - 1) {
+        int i = __builtin_ctzll(left);
+        if (!memcmp(&actions[i], &arena->actions[i], sizeof *actions)) continue;
+        SSI_SYSCALL(SYS_rt_sigaction, i + 1, &actions[i], NULL, sizeof(uint64_t));
+        arena->actions[i] = actions[i];
+    }
+}
+
+static long control(const long *a) {
+    if (a[0] == PR_SET_NAME || a[0] == PR_GET_NAME || a[0] == PR_GET_DUMPABLE || a[0] == PR_GET_PDEATHSIG)
+        return ssi_syscall(SYS_prctl, a[0], a[1], a[2], a[3], a[4], 0);
+    if (a[0] == 0x53564d41) return -EINVAL; /* PR_SET_VMA: names of mappings, which old kernels do not know either */
+    refuse_call(SYS_prctl, NULL);
+}
+
+static long decide(long number, const long *a, ucontext_t *u) {
+    switch (number) {
+    case SYS_rt_sigprocmask:
+        return change_mask(u, a);
+    case SYS_rt_sigaction:
+        return change_action(a);
+    case SYS_sigaltstack:
+        if (a[0]) break;
+        return ssi_syscall(number, a[0], a[1], 0, 0, 0, 0);
+    case SYS_openat:
+        return open_file(number, (int)a[0], (const char *)a[1], (int)a[2]);
+    case SYS_read: case SYS_readv: case SYS_pread64: case SYS_getdents64: case SYS_fadvise64:
+    case SYS_lseek: case SYS_close: case SYS_ioctl: case SYS_fcntl:
+        return descriptor_call(number, a);
+    case SYS_write: {
+        struct iovec part = {(void *)a[1], (size_t)a[2]};
+        return write_output(number, (int)a[0], &part, 1);
+    }
+    case SYS_writev:
+        return write_output(number, (int)a[0], (const struct iovec *)a[1], a[2]);
+    case SYS_getrandom:
+        return random_bytes((uint8_t *)a[0], (size_t)a[1]);
+    case SYS_futex:
+        return futex(a);
+    case SYS_brk: {
+        long now = SSI_SYSCALL(SYS_brk, 0);
+        if (a[0] == 0 || a[0] == now) return now;
+        break;
+    }
+    case SYS_madvise:
+        return advise(a);
+    case SYS_kill: case SYS_tkill: case SYS_tgkill:
+        return signal_self(number, a);
+    case SYS_prlimit64:
+        if (a[2]) break;
+        return ssi_syscall(number, a[0], a[1], a[2], a[3], 0, 0);
+    case SYS_prctl:
+        return control(a);
+    case SYS_ppoll: {
+        const struct timespec *limit = (const struct timespec *)a[2];
+        if (limit && !limit->tv_sec && !limit->tv_nsec) return ssi_syscall(number, a[0], a[1], a[2], a[3], a[4], 0);
+        break;
+    }
+    case SYS_exit: case SYS_exit_group:
+        exited((int)a[0]);
+#ifdef SYS_open
+    case SYS_open:
+        return open_file(number, AT_FDCWD, (const char *)a[0], (int)a[1]);
+    case SYS_poll:
+        if (a[2]) break;
+        return ssi_syscall(number, a[0], a[1], a[2], 0, 0, 0);
+#endif
+    }
+    refuse_call(number, NULL);
+}
+
+static void on_sigsys(int signal, siginfo_t *info, void *context) {
+    (void)signal;
+    ucontext_t *u = context;
+    uintptr_t sp = ssi_arch_sp(u);
+    if (sp >= guarded->agent_lo && sp < guarded->agent_hi) ssi_panic("the agent made a system call through libc");
+    long a[6];
+    for (int i = 0; i < 6; i++) a[i] = ssi_arch_argument(u, i);
+    ssi_arch_set_result(u, decide(info->si_syscall, a, u));
+}
+
+/* ---- installing ------------------------------------------------------------------------ */
+
+int ssi_guard_prepare(ss_arena *arena) {
+    guarded = arena;
+    struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    uint64_t sigsys = SIGNAL_BIT(SIGSYS);
+    if (sigaction(SIGSYS, &action, &previous)) return -EINVAL;
+    for (int i = 0; i < SSI_SIGNALS; i++) {
+        SSI_SYSCALL(SYS_rt_sigaction, i + 1, NULL, &actions[i], sizeof(uint64_t));
+        arena->actions[i] = actions[i];
+    }
+    /* Blocked, it would kill the process without a word. */
+    return (int)SSI_SYSCALL(SYS_rt_sigprocmask, SIG_UNBLOCK, &sigsys, NULL, sizeof sigsys);
+}
+
+void ssi_guard_cancel(void) { sigaction(SIGSYS, &previous, NULL); }
+
+/* Only ask, or change only what lies in memory. */
+static const uint16_t allowed[] = {
+    SYS_rt_sigreturn, SYS_rt_sigpending, SYS_getpid, SYS_gettid, SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_getpgid,
+    SYS_getsid, SYS_getpriority, SYS_clock_gettime, SYS_clock_getres, SYS_gettimeofday, SYS_times, SYS_getrusage, SYS_sysinfo,
+    SYS_uname, SYS_getcpu, SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_getparam, SYS_sched_getscheduler,
+    SYS_sched_get_priority_max, SYS_sched_get_priority_min, SYS_getcwd, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs,
+    SYS_fstatfs, SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_getxattr, SYS_lgetxattr, SYS_fgetxattr, SYS_listxattr,
+    SYS_capget, SYS_getitimer, SYS_mincore, SYS_membarrier, SYS_get_robust_list,
+#ifdef SYS_open
+    SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_time, SYS_getrlimit, SYS_getpgrp,
+#endif
+};
+#define N_ALLOWED (sizeof allowed / sizeof *allowed)
+
+static const uint8_t waking[] = {FUTEX_WAKE, FUTEX_WAKE_BITSET, FUTEX_WAKE_OP, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_UNLOCK_PI};
+#define N_WAKING (sizeof waking)
+
+#define FIELD(name) ((uint32_t)offsetof(struct seccomp_data, name))
+#define LOAD(offset) (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset)
+#define IF_EQUAL(value, then, otherwise) (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, then, otherwise)
+#define ANSWER(value) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, value)
+
+int ssi_guard_install(ss_arena *arena) {
+    struct sock_filter f[N_ALLOWED + N_WAKING + 24];
+    uint16_t n = 0;
+    uintptr_t own = (uintptr_t)ssi_syscall_return;
+    f[n++] = LOAD(FIELD(arch));
+    f[n++] = IF_EQUAL(SSI_AUDIT_ARCH, 1, 0);
+    f[n++] = ANSWER(SECCOMP_RET_KILL_PROCESS);
+    f[n++] = LOAD(FIELD(instruction_pointer));
+    f[n++] = IF_EQUAL((uint32_t)own, 0, 3);
+    f[n++] = LOAD(FIELD(instruction_pointer) + 4);
+    f[n++] = IF_EQUAL((uint32_t)(own >> 32), 0, 1);
+    f[n++] = ANSWER(SECCOMP_RET_ALLOW);
+    f[n++] = LOAD(FIELD(nr));
+    for (size_t i = 0; i < N_ALLOWED; i++) f[n++] = IF_EQUAL(allowed[i], (uint8_t)(N_ALLOWED + 1 - i), 0);
+    f[n++] = IF_EQUAL(SYS_futex, 2, 0);
+    f[n++] = ANSWER(SECCOMP_RET_TRAP);
+    f[n++] = ANSWER(SECCOMP_RET_ALLOW); /* where the list jumps to */
+    f[n++] = LOAD(FIELD(args[1]));
+    f[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (uint32_t)FUTEX_CMD_MASK);
+    for (size_t i = 0; i < N_WAKING; i++) f[n++] = IF_EQUAL(waking[i], (uint8_t)(N_WAKING - i), 0);
+    f[n++] = ANSWER(SECCOMP_RET_TRAP);
+    f[n++] = ANSWER(SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {.len = n, .filter = f};
+    long rc = SSI_SYSCALL(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (!rc) rc = SSI_SYSCALL(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+    return rc ? ssi_fail(arena, (int)rc, "seccomp refused the system-call guard") : 0;
+}

@@ -1,0 +1,288 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ snapshot.c — checkpoint and restore.                                       │
+ * │                                                                            │
+ * │ `current` is the root memory had at the last checkpoint or restore; pages  │
+ * │ written since are among those the tracker names. A checkpoint interns what │
+ * │ really changed among them. A restore rewrites them and, beside them, what  │
+ * │ differs between `current` and the target.                                  │
+ * │                                                                            │
+ * │ Re-arming is lazy. Comparing a page that did not change costs a tenth of   │
+ * │ the fault that protecting it again costs at its next write, and a Python   │
+ * │ step writes mostly the pages its predecessor wrote. So pages stay          │
+ * │ unprotected, and named, until REARM_ABOVE of them have come together.      │
+ * │                                                                            │
+ * │ Pages that never got content are never touched, not even to read: that     │
+ * │ would populate gigabytes of reserved address space. Their number is 0.     │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include <signal.h>
+#include <time.h>
+
+#include "engine_internal.h"
+#include "syscall.h"
+
+#define REARM_ABOVE 256u
+#define WINDOW 512u
+
+uint64_t ssi_now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t); /* vdso: no system call, no thread-local memory */
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- which pages have content ------------------------------------------------- */
+
+typedef struct residency {
+    uint32_t first, n, known;
+    uint64_t entries[WINDOW];
+} residency;
+
+static void look(ss_arena *arena, residency *r, uint32_t index, uintptr_t address, uint32_t n) {
+    r->first = index;
+    r->n = n;
+    r->known = ssi_pagemap_read(arena->tracked.pagemap, address, r->entries, n) == 0;
+}
+
+static int has_content(const residency *r, uint32_t index, int file_backed, uintptr_t address) {
+    return r->known ? ssi_page_has_content(r->entries[index - r->first], file_backed, address) : ssi_is_readable(address);
+}
+
+/* ---- walking over named pages ----------------------------------------------------- */
+
+/* Position in the region table and in one tree, for ascending page indices. */
+typedef struct walk {
+    uint32_t region;
+    uint32_t root, leaf_of;
+    const uint32_t *leaf;
+    residency around;
+} walk;
+
+static void walk_start(walk *w, uint32_t root) {
+    w->region = 0;
+    w->root = root;
+    w->leaf_of = SS_NONE;
+    w->around.n = 0;
+}
+
+static uint32_t walk_page(ss_arena *arena, walk *w, uint32_t index, uintptr_t *address) {
+    const ss_region *r = &arena->regions[w->region];
+    while (index - r->first_page >= (r->hi - r->lo) / SS_PAGE) r++;
+    w->region = (uint32_t)(r - arena->regions);
+    *address = r->lo + (uintptr_t)(index - r->first_page) * SS_PAGE;
+    if (index / SSI_FANOUT != w->leaf_of) {
+        w->leaf_of = index / SSI_FANOUT;
+        w->leaf = ssi_tree_leaf(arena, w->root, index);
+    }
+    return w->leaf ? w->leaf[index % SSI_FANOUT] : 0;
+}
+
+/* Is dirty[i], whose stored page is the zero page, worth reading? Asks for a run at once. */
+static int walk_has_content(ss_arena *arena, walk *w, const uint32_t *dirty, uint32_t i, uint32_t n, uintptr_t address) {
+    uint32_t index = dirty[i];
+    if (index < w->around.first || index >= w->around.first + w->around.n) {
+        const ss_region *r = &arena->regions[w->region];
+        uint32_t end = r->first_page + (uint32_t)((r->hi - r->lo) / SS_PAGE), run = 1;
+        while (i + run < n && run < WINDOW && dirty[i + run] == index + run && index + run < end) run++;
+        look(arena, &w->around, index, address, run);
+    }
+    return has_content(&w->around, index, arena->tracked.file_backed[w->region], address);
+}
+
+/* ---- collecting ------------------------------------------------------------------------ */
+
+static void sift_down(uint32_t *a, uint32_t root, uint32_t n) {
+    for (uint32_t child; (child = 2 * root + 1) < n; root = child) {
+        if (child + 1 < n && a[child] < a[child + 1]) child++;
+        if (a[root] >= a[child]) return;
+        uint32_t t = a[root];
+        a[root] = a[child];
+        a[child] = t;
+    }
+}
+
+static uint32_t sort_unique(uint32_t *a, uint32_t n) {
+    for (uint32_t i = n / 2; i-- > 0;) sift_down(a, i, n);
+    for (uint32_t i = n; i-- > 1;) {
+        uint32_t t = a[0];
+        a[0] = a[i];
+        a[i] = t;
+        sift_down(a, 0, i);
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (!kept || a[kept - 1] != a[i]) a[kept++] = a[i];
+    return kept;
+}
+
+/* Pages that may differ from `current`, ascending, in arena->dirty. */
+static uint32_t collect(ss_arena *arena, int may_rearm) {
+    uint64_t start = ssi_now_ns();
+    uint32_t kept = arena->n_dirty_kept;
+    long found = arena->tracker->collect(&arena->tracked, may_rearm && arena->last_collected > REARM_ABOVE, arena->dirty + kept);
+    if (found < 0) ssi_panic("the tracker failed: pages could be missed from here on");
+    arena->last_collected = (uint32_t)found;
+    uint32_t n = kept + (uint32_t)found;
+    if (kept) n = sort_unique(arena->dirty, n);
+    arena->statistics.ns_scan += ssi_now_ns() - start;
+    arena->statistics.dirty_pages += n;
+    return n;
+}
+
+/* ---- kernel state ------------------------------------------------------------------------ */
+
+static uintptr_t program_break(uintptr_t to) { return (uintptr_t)SSI_SYSCALL(SYS_brk, to); }
+
+static void save_kernel_state(ssi_kernel_state *kernel) {
+    SSI_SYSCALL(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &kernel->signal_mask, sizeof kernel->signal_mask);
+}
+
+static void restore_kernel_state(ss_arena *arena, const ssi_kernel_state *kernel) {
+    SSI_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &kernel->signal_mask, NULL, sizeof kernel->signal_mask);
+    if (program_break(0) != arena->base_break && program_break(arena->base_break) != arena->base_break)
+        ssi_panic("the program break can't be put back");
+    ssi_guard_close_files(arena);
+}
+
+/* ---- checkpoint ----------------------------------------------------------------------------- */
+
+static int intern_changes(ss_arena *arena, const uint32_t *dirty, uint32_t n, uint32_t *n_changes) {
+    walk w;
+    walk_start(&w, arena->current);
+    *n_changes = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uintptr_t address;
+        uint32_t page = walk_page(arena, &w, dirty[i], &address);
+        if (!page && !walk_has_content(arena, &w, dirty, i, n, address)) continue;
+        if (!memcmp((void *)address, ss_page_data(arena, page), SS_PAGE)) continue;
+        uint32_t now = ssi_page_intern(arena, (void *)address);
+        if (now == SS_NONE) return -ENOMEM;
+        arena->changes[(*n_changes)++] = (ssi_change){dirty[i], now};
+    }
+    return 0;
+}
+
+static void release_changes(ss_arena *arena, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) ssi_page_release(arena, arena->changes[i].page);
+}
+
+static void note_peak(ss_arena *arena) {
+    uint64_t bytes = ssi_stored_bytes(arena);
+    if (bytes > arena->statistics.peak_stored_bytes) arena->statistics.peak_stored_bytes = bytes;
+}
+
+int ssi_checkpoint(ss_arena *arena, uint32_t *root, ssi_kernel_state *kernel) {
+    uint64_t start = ssi_now_ns();
+    save_kernel_state(kernel);
+    uint32_t n = collect(arena, 1), n_changes, next;
+    int rc = intern_changes(arena, arena->dirty, n, &n_changes);
+    if (!rc) rc = ssi_tree_update(arena, arena->current, arena->changes, n_changes, &next);
+    note_peak(arena);
+    release_changes(arena, n_changes); /* the tree has references of its own */
+    if (rc) {
+        arena->n_dirty_kept = n; /* re-armed perhaps, but not in `current` */
+        return rc;
+    }
+    arena->n_dirty_kept = 0;
+    ssi_root_release(arena, arena->current);
+    arena->current = next;
+    ssi_root_retain(arena, next);
+    *root = next;
+    arena->statistics.checkpoints++;
+    arena->statistics.changed_pages += n_changes;
+    arena->statistics.naive_bytes += arena->populated_pages * SS_PAGE;
+    arena->statistics.ns_checkpoint += ssi_now_ns() - start;
+    return 0;
+}
+
+static int read_region(ss_arena *arena, uint32_t region, uint32_t *n_changes) {
+    const ss_region *r = &arena->regions[region];
+    uint32_t pages = (uint32_t)((r->hi - r->lo) / SS_PAGE);
+    residency around;
+    for (uint32_t at = 0; at < pages; at++) {
+        uint32_t index = r->first_page + at;
+        uintptr_t address = r->lo + (uintptr_t)at * SS_PAGE;
+        if (at % WINDOW == 0) look(arena, &around, index, address, pages - at < WINDOW ? pages - at : WINDOW);
+        if (!has_content(&around, index, arena->tracked.file_backed[region], address)) continue;
+        arena->populated_pages++;
+        uint32_t page = ssi_page_intern(arena, (void *)address);
+        if (page == SS_NONE) return -ENOMEM;
+        if (page) arena->changes[(*n_changes)++] = (ssi_change){index, page};
+    }
+    return 0;
+}
+
+int ssi_base_snapshot(ss_arena *arena) {
+    uint32_t n_changes = 0;
+    int rc = 0;
+    arena->forest.levels = ssi_tree_levels(arena->tracked.n_pages);
+    arena->base_break = program_break(0);
+    arena->populated_pages = 0;
+    for (uint32_t i = 0; i < arena->tracked.n_regions && !rc; i++) rc = read_region(arena, i, &n_changes);
+    if (!rc) rc = ssi_tree_update(arena, 0, arena->changes, n_changes, &arena->base);
+    release_changes(arena, n_changes);
+    note_peak(arena);
+    if (rc) return ssi_fail(arena, rc, "the store is too small for the base snapshot: raise the memory limit");
+    ssi_root_retain(arena, arena->base);
+    arena->current = arena->base;
+    arena->n_dirty_kept = 0;
+    return 0;
+}
+
+/* ---- restore --------------------------------------------------------------------------------- */
+
+static void put_back(ss_arena *arena, uintptr_t address, uint32_t page) {
+    const uint8_t *content = ss_page_data(arena, page);
+    if (!memcmp((void *)address, content, SS_PAGE)) return;
+    memcpy((void *)address, content, SS_PAGE);
+    arena->statistics.restored_pages++;
+}
+
+static int put_back_difference(void *user, uint32_t index, uint32_t page_now, uint32_t page_then) {
+    (void)page_now;
+    ss_arena *arena = user;
+    put_back(arena, ss_page_address(arena, index), page_then);
+    return 0;
+}
+
+void ssi_restore(ss_arena *arena, uint32_t root, const ssi_kernel_state *kernel) {
+    uint64_t start = ssi_now_ns();
+    restore_kernel_state(arena, kernel);
+    uint32_t n = collect(arena, 0);
+    walk w;
+    walk_start(&w, root);
+    for (uint32_t i = 0; i < n; i++) {
+        uintptr_t address;
+        uint32_t page = walk_page(arena, &w, arena->dirty[i], &address);
+        if (!page && !walk_has_content(arena, &w, arena->dirty, i, n, address)) continue;
+        put_back(arena, address, page);
+    }
+    /* Dirty pages are right by now; the rest still has the content of `current`. */
+    ss_tree_diff(arena, arena->current, root, put_back_difference, arena);
+    ssi_root_retain(arena, root);
+    ssi_root_release(arena, arena->current);
+    arena->current = root;
+    arena->n_dirty_kept = 0;
+    ssi_guard_restore_actions(arena);
+    arena->statistics.restores++;
+    arena->statistics.ns_restore += ssi_now_ns() - start;
+}
+
+uint32_t ss_base_root(ss_arena *arena) { return arena->base; }
+
+uint64_t ss_count_differences(ss_arena *arena, uint32_t root) {
+    uint64_t differences = 0;
+    residency around;
+    for (uint32_t i = 0; i < arena->tracked.n_regions; i++) {
+        const ss_region *r = &arena->regions[i];
+        uint32_t pages = (uint32_t)((r->hi - r->lo) / SS_PAGE);
+        for (uint32_t at = 0; at < pages; at++) {
+            uint32_t index = r->first_page + at, page = ssi_tree_get(arena, root, index);
+            uintptr_t address = r->lo + (uintptr_t)at * SS_PAGE;
+            if (at % WINDOW == 0) look(arena, &around, index, address, pages - at < WINDOW ? pages - at : WINDOW);
+            if (!has_content(&around, index, arena->tracked.file_backed[i], address))
+                differences += page != 0;
+            else
+                differences += memcmp((void *)address, ss_page_data(arena, page), SS_PAGE) != 0;
+        }
+    }
+    return differences;
+}

@@ -1,0 +1,59 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ tracker.h — which pages may have changed?                                  │
+ * │                                                                            │
+ * │ A tracker over-approximates: it may name a page that did not change and    │
+ * │ must never leave one out. It works on an ssi_tracked, so that self-tests   │
+ * │ can run one on memory of their own.                                        │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#ifndef SSI_TRACKER_H
+#define SSI_TRACKER_H
+
+#include "engine.h"
+#include "kernel_abi.h"
+#include "text.h"
+
+#define SSI_SCAN_RUNS 4096u
+
+typedef struct ssi_tracked {
+    const ss_region *regions; /* ascending, disjoint */
+    const uint8_t *file_backed; /* one a region: a page that is not present holds the file's content */
+    uint32_t n_regions, n_pages;
+    int pagemap; /* /proc/self/pagemap, -1 if it can't be read */
+    int uffd;
+    struct ssi_scan_run *runs; /* SSI_SCAN_RUNS entries */
+    uint64_t *seen;            /* a bit a page, zeroed: the compare tracker's memory */
+} ssi_tracked;
+
+typedef struct ssi_tracker {
+    const char *name;
+    int exact; /* names only pages that were written (or dropped) since they were armed */
+    /* Is it there? Opens what it needs. Negative errno: *why says which step. */
+    int (*open)(ssi_tracked *tracked, ssi_text *why);
+    /* Start tracking all regions: from now on every change is noticed. */
+    int (*arm)(ssi_tracked *tracked, ssi_text *why);
+    /* Indices of pages that may have changed since they were last re-armed,
+     * ascending, into out[n_pages]. rearm: these pages count as unchanged from
+     * now on. Returns their number or a negative errno. */
+    long (*collect)(ssi_tracked *tracked, int rearm, uint32_t *out);
+    void (*close)(ssi_tracked *tracked);
+} ssi_tracker;
+
+extern const ssi_tracker ssi_tracker_wpasync, ssi_tracker_compare;
+/* In order of preference, NULL at the end. Not const: tests put broken ones in. */
+extern const ssi_tracker *ssi_trackers[];
+
+/* Choose ("auto" or a name), self-test, open and arm. *out is NULL for "none".
+ * reason: why others were refused, or why this failed. */
+int ssi_tracker_start(ssi_tracked *tracked, const char *name, const ssi_tracker **out, ssi_text *reason);
+/* Behavioural self-test on memory of its own. */
+int ssi_tracker_self_test(const ssi_tracker *tracker, ssi_text *why);
+
+int ssi_pagemap_open(void); /* descriptor or -1 */
+/* Entries of n pages from address on. 0, or a negative errno. */
+int ssi_pagemap_read(int pagemap, uintptr_t address, uint64_t *entries, uint32_t n);
+/* Does reading a byte there fault? Asks the kernel, so nothing is raised. */
+int ssi_is_readable(uintptr_t address);
+/* Has the page content of its own that a plain read may look at? No: reads as zeroes or not at all. */
+int ssi_page_has_content(uint64_t pagemap_entry, int file_backed, uintptr_t address);
+
+#endif

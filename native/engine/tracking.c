@@ -1,0 +1,31 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ tracking.c — from nothing to the base snapshot.                            │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "engine_internal.h"
+
+static int allocate_tables(ss_arena *arena) {
+    size_t n = arena->tracked.n_pages;
+    arena->dirty = ss_scratch_alloc(arena, 2 * n * sizeof *arena->dirty); /* kept ones and new ones */
+    arena->changes = ss_scratch_alloc(arena, n * sizeof *arena->changes);
+    arena->tracked.seen = ss_scratch_alloc(arena, (n / 64 + 1) * sizeof(uint64_t));
+    if (!arena->dirty || !arena->changes || !arena->tracked.seen) return ssi_fail(arena, -ENOMEM, "scratch memory is used up");
+    return 0;
+}
+
+int ssi_tracking_start(ss_arena *arena) {
+    ssi_text reason = ssi_text_on(arena->tracker_reason, sizeof arena->tracker_reason);
+    if (!strcmp(arena->setup_tracker, "none")) return 0;
+    int rc = ssi_regions_read(arena);
+    if (rc) return rc;
+    rc = allocate_tables(arena);
+    if (rc) return rc;
+    arena->tracked.pagemap = ssi_pagemap_open();
+    rc = ssi_tracker_start(&arena->tracked, arena->setup_tracker, &arena->tracker, &reason);
+    if (rc) return ssi_fail(arena, rc, arena->tracker_reason);
+    rc = ssi_base_snapshot(arena);
+    if (rc) {
+        arena->tracker->close(&arena->tracked);
+        arena->tracker = NULL;
+    }
+    return rc;
+}
