@@ -84,9 +84,7 @@ class Counterexample:
         to ``rootdir``.
         """
         mentioned = {step.file for step in failure.report.steps} if failure.report else set()
-        sources = environment.source_digests(
-            rootdir, [nodeid.partition("::")[0], *map(str, files), *mentioned]
-        )
+        sources = environment.source_digests(rootdir, [nodeid.partition("::")[0], *map(str, files), *mentioned])
         return cls(
             nodeid=nodeid,
             settings=settings,
@@ -102,9 +100,7 @@ class Counterexample:
 
 def checkpoint_positions(count: int) -> tuple[int, ...]:
     """Lengths of the prefixes that a token vouches for: at most four, the last is the whole."""
-    return tuple(
-        sorted({-(-count * part // CHECKPOINTS) for part in range(1, CHECKPOINTS + 1)} - {0})
-    )
+    return tuple(sorted({-(-count * part // CHECKPOINTS) for part in range(1, CHECKPOINTS + 1)} - {0}))
 
 
 def checkpoints(choices: Sequence[Choice]) -> tuple[int, ...]:

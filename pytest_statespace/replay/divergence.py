@@ -76,16 +76,13 @@ def divergence_error(
     ``where`` is what `compare` said, or what the engine said when it stopped early.
     """
     message = (
-        f"the replay left the saved schedule {where}".rstrip()
-        + f"\nThe schedule does not fit the test as it is now. "
+        f"the replay left the saved schedule {where}".rstrip() + f"\nThe schedule does not fit the test as it is now. "
         f"Search again: pytest {shlex.quote(expected.nodeid)} --statespace"
     )
     return ReplayDivergence(message, likely_causes(expected, settings=settings, rootdir=rootdir))
 
 
-def likely_causes(
-    expected: Counterexample, *, settings: ReplaySettings, rootdir: Path
-) -> tuple[str, ...]:
+def likely_causes(expected: Counterexample, *, settings: ReplaySettings, rootdir: Path) -> tuple[str, ...]:
     """What differs between then and now, most telling first; never empty."""
     causes = _source_causes(expected, rootdir)
     old = expected.settings
@@ -124,9 +121,7 @@ def likely_causes(
 def _source_causes(expected: Counterexample, rootdir: Path) -> list[str]:
     if expected.sources:
         now = source_digests(rootdir, expected.sources)
-        changed = [
-            name for name in expected.sources if now.get(name, 0) not in (0, expected.sources[name])
-        ]
+        changed = [name for name in expected.sources if now.get(name, 0) not in (0, expected.sources[name])]
         missing = [name for name in expected.sources if name not in now]
         causes = []
         if changed:
@@ -164,14 +159,10 @@ def _compare_checks(expected: Counterexample, met: Sequence[Choice]) -> str:
     if not now:
         return ""
     first = 1
-    for position, old, new in zip(
-        checkpoint_positions(len(met)), expected.checks, now, strict=True
-    ):
+    for position, old, new in zip(checkpoint_positions(len(met)), expected.checks, now, strict=True):
         if old != new:
             span = f"choice {position}" if first == position else f"choices {first} to {position}"
-            return (
-                f"at {span} of {len(met)}: another operation or another source line is about to run"
-            )
+            return f"at {span} of {len(met)}: another operation or another source line is about to run"
         first = position + 1
     return ""
 

@@ -78,10 +78,7 @@ def encode(example: Counterexample) -> bytes:
                 "promoted": [_text(name) for name in settings.promoted],
                 "seed": settings.seed,
             },
-            "choices": [
-                [int(c.kind), c.index, c.alternatives, c.thread, c.label]
-                for c in example.schedule.choices
-            ],
+            "choices": [[int(c.kind), c.index, c.alternatives, c.thread, c.label] for c in example.schedule.choices],
             "preemptions": example.schedule.preemptions,
             "failure": {
                 "kind": example.kind.value if example.kind else "",
@@ -198,9 +195,7 @@ def _counterexample(value: Any, fail: Callable[[str, str], NoReturn]) -> Counter
                 label=number("choices.label", item[4], 0, 2**64 - 1),
             )
         )
-    sources = {
-        name: number("sources", digest, 0, 2**64 - 1) for name, digest in top["sources"].items()
-    }
+    sources = {name: number("sources", digest, 0, 2**64 - 1) for name, digest in top["sources"].items()}
     if not all(isinstance(name, str) for name in sources):
         wrong("sources")
     return Counterexample(

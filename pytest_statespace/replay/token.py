@@ -39,7 +39,7 @@ __all__ = ["PREFIX", "decode_token", "encode_token", "is_token"]
 PREFIX = "ssp1:"
 _SHAPE = re.compile(r"\s*ssp(\d+):")
 _INFLATED_LIMIT = 1 << 24  # bytes: no token comes near, and a hostile one can't fill the memory
-_CHOICES_LIMIT = 1 << 22
+_CHOICES_LIMIT = 1 << 20
 _KINDS = (None, *FailureKind)
 _GRANULARITIES = ("access", "sync", "line", "opcode", "gil")
 _TIMEOUTS = ("idle", "any")
@@ -187,9 +187,7 @@ def _counterexample(value: Any) -> Counterexample:
         python=f"{major}.{minor}",
         platform="",
         sources_digest=sources_digest,
-        checks=tuple(
-            int.from_bytes(checks[at : at + 2], "little") for at in range(0, len(checks), 2)
-        ),
+        checks=tuple(int.from_bytes(checks[at : at + 2], "little") for at in range(0, len(checks), 2)),
         inline=True,
     )
 

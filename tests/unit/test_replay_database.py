@@ -36,7 +36,8 @@ def test_name_is_stable_and_plain() -> None:
     assert name != file_name(example(0, 2))
     assert name != file_name(example(0, 1, nodeid="tests/test_a.py::test_b[x/y_z]"))
     assert name != file_name(dataclasses.replace(example(0, 1), kind=FailureKind.CRASH))
-    assert name.startswith("test_b_x_y_z-") and name.endswith(".ssp")
+    assert name.startswith("test_b_x_y_z-")
+    assert name.endswith(".ssp")
     assert file_name(example(), unique="gw0").endswith("-gw0.ssp")
     assert len(file_name(example(nodeid="a.py::" + "ü/" * 500))) < 120
 

@@ -28,9 +28,7 @@ CHOICES = tuple(Choice(ChoiceKind.THREAD, n % 2, 2, n % 2, 1000 + n) for n in ra
 def saved(tmp_path: Path) -> Counterexample:
     tmp_path.joinpath("test_a.py").write_text("one = 1\n")
     tmp_path.joinpath("bank.py").write_text("two = 2\n")
-    failure = Failure(
-        FailureKind.ASSERTION, "assert 0", Schedule(CHOICES, 1), None, 1, 1, 0.0, len(CHOICES)
-    )
+    failure = Failure(FailureKind.ASSERTION, "assert 0", Schedule(CHOICES, 1), None, 1, 1, 0.0, len(CHOICES))
     return Counterexample.of(
         failure,
         nodeid="test_a.py::test_b",
@@ -76,9 +74,7 @@ def test_file_tells_the_choice(saved: Counterexample, met: tuple[Choice, ...], w
         (CHOICES[:7], "after choice 7 of 16: the test ended"),
     ],
 )
-def test_token_tells_the_quarter(
-    saved: Counterexample, met: tuple[Choice, ...], where: str
-) -> None:
+def test_token_tells_the_quarter(saved: Counterexample, met: tuple[Choice, ...], where: str) -> None:
     assert compare(decode_token(encode_token(saved)), met).startswith(where)
 
 
@@ -101,9 +97,7 @@ def test_causes(saved: Counterexample, tmp_path: Path) -> None:
         "seed was 3 and is 0 now (--statespace-seed)",
     )
     assert "outside the exploration" in causes()[0]
-    assert any("PYTHONHASHSEED" in cause for cause in causes()) == bool(
-        sys.flags.hash_randomization
-    )
+    assert any("PYTHONHASHSEED" in cause for cause in causes()) == bool(sys.flags.hash_randomization)
     tmp_path.joinpath("bank.py").write_text("two = 3\n")
     assert causes() == ("the source changed since the schedule was saved: bank.py",)
     tmp_path.joinpath("bank.py").unlink()

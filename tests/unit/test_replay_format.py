@@ -9,15 +9,14 @@ from typing import Any
 import msgpack
 import pytest
 import xxhash
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from replay_values import counterexamples
 
 from pytest_statespace.errors import FormatError
 from pytest_statespace.replay import Counterexample, ReplaySettings, decode, encode, load
 from pytest_statespace.replay.format import FORMAT, MAGIC
 from pytest_statespace.types import Choice, ChoiceKind, FailureKind, Schedule
-
-from replay_values import counterexamples
 
 EXAMPLE = Counterexample(
     nodeid="tests/test_bank.py::test_transfer[a-1]",
@@ -46,17 +45,20 @@ def payload_of(data: bytes) -> dict[str, Any]:
     return content
 
 
+@settings(deadline=None)
 @given(counterexamples())
 def test_round_trip(example: Counterexample) -> None:
     assert decode(encode(example)) == example
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes(data: bytes) -> None:
     with pytest.raises(FormatError):
         decode(data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_payload_with_valid_checksum(payload: bytes) -> None:
     with pytest.raises(FormatError):
@@ -92,6 +94,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_one_value_replaced(data: st.DataObject) -> None:
     """With a valid checksum: either it is still a valid counterexample or a FormatError."""
@@ -165,9 +168,7 @@ def test_errors_say_what_and_what_to_do() -> None:
 
 
 def test_lone_surrogates_are_escaped() -> None:
-    example = Counterexample(
-        nodeid="a.py::t", settings=ReplaySettings(), schedule=Schedule(), message="x\udc80y"
-    )
+    example = Counterexample(nodeid="a.py::t", settings=ReplaySettings(), schedule=Schedule(), message="x\udc80y")
     assert decode(encode(example)).message == "x\\udc80y"
 
 
