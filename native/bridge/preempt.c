@@ -1,0 +1,214 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ preempt.c — choice points inside the code under test.                      │
+ * │                                                                            │
+ * │ Every simulated thread has a C trace function. At the start of a frame it  │
+ * │ decides by the code object whether the frame is traced; in traced frames   │
+ * │ it is called before each instruction (or line) and suspends the thread     │
+ * │ there when somebody else might see a difference.                           │
+ * │                                                                            │
+ * │ Granularity "access" leaves choice points out where it can show that the   │
+ * │ instruction commutes with everything other threads may do next, given that │
+ * │ some names are never rebound. A store that breaks such an assumption while │
+ * │ other threads run ends the path with SS_END_RESTART and the search begins  │
+ * │ anew without it: the last search ran under assumptions that held.          │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "preempt_internal.h"
+#include "runtime.h"
+
+static int is_installed;
+
+/* -- choice points ----------------------------------------------------------------- */
+
+static uint64_t label_at(const ssbp_code *entry, int unit, int operation)
+{
+    return (entry->label ^ ((uint64_t)unit << 8 | (uint64_t)operation) ^ (uint64_t)ssb.current << 48) *
+           UINT64_C(0x9E3779B97F4A7C15);
+}
+
+/* The value of an attribute or item that is about to be read, for reports. Only
+ * where looking it up runs no Python code. New reference or NULL. */
+static PyObject *value_to_read(const ssbp_view *view, const ssbp_access *access)
+{
+    PyObject *value = NULL;
+    if (access->value != NULL)
+        return Py_NewRef(access->value);
+    if (view->top == NULL || access->name == NULL)
+        return NULL;
+    if (view->record->check == SSBP_ATTRIBUTE_READ)
+        value = PyObject_GenericGetAttr(SSBP_PEEK(view, 0), access->name);
+    else if (view->record->check == SSBP_ITEM_READ)
+        value = PyObject_GetItem(SSBP_PEEK(view, 1), access->name);
+    PyErr_Clear();
+    return value;
+}
+
+/* The thread has been chosen and is about to perform the access. */
+static void record(const ssbp_view *view, const ssbp_access *access, int operation)
+{
+    int check = view->record->check;
+    PyObject *object = access->object;
+    if (object == NULL && (check == SSBP_ATTRIBUTE_READ || check == SSBP_ATTRIBUTE_WRITE))
+        object = SSBP_PEEK(view, 0);
+    ssb_pause();
+    int is_item = check == SSBP_ITEM_READ || check == SSBP_ITEM_WRITE;
+    PyObject *value = value_to_read(view, access);
+    PyObject *name = is_item ? PyUnicode_FromFormat("[%R]", access->name) : Py_NewRef(access->name);
+    PyErr_Clear();
+    ssb_resume();
+    ssb_record_step(operation, object, name, access->access, value);
+    Py_XDECREF(name);
+    Py_XDECREF(value);
+}
+
+static int suspend(const ssbp_view *view, const ssbp_access *access, int operation, int unit)
+{
+    ssb_thread *self = ssb_current();
+    self->in_hook = 1;
+    int result = ssb_visible(operation, access->object, access->part, access->access, label_at(view->entry, unit, operation));
+    self->in_hook = 0;
+    if (ssb.recording && ssb.active && access->name != NULL)
+        record(view, access, operation);
+    return result < 0 ? -1 : 0;
+}
+
+static int before_line(PyFrameObject *object)
+{
+    ssbp_frame *frame = object->f_frame;
+    PyCodeObject *code = ssbp_frame_code(frame);
+    const ssbp_code *entry = ssbp_find_code(code, frame->f_globals);
+    if (entry == NULL)
+        return -1;
+    if (entry->records == NULL)
+        return 0;
+    ssbp_view view = {.frame = frame, .code = code, .entry = entry, .record = entry->records};
+    ssbp_access access = {.access = SSBP_BOTH};
+    return suspend(&view, &access, SSB_OP_LINE, ssbp_frame_unit(frame, code));
+}
+
+static int before_instruction(PyFrameObject *object)
+{
+    ssbp_frame *frame = object->f_frame;
+    PyCodeObject *code = ssbp_frame_code(frame);
+    const ssbp_code *entry = ssbp_find_code(code, frame->f_globals);
+    if (entry == NULL)
+        return -1;
+    int unit = ssbp_frame_unit(frame, code);
+    if (entry->records == NULL || unit < 0 || (uint32_t)unit >= entry->units)
+        return 0;
+    const ssbp_record *record = &entry->records[unit];
+    int every = ssb.granularity == SSB_OPCODE;
+    if (record->check == SSBP_NONE && !every)
+        return 0;
+    ssbp_view view = {.frame = frame, .code = code, .entry = entry, .record = record};
+    view.top = ssbp_frame_top(frame);
+    if (view.top == NULL && record->height >= 0)
+        view.top = frame->localsplus + code->co_nlocalsplus + record->height;
+    ssbp_access access;
+    int needed = ssbp_examine(&view, &access);
+    if (needed < 0)
+        return -1;
+    if (!needed) {
+        if (!every)
+            return 0;
+        access = (ssbp_access){0};
+    }
+    return suspend(&view, &access, every ? SSB_OP_OPCODE : access.operation, unit);
+}
+
+static int enter_frame(PyFrameObject *object)
+{
+    ssbp_frame *frame = object->f_frame;
+    PyCodeObject *code = ssbp_frame_code(frame);
+    if (code == NULL)
+        return 0;
+    const ssbp_code *entry = ssbp_find_code(code, frame->f_globals);
+    if (entry == NULL)
+        return -1;
+    int traced = entry->records != NULL, lines = ssb.granularity == SSB_LINE;
+    return ssbp_frame_request(object, traced && !lines, traced && lines);
+}
+
+static int hook(PyObject *Py_UNUSED(user), PyFrameObject *frame, int what, PyObject *Py_UNUSED(argument))
+{
+    switch (what) {
+    case PyTrace_OPCODE: return ssb.active ? before_instruction(frame) : 0;
+    case PyTrace_CALL: return enter_frame(frame);
+    case PyTrace_LINE: return ssb.active && ssb.granularity == SSB_LINE ? before_line(frame) : 0;
+    default: return 0;
+    }
+}
+
+/* -- functions that would pull the carpet away ----------------------------------------- */
+
+static PyObject *refuse_tracer(ssb_hook *self, PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    if (!ssb.active)
+        return ssb_original(self, module, args, n, names);
+    if (n == 1 && args[0] == Py_None) /* taking one's own tracer away: there is none */
+        Py_RETURN_NONE;
+    ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, self->name);
+}
+
+static PyObject *store_attribute(ssb_hook *self, PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    if (ssb.active && n >= 2) {
+        ssbp_check_attribute_store(args[0], args[1]);
+        if (ssb.granularity != SSB_SYNC)
+            ssb_step(SSB_OP_ACCESS, NULL, SSBP_BOTH);
+    }
+    return ssb_original(self, module, args, n, names);
+}
+
+SSB_HOOK(settrace_hook, "settrace", refuse_tracer);
+SSB_HOOK(setprofile_hook, "setprofile", refuse_tracer);
+SSB_HOOK(setattr_hook, "setattr", store_attribute);
+SSB_HOOK(delattr_hook, "delattr", store_attribute);
+
+static int take_over(const char *module_name, ssb_hook *first, ssb_hook *second)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+    if (module == NULL)
+        return -1;
+    int result = ssb_take_over_function(module, first) < 0 || ssb_take_over_function(module, second) < 0 ? -1 : 0;
+    Py_DECREF(module);
+    return result;
+}
+
+/* Tools that trace every new thread (coverage) registered themselves with threading. */
+static int forget_thread_tracers(void)
+{
+    PyObject *threading = PyImport_ImportModule("threading");
+    if (threading == NULL)
+        return -1;
+    int result = PyObject_SetAttrString(threading, "_trace_hook", Py_None);
+    if (result == 0)
+        result = PyObject_SetAttrString(threading, "_profile_hook", Py_None);
+    Py_DECREF(threading);
+    return result;
+}
+
+/* -- what the bridge calls ----------------------------------------------------------------- */
+
+int ssb_preempt_install(PyObject *tables)
+{
+    if (!PyDict_Check(tables)) {
+        PyErr_Format(PyExc_TypeError, "tables must be a dict, not %.100s", Py_TYPE(tables)->tp_name);
+        return -1;
+    }
+    if (forget_thread_tracers() < 0 || take_over("sys", &settrace_hook, &setprofile_hook) < 0)
+        return -1;
+    if (ssb.granularity == SSB_SYNC)
+        return 0;
+    if (take_over("builtins", &setattr_hook, &delattr_hook) < 0 || ssbp_tables_install(tables) < 0)
+        return -1;
+    ssbp_interpreter_request(ssb.granularity != SSB_LINE);
+    is_installed = 1;
+    return 0;
+}
+
+int ssb_preempt_enter_thread(void)
+{
+    if (is_installed)
+        PyEval_SetTrace(hook, NULL);
+    return 0;
+}

@@ -1,0 +1,169 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ preempt_internal.h — shared by the files of preemption.                    │
+ * │                                                                            │
+ * │ preempt.c          the trace hook, installation                            │
+ * │ preempt_tables.c   code objects and name sets, in scratch memory           │
+ * │ preempt_examine.c  does this instruction need a choice point now?          │
+ * │ preempt_calls.c    the same for calls                                      │
+ * │ preempt_values.c   what a value on the stack can be reached by, changed by │
+ * │                                                                            │
+ * │ Everything that examines only reads: no attribute lookup that runs code,   │
+ * │ no allocation. "Traced" code is code under test.                           │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#ifndef SSB_PREEMPT_INTERNAL_H
+#define SSB_PREEMPT_INTERNAL_H
+
+#include "compat_preempt.h" /* first: it decides how Python.h is read */
+
+#include "bridge.h"
+
+/* The numbers of runtime/classify.py: Check. */
+enum ssbp_check {
+    SSBP_NONE = 0,
+    SSBP_ALWAYS,
+    SSBP_GLOBAL_READ,
+    SSBP_GLOBAL_WRITE,
+    SSBP_NAME_WRITE,
+    SSBP_CELL_READ,
+    SSBP_CELL_WRITE,
+    SSBP_CELL_CONSTANT,
+    SSBP_ATTRIBUTE_READ,
+    SSBP_ATTRIBUTE_WRITE,
+    SSBP_ITEM_READ,
+    SSBP_ITEM_WRITE,
+    SSBP_CONTAINS,
+    SSBP_OPERANDS,
+    SSBP_COMPARE,
+    SSBP_TRUTH,
+    SSBP_ITERATE,
+    SSBP_NEXT,
+    SSBP_SOURCE,
+    SSBP_CALL,
+    SSBP_CALL_KEYWORDS,
+    SSBP_CALL_UNPACKED,
+    SSBP_ENTER,
+    SSBP_EXIT,
+    SSBP_N_CHECKS,
+};
+enum { SSBP_DELETE = 1, SSBP_CALLS = 2 }; /* flags */
+enum { SSBP_READ = 1, SSBP_WRITE = 2, SSBP_BOTH = 3 };
+
+/* One code unit, as classify.py packs it. */
+typedef struct ssbp_record {
+    uint8_t check, flags;
+    int16_t operand, height;
+} ssbp_record;
+
+typedef struct ssbp_code {
+    const PyCodeObject *code;
+    const ssbp_record *records; /* NULL: not traced */
+    uint32_t units;
+    uint64_t label; /* hash of the qualified name */
+} ssbp_code;
+
+/* A traced frame at an instruction that is about to be executed. */
+typedef struct ssbp_view {
+    ssbp_frame *frame;
+    PyCodeObject *code;
+    const ssbp_code *entry;
+    const ssbp_record *record;
+    PyObject **top; /* one above the topmost value; NULL: height unknown */
+} ssbp_view;
+#define SSBP_PEEK(view, i) ((view)->top[-1 - (i)])
+
+/* What the choice point is about. All references borrowed. */
+typedef struct ssbp_access {
+    PyObject *object; /* NULL: unknown, so everything */
+    PyObject *name;   /* attribute, variable or key; NULL if none */
+    PyObject *value;  /* what is written, or about to be read when that is known without running code */
+    uint32_t part;
+    uint8_t access;
+    uint8_t operation;
+} ssbp_access;
+
+/* Read-only after installation; the tables it points to are scratch memory. */
+typedef struct ssbp_state {
+    PyObject *tables;       /* keeps everything below alive */
+    PyObject *classify;     /* callable(code, globals) -> bytes or None */
+    PyObject *stored_names; /* frozenset */
+    PyObject *rebound;      /* frozenset */
+    int locality;           /* may "held by this thread's frames only" be concluded from reference counts? */
+    int slots_stored;       /* special methods are rebound, so type slots are shared data */
+    int aliased;            /* instance dictionaries are used directly: objects do not identify locations */
+} ssbp_state;
+extern ssbp_state ssbp;
+
+/* Interned names the checks look up. */
+enum ssbp_name {
+    SSBP_NAME_INIT,
+    SSBP_NAME_NEW,
+    SSBP_NAME_CALL,
+    SSBP_NAME_GETITEM,
+    SSBP_NAME_SETITEM,
+    SSBP_NAME_DELITEM,
+    SSBP_NAME_CONTAINS,
+    SSBP_NAME_BOOL,
+    SSBP_NAME_LEN,
+    SSBP_NAME_ITER,
+    SSBP_NAME_NEXT,
+    SSBP_NAME_ENTER,
+    SSBP_NAME_FUNC,
+    SSBP_NAME_MODULE_NAME,
+    SSBP_N_NAMES,
+};
+extern PyObject *ssbp_names[SSBP_N_NAMES];
+
+/* -- preempt_tables.c ------------------------------------------------------------- */
+/* Build everything from the Python tables. 0, or -1 with an exception. */
+int ssbp_tables_install(PyObject *tables);
+/* The entry of a code object (records == NULL if not traced). NULL with an exception.
+ * Asks `classify` about code that was never seen. */
+const ssbp_code *ssbp_find_code(PyCodeObject *code, PyObject *globals);
+/* Sets of objects by identity; names must be interned. */
+enum ssbp_set {
+    SSBP_SET_STORED, /* attribute names stored somewhere in traced code */
+    SSBP_SET_REBOUND,
+    SSBP_SET_PLAIN,      /* callables that never need a choice point of their own */
+    SSBP_SET_PURE,       /* callables that touch nothing but their arguments */
+    SSBP_SET_READERS,    /* functions of plain modules that read shared data first thing */
+    SSBP_SET_CLASSES,    /* classes under test */
+    SSBP_SET_NAMESPACES, /* dictionaries of modules */
+    SSBP_N_SETS,
+};
+int ssbp_set_contains(enum ssbp_set set, const void *object);
+/* Is the function's module one whose functions begin with visible operations or are none of the program's business? */
+int ssbp_module_is_plain(PyObject *globals);
+
+/* -- preempt_values.c --------------------------------------------------------------- */
+/* Nothing another thread does can change what an operation on the value gives. */
+int ssbp_is_harmless(PyObject *value);
+/* No other thread can reach the object: all references to it are in this thread's frames.
+ * extra: further references known to be this thread's. */
+int ssbp_is_local(const ssbp_view *view, PyObject *value, Py_ssize_t extra);
+/* Exact builtin container whose operations run no other code. */
+int ssbp_is_container(PyObject *value);
+/* Harmless, or a local container of harmless things. */
+int ssbp_is_quiet(const ssbp_view *view, PyObject *value);
+/* The method a type's instances find under a special name is a traced function. */
+int ssbp_special_is_traced(PyObject *value, enum ssbp_name name);
+int ssbp_compares_by_identity(PyObject *value);
+/* Stable over processes; 0 stands for the whole object and is never returned. */
+uint32_t ssbp_part(PyObject *name);
+int ssbp_others_alive(void);
+
+/* -- preempt_calls.c ------------------------------------------------------------------ */
+/* Does calling `callable` need a choice point? positional arguments only; named: more values, borrowed, or NULL. */
+int ssbp_call_examine(const ssbp_view *view, PyObject *callable, PyObject *const *args, Py_ssize_t n, PyObject *named,
+                      ssbp_access *out);
+int ssbp_function_needs(PyObject *function);
+
+/* -- preempt_examine.c ------------------------------------------------------------------ */
+/* 1: a choice point is needed before the instruction, *out says about what. 0: none. -1: exception. */
+int ssbp_examine(const ssbp_view *view, ssbp_access *out);
+/* An assumption of the tables is broken while other threads run: the search starts again without it. */
+void ssbp_restart(const char *kind, PyObject *scope, PyObject *name) __attribute__((noreturn));
+/* Is `name` an attribute of `owner` whose store breaks an assumption? Then restart. */
+void ssbp_check_attribute_store(PyObject *owner, PyObject *name);
+void ssbp_check_global_store(PyObject *name);
+
+#endif

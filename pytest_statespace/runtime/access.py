@@ -1,0 +1,266 @@
+"""Find the code under test and build the tables preemption works from.
+
+Runs in the child before the base snapshot. Everything here over-approximates: code that can't
+be found now (made later by `exec`, hidden in a container) is classified when it first runs, by
+the callable under the key ``classify``; names that are stored where nobody looked end the search
+with a request to promote them, and the next search starts with them (`promoted`).
+"""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import math
+import operator
+import os
+import queue
+import site
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from pytest_statespace.runtime.classify import Classifier, nested_codes, rebound_cells
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+#: Modules whose functions begin with a visible operation, or are none of the program's business.
+PLAIN_MODULES = ("threading", "queue", "concurrent.futures", "_pytest", "pluggy", "pytest_statespace")
+
+#: Uses of these make reference counts say nothing about who can reach an object.
+_INSPECTORS = frozenset({"get_objects", "get_referrers", "get_referents", "_current_frames", "_getframemodulename"})
+#: Uses of these give an object's attributes a second name.
+_ALIASES = frozenset({"__dict__", "vars", "__getstate__", "__setstate__", "__reduce_ex__"})
+_SETTERS = frozenset({"setattr", "delattr", "__setattr__", "__delattr__"})
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__") and name not in {"__dict__", "__doc__", "__name__"}
+
+
+@dataclass(frozen=True, slots=True)
+class UnderTest:
+    """Which files count as code under test."""
+
+    roots: tuple[str, ...]
+    trace_prefixes: tuple[str, ...]  #: importable names of further modules and packages
+    excluded: tuple[str, ...]
+
+    @classmethod
+    def of(cls, roots: Iterable[str | os.PathLike[str]], trace_prefixes: Iterable[str]) -> UnderTest:
+        paths = sysconfig.get_paths()
+        library = {paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"], *site.getsitepackages()}
+        excluded = {os.path.realpath(path) + os.sep for path in library}
+        return cls(
+            roots=tuple(os.path.realpath(root).rstrip(os.sep) + os.sep for root in roots),
+            trace_prefixes=tuple(trace_prefixes),
+            excluded=tuple(sorted(excluded | {_PACKAGE + os.sep})),
+        )
+
+    def has_file(self, filename: str) -> bool:
+        if filename.startswith("<"):
+            return False
+        path = os.path.realpath(filename)
+        if f"{os.sep}site-packages{os.sep}" in path or path.startswith(self.excluded):
+            return False
+        return path.startswith(self.roots)
+
+    def has_module(self, name: object) -> bool:
+        return isinstance(name, str) and any(
+            name == prefix or name.startswith(prefix + ".") for prefix in self.trace_prefixes
+        )
+
+    def has_code(self, code: CodeType, namespace: object) -> bool:
+        """Also generated code (file names like ``<string>``) that runs in the namespace of a module under test."""
+        if not isinstance(namespace, dict):
+            return self.has_file(code.co_filename)
+        if self.has_module(namespace.get("__name__")):
+            return True
+        if code.co_filename.startswith("<") and not code.co_filename.startswith("<frozen "):
+            file = namespace.get("__file__")
+            return isinstance(file, str) and self.has_file(file)
+        return self.has_file(code.co_filename)
+
+
+@dataclass(slots=True)
+class _Found:
+    traced: dict[CodeType, None]
+    untraced: dict[CodeType, None]
+    classes: list[object]
+    namespaces: list[object]
+
+
+def _functions() -> Iterator[FunctionType]:
+    for candidate in gc.get_objects():
+        if type(candidate) is FunctionType:
+            yield candidate
+
+
+def _modules() -> Iterator[ModuleType]:
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType):
+            yield module
+
+
+def find(under_test: UnderTest) -> _Found:
+    """All code objects of functions that exist, classes under test, namespaces of modules."""
+    found = _Found({}, {}, [], [])
+    answers: dict[str, bool] = {}
+    for function in _functions():
+        code = function.__code__
+        namespace = function.__globals__
+        key = f"{code.co_filename}\0{namespace.get('__name__')}"
+        answer = answers.get(key)
+        if answer is None:
+            answer = answers[key] = under_test.has_code(code, namespace)
+        if answer:
+            found.traced.update(dict.fromkeys(nested_codes(code)))
+        else:
+            found.untraced[code] = None
+    for code in found.traced:
+        found.untraced.pop(code, None)
+    traced_modules: set[str] = set()
+    for module in _modules():
+        namespace = vars(module)
+        found.namespaces.append(namespace)
+        name, file = namespace.get("__name__"), namespace.get("__file__")
+        if under_test.has_module(name) or (isinstance(file, str) and under_test.has_file(file)):
+            traced_modules.add(str(name))
+            found.classes.append(module)
+    for candidate in gc.get_objects():
+        if isinstance(candidate, type) and candidate.__module__ in traced_modules:
+            found.classes.append(candidate)
+    return found
+
+
+def _stored(codes: Iterable[CodeType]) -> tuple[set[str], set[str], set[str]]:
+    """Names of globals stored, of attributes stored, and all names used."""
+    from pytest_statespace.runtime.classify import instructions
+
+    rebound: set[str] = set()
+    attributes: set[str] = set()
+    used: set[str] = set()
+    for code in codes:
+        used.update(code.co_names)
+        for instruction in instructions(code):
+            if instruction.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+                rebound.add(str(instruction.argval))
+            elif instruction.opname in ("STORE_ATTR", "DELETE_ATTR"):
+                attributes.add(str(instruction.argval))
+        if _SETTERS.intersection(code.co_names):
+            attributes.update(c for c in code.co_consts if isinstance(c, str) and c.isidentifier())
+    return rebound, attributes, used
+
+
+def _present(owner: object, names: str) -> list[object]:
+    return [getattr(owner, name) for name in names.split() if hasattr(owner, name)]
+
+
+def plain_calls() -> frozenset[object]:
+    """Callables that touch no data, whatever their arguments."""
+    fresh = _present(threading, "Lock RLock Condition Event Semaphore BoundedSemaphore Barrier local get_ident")
+    fresh += _present(queue, "Queue LifoQueue PriorityQueue SimpleQueue")
+    simple = _present(builtins, "isinstance issubclass id callable object super property staticmethod classmethod")
+    simple += [object.__init__, object.__new__, object.__init_subclass__]
+    return frozenset([*fresh, *simple])
+
+
+def pure_calls() -> frozenset[object]:
+    """Builtin functions that touch nothing but their arguments."""
+    names = (
+        "abs all any ascii bin chr divmod format getattr hasattr hash hex iter len max min next oct ord pow repr round"
+        " sorted sum __build_class__"
+    )
+    pure = _present(builtins, names)
+    for module in (math, operator):
+        pure += [value for value in vars(module).values() if type(value) is type(len)]
+    return frozenset(pure)
+
+
+def readers() -> frozenset[object]:
+    """Functions of plain modules that read shared data before any visible operation."""
+    found = _present(threading.Event, "is_set isSet")
+    found += _present(threading.Thread, "is_alive getName isDaemon setName setDaemon __init__ __repr__")
+    found += [threading.Timer.__init__]
+    found += [value for value in vars(threading.Barrier).values() if isinstance(value, FunctionType) and _asks(value)]
+    return frozenset(found)
+
+
+def _asks(function: FunctionType) -> bool:
+    return function.__name__ in {"_break", "__repr__"}
+
+
+def build_tables(
+    roots: Sequence[str | os.PathLike[str]],
+    *,
+    trace_prefixes: Sequence[str] = (),
+    promoted: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
+    """The tables the native side is installed with.
+
+    Args:
+        roots: directories whose Python files are under test, minus installed packages, the standard
+            library and this package.
+        trace_prefixes: importable names of modules and packages that are under test as well.
+        promoted: details of earlier searches that ended because an assumption was broken: "global NAME",
+            "attribute NAME" or "cell QUALNAME.NAME".
+    """
+    under_test = UnderTest.of(roots, trace_prefixes)
+    found = find(under_test)
+    rebound, attributes, used = _stored(found.traced)
+    cells = set()
+    for detail in promoted:
+        kind, _, name = detail.partition(" ")
+        if kind == "global":
+            rebound.add(name)
+        elif kind == "attribute":
+            attributes.add(name)
+        elif kind == "cell":
+            cells.add(name)
+    classifier = Classifier(
+        rebound=frozenset(map(sys.intern, rebound)),
+        stored_names=frozenset(map(sys.intern, attributes)),
+        promoted_cells=frozenset(cells),
+    )
+    open_cells = _open_cells(found.traced, attributes)
+    return {
+        "codes": {code: classifier.records(code, open_cells) for code in found.traced},
+        "untraced": tuple(found.untraced),
+        "classify": _classify(under_test, classifier),
+        "rebound": classifier.rebound,
+        "stored_names": classifier.stored_names,
+        "plain_calls": plain_calls(),
+        "pure_calls": pure_calls(),
+        "readers": readers(),
+        "classes": found.classes,
+        "namespaces": found.namespaces,
+        "plain_modules": PLAIN_MODULES,
+        "locality": not _INSPECTORS.intersection(used),
+        "slots_stored": any(_is_special(name) for name in attributes),
+        "aliased": bool(_ALIASES.intersection(used)),
+    }
+
+
+def _open_cells(codes: Iterable[CodeType], attributes: set[str]) -> set[tuple[CodeType, str]] | None:
+    """Cells not known to be constant; None: none is."""
+    if "cell_contents" in attributes:
+        return None
+    found: set[tuple[CodeType, str]] = set()
+    for code in codes:
+        if code.co_cellvars:
+            found |= rebound_cells(code)
+    return found
+
+
+def _classify(under_test: UnderTest, classifier: Classifier) -> Callable[[CodeType, object], bytes | None]:
+    """For code that shows up later: its cells may be anybody's."""
+
+    def classify(code: CodeType, namespace: object) -> bytes | None:
+        return classifier.records(code) if under_test.has_code(code, namespace) else None
+
+    return classify
+
+
