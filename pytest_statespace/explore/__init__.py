@@ -1,0 +1,1 @@
+"""The search: which path to run next, when to stop, and what the result means."""

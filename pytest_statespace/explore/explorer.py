@@ -1,0 +1,333 @@
+"""The search loop: runs what the strategy asks for and keeps account of what came of it.
+
+The explorer knows nothing of Python threads or memory. It drives an `Engine` (a forked child
+with its arena, or a toy graph in the tests) and answers with a `Search`: how the search ended
+and everything that the verdict needs. It draws no conclusion itself: `verdict.conclude` does,
+in one place, because a wrong ``verified`` is the worst bug this package can have.
+
+Whatever is not explored is counted: a path that was cut adds to ``cuts`` and no later success
+takes that back.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_statespace.explore.budget import Budget
+from pytest_statespace.explore.strategies.base import Job, Node, Round, Strategy, schedule_of
+from pytest_statespace.runtime.wire import unpack
+from pytest_statespace.sandbox.protocol import (
+    Command,
+    End,
+    Engine,
+    NewState,
+    PathResult,
+    RunFlag,
+)
+from pytest_statespace.types import (
+    ChoiceKind,
+    EngineStatistics,
+    FailureKind,
+    ProgressSnapshot,
+    Schedule,
+)
+
+__all__ = ["Explorer", "Found", "Search", "SearchEnd"]
+
+_COMPARING = RunFlag.FINGERPRINT | RunFlag.PRUNE | RunFlag.KEY_LAST_THREAD
+_PASSED_KINDS = frozenset({"finished", "skip", "xfail"})
+
+
+class SearchEnd(enum.Enum):
+    """Why the search loop stopped."""
+
+    EXHAUSTED = "exhausted"  # the strategy has nothing left to run
+    FAILED = "failed"
+    BUDGET = "budget"
+    MEMORY = "memory"
+    UNSUPPORTED = "unsupported"
+    RESTART = "restart"  # an assumption was broken: search again without it
+    SKIPPED = "skipped"  # the first execution skipped or xfailed the test
+    STOPPED = "stopped"  # pytest.exit() or KeyboardInterrupt inside the test
+    ERROR = "error"  # the engine contradicts itself
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The failure that ended the search."""
+
+    kind: FailureKind
+    message: str
+    exception_type: str
+    schedule: Schedule
+    executions: int
+    transitions: int
+    seconds: float
+    length: int
+
+
+@dataclass(slots=True)
+class Search:
+    """Everything a search found out; filled by the explorer as it goes."""
+
+    end: SearchEnd = SearchEnd.ERROR
+    detail: str = ""
+    found: Found | None = None
+    payload: dict[str, Any] = field(default_factory=dict)  # of the path that ended the search
+    executions: int = 0
+    transitions: int = 0
+    states: int = 0  # distinct states of the present (at the end: the last) round
+    finished: int = 0  # executions that reached the end of the test
+    skipped: int = 0  # executions that ended in pytest.skip() or pytest.xfail()
+    left_running: int = 0  # executions whose test ended while other threads still ran
+    cuts: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    sometimes: dict[str, bool] = field(default_factory=dict)
+    warnings: dict[tuple[str, str, str, int], None] = field(default_factory=dict)
+    bound: int | None = None  # of the present round
+    covered_bound: int | None = None  # the highest bound whose round was completed
+    refused: int = 0  # alternatives the last round's bound did not allow
+    unbounded: bool = False  # the last round had no bound
+    seconds: float = 0.0
+    engine: EngineStatistics = field(default_factory=EngineStatistics)
+
+
+class Explorer:
+    """Runs one search. Use once."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        strategy: Strategy,
+        budget: Budget,
+        *,
+        nodeid: str = "",
+        compare_states: bool = True,
+        progress: Callable[[ProgressSnapshot], None] | None = None,
+    ) -> None:
+        self._engine = engine
+        self._strategy = strategy
+        self._budget = budget
+        self._nodeid = nodeid
+        self._never = RunFlag.NONE if compare_states else _COMPARING
+        self._progress = progress
+        self._search = Search()
+        self._round_outcomes: Counter[str] = Counter()
+
+    def run(self) -> Search:
+        """Search until the space ends, a failure is found, or a budget is used up."""
+        search = self._search
+        ended = self._rounds()
+        if ended is not None:
+            search.end = ended
+        search.outcomes |= self._round_outcomes
+        search.seconds = self._budget.elapsed()
+        search.engine = self._engine.statistics()
+        return search
+
+    def _rounds(self) -> SearchEnd | None:
+        search = self._search
+        base = Node(
+            state=0,
+            parent=None,
+            arrived_by=0,
+            kind=ChoiceKind.BEGIN,
+            current=0,
+            count=1,
+            threads=(),
+            label=0,
+            preemptions=0,
+        )
+        while (round_ := self._strategy.next_round()) is not None:
+            search.bound = round_.bound
+            search.unbounded = round_.bound is None
+            self._engine.clear_visited()
+            # The executions of an earlier round are run again in a later one: the counts of
+            # rounds are not added up, the greatest is kept.
+            search.outcomes |= self._round_outcomes
+            self._round_outcomes = Counter()
+            self._strategy.begin(base, self._release)
+            while (job := self._strategy.next_job()) is not None:
+                ended = self._run_job(job, round_)
+                if ended is not None:
+                    return ended
+            search.refused = self._strategy.refused()
+            if round_.bound is not None:
+                search.covered_bound = round_.bound
+        return SearchEnd.EXHAUSTED
+
+    def _run_job(self, job: Job, round_: Round) -> SearchEnd | None:
+        search = self._search
+        command = Command(job.node.state, job.alternative, round_.flags & ~self._never)
+        result = self._engine.run(command, deadline=self._budget.deadline)
+        search.executions += 1
+        search.transitions += result.transitions
+        search.states = self._engine.state_count()
+        nodes = self._nodes(job, result.states)
+        ended = self._account(job, nodes, result)
+        if ended is not None:
+            return ended
+        if job.last and job.node.parent is not None:
+            self._release(job.node)
+        self._strategy.add([node for node in nodes if node.state >= 0])
+        self._report()
+        used_up = self._budget.exceeded(executions=search.executions, states=search.states)
+        if used_up and (self._strategy.pending() or self._may_go_on(round_)):
+            search.detail = used_up
+            return SearchEnd.BUDGET
+        return None
+
+    def _may_go_on(self, round_: Round) -> bool:
+        """Could a further round follow the present one? Asked only when a budget is used up."""
+        return round_.bound is not None and self._strategy.refused() > 0
+
+    def _nodes(self, job: Job, states: Sequence[NewState]) -> list[Node]:
+        """The new choice points of a path as a chain of nodes; state -1: nothing to come back to."""
+        nodes: list[Node] = []
+        parent, arrived_by = job.node, job.alternative
+        for state in states:
+            if state.visited or not state.kept:
+                self._engine.release(state.number)
+            if state.visited:
+                continue
+            if not state.kept and state.count > 1:
+                self._search.cuts["a choice point that could not be kept"] += 1
+            node = Node(
+                state=state.number if state.kept else -1,
+                parent=parent,
+                arrived_by=arrived_by,
+                kind=state.kind,
+                current=state.current,
+                count=state.count,
+                threads=state.threads,
+                label=state.label,
+                preemptions=state.preemptions,
+            )
+            nodes.append(node)
+            parent, arrived_by = node, state.taken
+        return nodes
+
+    def _release(self, node: Node) -> None:
+        self._engine.release(node.state)
+
+    def _account(
+        self, job: Job, nodes: Sequence[Node], result: PathResult
+    ) -> SearchEnd | None:
+        """Note how one path ended; an end of the whole search is returned."""
+        search = self._search
+        match result.end:
+            case End.FINISHED:
+                return self._finished(result)
+            case End.VISITED:
+                return None
+            case End.FAILED | End.DEADLOCK | End.CRASHED | End.HUNG:
+                return self._failed(job, nodes, result)
+            case End.UNSUPPORTED:
+                search.detail = result.detail
+                return SearchEnd.UNSUPPORTED
+            case End.RESTART:
+                search.detail = result.detail
+                return SearchEnd.RESTART
+            case End.LIMIT:
+                search.cuts["an execution with too many choice points"] += 1
+                return None
+            case End.MEMORY:
+                search.cuts["memory"] += 1
+                search.detail = result.detail
+                return SearchEnd.MEMORY
+            case End.TIMEOUT:
+                search.cuts["an execution still running when the time was up"] += 1
+                search.detail = f"timeout ({self._budget.timeout:g} s)"
+                return SearchEnd.BUDGET
+            case _:
+                search.detail = f"{result.end.name}: {result.detail}"
+                return SearchEnd.ERROR
+
+    def _finished(self, result: PathResult) -> SearchEnd | None:
+        search = self._search
+        payload = _payload(result)
+        kind = payload.get("kind")
+        if kind not in _PASSED_KINDS:
+            search.payload = payload
+            if kind in ("exit", "interrupt"):
+                return SearchEnd.STOPPED
+            search.detail = "an execution ended without saying how"
+            return SearchEnd.ERROR
+        if kind != "finished":
+            if search.executions == 1:
+                search.payload = payload
+                return SearchEnd.SKIPPED
+            search.skipped += 1
+        else:
+            search.finished += 1
+        self._note(payload)
+        return None
+
+    def _failed(self, job: Job, nodes: Sequence[Node], result: PathResult) -> SearchEnd:
+        search = self._search
+        payload = _payload(result)
+        self._note(payload)
+        search.payload = payload
+        kind = {
+            End.DEADLOCK: FailureKind.DEADLOCK,
+            End.CRASHED: FailureKind.CRASH,
+            End.HUNG: FailureKind.HANG,
+        }.get(result.end)
+        message = result.detail
+        if result.end == End.FAILED:
+            if payload:
+                kind = FailureKind(payload["kind"])
+                message = payload["message"]
+            else:  # ended by the system-call guard: "crash: os._exit(3)"
+                kind = FailureKind.CRASH
+                message = result.detail.removeprefix("crash: ")
+        assert kind is not None
+        search.found = Found(
+            kind=kind,
+            message=message,
+            exception_type=str(payload.get("type", "")),
+            schedule=schedule_of(job.node, job.alternative, nodes),
+            executions=search.executions,
+            transitions=search.transitions,
+            seconds=self._budget.elapsed(),
+            length=len(schedule_of(job.node, job.alternative, nodes)),
+        )
+        return SearchEnd.FAILED
+
+    def _note(self, payload: dict[str, Any]) -> None:
+        search = self._search
+        self._round_outcomes.update(payload.get("outcomes", ()))
+        for label, held in payload.get("sometimes", {}).items():
+            search.sometimes[label] = search.sometimes.get(label, False) or held
+        for category, message, file, line in payload.get("warnings", ()):
+            search.warnings[(category, message, file, line)] = None
+        if payload.get("left_running"):
+            search.left_running += 1
+
+    def _report(self) -> None:
+        if self._progress is None:
+            return
+        search = self._search
+        self._progress(
+            ProgressSnapshot(
+                nodeid=self._nodeid,
+                bound=search.bound,
+                executions=search.executions,
+                transitions=search.transitions,
+                states=search.states,
+                pending=self._strategy.pending(),
+                seconds=self._budget.elapsed(),
+            )
+        )
+
+
+def _payload(result: PathResult) -> dict[str, Any]:
+    """What the execution itself said about its end; empty if it could not say anything."""
+    if not result.payload:
+        return {}
+    payload: dict[str, Any] = unpack(result.payload)
+    return payload

@@ -1,0 +1,210 @@
+"""One test from its first execution to its result: search, restarts, and the recorded replay.
+
+The search may find that one of its assumptions does not hold (a global that was taken for
+constant is rebound after all). It is then done again from the start in a fresh child without
+that assumption; the numbers that are reported are those of the last search.
+
+A failure is run once more in recording mode, in another child, to make its report. If that
+replay goes another way, the failure stands (it was seen), and the result says loudly that it
+could not be reproduced.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+import pytest
+
+from pytest_statespace.errors import InternalError, StatespaceError, UnsupportedOperation
+from pytest_statespace.explore.budget import Budget
+from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
+from pytest_statespace.explore.strategies import StrategyRegistry
+from pytest_statespace.explore.verdict import conclude
+from pytest_statespace.runtime import child as child_side
+from pytest_statespace.runtime import context
+from pytest_statespace.sandbox.arena import bridge_module
+from pytest_statespace.sandbox.pinning import pinned
+from pytest_statespace.sandbox.recording import Recorded, record
+from pytest_statespace.sandbox.session import Sandbox
+from pytest_statespace.settings import Settings
+from pytest_statespace.types import ExplorationResult, Failure, ProgressSnapshot, Schedule
+
+__all__ = ["Exploration", "explore", "replay"]
+
+_MOST_RESTARTS = 200
+_REPLAY_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """A test's result, and the settings it ended up with (``promoted`` may have grown).
+
+    ``result`` is None if the test skipped itself or stopped pytest; ``search.payload`` tells.
+    """
+
+    search: Search
+    settings: Settings
+    result: ExplorationResult | None
+
+
+def explore(
+    item: pytest.Function,
+    settings: Settings,
+    *,
+    registry: StrategyRegistry,
+    slot: int | None = None,
+    progress: Callable[[ProgressSnapshot], None] | None = None,
+) -> Exploration:
+    """Explore one test whose fixtures are set up.
+
+    Raises StatespaceError if the exploration can't be set up.
+    """
+    refuse_nesting()
+    supported, reason = bridge_module().supported()
+    notes: list[str] = []
+    if not supported:
+        notes.append(f"states can't be compared on this interpreter ({reason}): none are merged")
+    started = time.monotonic()
+    promoted = list(settings.promoted)
+    with pinned(slot):
+        for _ in range(_MOST_RESTARTS):
+            now = dataclasses.replace(settings, promoted=tuple(promoted))
+            search = _search(item, now, registry, started, supported, progress)
+            if search.end is not SearchEnd.RESTART:
+                break
+            if not search.detail or search.detail in promoted:
+                raise InternalError(f"the search restarts for ever because of {search.detail!r}")
+            promoted.append(search.detail)
+        else:
+            raise InternalError(f"more than {_MOST_RESTARTS} restarts of one search")
+        if len(promoted) > len(settings.promoted):
+            notes.append(
+                "searched again after finding out that these are rebound: "
+                + ", ".join(promoted[len(settings.promoted) :])
+            )
+        if search.end in (SearchEnd.SKIPPED, SearchEnd.STOPPED):
+            return Exploration(search, now, None)
+        failures: list[Failure] = []
+        if search.found is not None:
+            failures.append(_failure(item, now, search.found, notes))
+    result = conclude(
+        search, nodeid=item.nodeid, settings=now, failures=failures, notes=tuple(notes)
+    )
+    return Exploration(search, now, result)
+
+
+def replay(
+    item: pytest.Function,
+    settings: Settings,
+    schedule: Schedule,
+    *,
+    interactive: bool = False,
+    watched: bool = True,
+) -> Recorded:
+    """Run one schedule in recording mode. ``watched`` false: a debugger may take its time."""
+    refuse_nesting()
+    task = _task(item, settings, fingerprint=False)
+    bridge = bridge_module()
+
+    def main(pipe: int, crash_file: int) -> NoReturn:
+        child_side.run(
+            dataclasses.replace(
+                task, recording=True, interactive=interactive, crash_file=crash_file
+            ),
+            bridge,
+            pipe,
+        )
+
+    return record(
+        schedule,
+        main,
+        hang_seconds=settings.hang_seconds if watched else None,
+        deadline=time.monotonic() + _REPLAY_SECONDS if watched else None,
+    )
+
+
+def refuse_nesting() -> None:
+    """Raise UnsupportedOperation inside a process that is being explored itself."""
+    if context.in_child():
+        raise UnsupportedOperation(
+            "an exploration inside an explored test",
+            remedy="leave the outer test out of --statespace, or run pytest in a subprocess "
+            "from a test that is not explored",
+        )
+
+
+def _search(
+    item: pytest.Function,
+    settings: Settings,
+    registry: StrategyRegistry,
+    started: float,
+    fingerprint: bool,
+    progress: Callable[[ProgressSnapshot], None] | None,
+) -> Search:
+    task = _task(item, settings, fingerprint=fingerprint)
+    bridge = bridge_module()
+
+    def main(pipe: int) -> NoReturn:
+        child_side.run(task, bridge, pipe)
+
+    budget = Budget(
+        clock=time.monotonic,
+        started=started,
+        timeout=settings.timeout,
+        max_states=settings.max_states,
+        max_executions=settings.max_executions,
+    )
+    with Sandbox.open(
+        main, mebibytes=settings.max_memory, hang_seconds=settings.hang_seconds
+    ) as sandbox:
+        explorer = Explorer(
+            sandbox,
+            registry.create(settings),
+            budget,
+            nodeid=item.nodeid,
+            compare_states=fingerprint,
+            progress=progress,
+        )
+        return explorer.run()
+
+
+def _task(item: pytest.Function, settings: Settings, *, fingerprint: bool) -> child_side.Task:
+    return child_side.Task(
+        item=item,
+        settings=settings,
+        roots=(str(item.config.rootpath),),
+        fingerprint=fingerprint,
+    )
+
+
+def _failure(
+    item: pytest.Function, settings: Settings, found: Found, notes: list[str]
+) -> Failure:
+    failure = Failure(
+        kind=found.kind,
+        message=found.message,
+        schedule=found.schedule,
+        report=None,
+        executions=found.executions,
+        transitions=found.transitions,
+        seconds=found.seconds,
+        length=found.length,
+    )
+    try:
+        recorded = replay(item, settings, found.schedule)
+    except StatespaceError as error:
+        notes.append(f"the schedule could not be reproduced: {error}")
+        return failure
+    report = recorded.report
+    if report.diverged or report.kind is not found.kind:
+        what = report.diverged or (
+            f"{report.kind.value}: {report.message}" if report.kind else "the replay passed"
+        )
+        notes.append(f"the schedule could not be reproduced: {what}")
+        report = dataclasses.replace(report, diverged=what)
+    message = report.message if report.kind is found.kind and report.message else found.message
+    return dataclasses.replace(failure, report=report, message=message)

@@ -1,0 +1,52 @@
+"""Strategies by name; plugins add theirs with ``pytest_statespace_register_strategies``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pytest_statespace.errors import InvalidArgument
+from pytest_statespace.explore.strategies.base import Strategy
+from pytest_statespace.explore.strategies.dfs import DepthFirstSearch
+from pytest_statespace.explore.strategies.exhaust import Exhaust
+from pytest_statespace.settings import Settings
+
+__all__ = ["StrategyFactory", "StrategyRegistry"]
+
+StrategyFactory = Callable[[Settings], Strategy]
+
+
+class StrategyRegistry:
+    """Names of strategies and how to make one for a test's settings."""
+
+    def __init__(self) -> None:
+        self._factories: dict[str, StrategyFactory] = {}
+
+    @classmethod
+    def with_builtins(cls) -> StrategyRegistry:
+        """A registry that knows the strategies of this package."""
+        registry = cls()
+        registry.register("exhaust", lambda settings: Exhaust(settings.preemptions))
+        registry.register("dfs", lambda settings: DepthFirstSearch(settings.preemptions))
+        return registry
+
+    def register(self, name: str, factory: StrategyFactory) -> None:
+        """Add a strategy. Raises `InvalidArgument` if the name is taken."""
+        if name in self._factories:
+            raise InvalidArgument("name", name, "this strategy is registered already")
+        self._factories[name] = factory
+
+    def names(self) -> tuple[str, ...]:
+        """All registered names, in order of registration."""
+        return tuple(self._factories)
+
+    def check(self, name: str) -> None:
+        """Raise `InvalidArgument` listing the registered names unless this is one."""
+        if name not in self._factories:
+            raise InvalidArgument(
+                "strategy", name, "not registered; use one of " + ", ".join(self._factories)
+            )
+
+    def create(self, settings: Settings) -> Strategy:
+        """A new instance of the strategy that the settings name."""
+        self.check(settings.strategy)
+        return self._factories[settings.strategy](settings)

@@ -1,0 +1,196 @@
+"""What every strategy is: an order in which the alternatives of choice points are run.
+
+The explorer executes; a strategy decides. It is told of every new choice point (`add`) and
+asked for the next alternative to run (`next_job`), round by round: the visited set is cleared
+between rounds. A path that was started runs on along alternative 0 of each new choice point,
+so a strategy only deals with the others.
+
+Choice points are `Node` objects with a link to their predecessor. Their snapshots are given
+back as early as possible; the chain of nodes stays as long as a descendant needs it, because
+it is the schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_statespace.sandbox.protocol import RunFlag
+from pytest_statespace.types import Choice, ChoiceKind, Schedule
+
+__all__ = ["DepthFirst", "Job", "Node", "Round", "Strategy", "schedule_of"]
+
+
+class Node:
+    """A choice point from which paths can be started."""
+
+    __slots__ = (
+        "arrived_by",
+        "count",
+        "current",
+        "kind",
+        "label",
+        "next",
+        "parent",
+        "preemptions",
+        "state",
+        "threads",
+    )
+
+    def __init__(
+        self,
+        *,
+        state: int,
+        parent: Node | None,
+        arrived_by: int,
+        kind: int,
+        current: int,
+        count: int,
+        threads: tuple[int, ...],
+        label: int,
+        preemptions: int,
+    ) -> None:
+        self.state = state
+        self.parent = parent
+        self.arrived_by = arrived_by  # alternative of the parent that led here
+        self.kind = kind
+        self.current = current
+        self.count = count
+        self.threads = threads
+        self.label = label
+        self.preemptions = preemptions  # used from the start up to here
+        self.next = 1  # first alternative that has not been run
+
+    def preempts(self, alternative: int) -> bool:
+        """Does this alternative take the processor from a thread that could go on?
+
+        Alternative 0 of a thread choice is the current thread if that can go on. The engine
+        counts by the same rule: the two must agree, or the bounded visited set is wrong.
+        """
+        return (
+            alternative != 0
+            and self.kind == ChoiceKind.THREAD
+            and bool(self.threads)
+            and self.threads[0] == self.current
+        )
+
+    def choice(self, alternative: int) -> Choice:
+        """The entry of a schedule for taking this alternative here."""
+        thread = self.threads[alternative] if alternative < len(self.threads) else -1
+        return Choice(
+            kind=ChoiceKind(self.kind),
+            index=alternative,
+            alternatives=self.count,
+            thread=thread,
+            label=self.label,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Run this alternative of this choice point; ``last``: its snapshot is not needed again."""
+
+    node: Node
+    alternative: int
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One pass over the space: the preemption bound (None: none) and how paths are run."""
+
+    bound: int | None
+    flags: RunFlag
+
+
+class Strategy(Protocol):
+    """Decides what is run next. One instance serves one search."""
+
+    def next_round(self) -> Round | None:
+        """The next pass over the space; None when there is nothing more to do."""
+        ...
+
+    def begin(self, base: Node, release: Callable[[Node], None]) -> None:
+        """Start the round at the base state; call ``release`` for nodes no job will name."""
+        ...
+
+    def next_job(self) -> Job | None:
+        """The next alternative to run in this round, None when the round is over."""
+        ...
+
+    def add(self, nodes: Sequence[Node]) -> None:
+        """New choice points of the path just run, in order; each went on with alternative 0."""
+        ...
+
+    def pending(self) -> int:
+        """How many choice points still have alternatives to run (for the progress line)."""
+        ...
+
+    def refused(self) -> int:
+        """Alternatives of this round that the bound did not allow."""
+        ...
+
+
+class DepthFirst:
+    """A stack of choice points, deepest first, optionally under a preemption bound."""
+
+    def __init__(self, base: Node, bound: int | None, release: Callable[[Node], None]) -> None:
+        self._bound = bound
+        self._release = release
+        self._base: Node | None = base
+        self._stack: list[Node] = []
+        self.refused = 0
+
+    def __len__(self) -> int:
+        return len(self._stack)
+
+    def push(self, nodes: Sequence[Node]) -> None:
+        """Add new choice points, shallowest first."""
+        for node in nodes:
+            if self._settle(node):
+                self._stack.append(node)
+            else:
+                self._release(node)
+
+    def pop(self) -> Job | None:
+        """The next alternative of the deepest choice point."""
+        if self._base is not None:
+            base, self._base = self._base, None
+            return Job(base, 0, last=False)
+        if not self._stack:
+            return None
+        node = self._stack[-1]
+        alternative = node.next
+        node.next += 1
+        more = self._settle(node)
+        if not more:
+            self._stack.pop()
+        return Job(node, alternative, last=not more)
+
+    def _settle(self, node: Node) -> bool:
+        """Skip alternatives beyond the bound; is one left to run?"""
+        if self._bound is None:
+            return node.next < node.count
+        while node.next < node.count:
+            if node.preemptions + node.preempts(node.next) <= self._bound:
+                return True
+            self.refused += 1
+            node.next += 1
+        return False
+
+
+def schedule_of(node: Node, alternative: int, tail: Sequence[Node] = ()) -> Schedule:
+    """The schedule from the base to ``alternative`` at ``node``, then alternative 0 of ``tail``."""
+    choices: list[Choice] = []
+    preemptions = 0
+    at: Node | None = node
+    taken = alternative
+    while at is not None and at.parent is not None:
+        choices.append(at.choice(taken))
+        preemptions += at.preempts(taken)
+        taken = at.arrived_by
+        at = at.parent
+    choices.reverse()
+    choices.extend(late.choice(0) for late in tail)
+    return Schedule(tuple(choices), preemptions)

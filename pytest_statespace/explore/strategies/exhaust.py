@@ -1,0 +1,65 @@
+"""The default: preemption bounds 0, 1, 2 in order, then everything.
+
+Most bugs need one or two preemptions, so a bug is found early and with the fewest preemptions
+it needs. The bounded rounds decide only the *order*: `verified` rests on the last round, a
+plain depth-first search without a bound, or on a bounded round that never had to refuse an
+alternative, which is the same thing.
+
+No sleep sets and no partial-order reduction while bounded: both lose outcomes in most
+programs under a bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pytest_statespace.explore.strategies.base import DepthFirst, Job, Node, Round
+from pytest_statespace.explore.strategies.dfs import flags_for
+
+__all__ = ["Exhaust"]
+
+_LAST_BOUND = 2
+
+
+class Exhaust:
+    """Rounds with bounds 0, 1, 2 and then without; ``preemptions`` ends it after that bound."""
+
+    def __init__(self, preemptions: int | None) -> None:
+        self._limit = preemptions
+        self._round: Round | None = None
+        self._stack: DepthFirst | None = None
+
+    def next_round(self) -> Round | None:
+        bound = self._next_bound()
+        if bound == -1:
+            return None
+        self._round = Round(bound, flags_for(bound))
+        return self._round
+
+    def begin(self, base: Node, release: Callable[[Node], None]) -> None:
+        assert self._round is not None
+        self._stack = DepthFirst(base, self._round.bound, release)
+
+    def next_job(self) -> Job | None:
+        return self._stack.pop() if self._stack is not None else None
+
+    def add(self, nodes: Sequence[Node]) -> None:
+        if self._stack is not None:
+            self._stack.push(nodes)
+
+    def pending(self) -> int:
+        return len(self._stack) if self._stack is not None else 0
+
+    def refused(self) -> int:
+        return self._stack.refused if self._stack is not None else 0
+
+    def _next_bound(self) -> int | None:
+        """The next bound, None for the round without one, -1 when all is done."""
+        if self._round is None:
+            return 0
+        done = self._round.bound
+        if done is None or not self.refused():
+            return -1
+        if self._limit is not None:
+            return done + 1 if done < self._limit else -1
+        return done + 1 if done < _LAST_BOUND else None

@@ -1,0 +1,137 @@
+"""From a finished search to a verdict: the one place that may say ``verified``.
+
+`verified` needs all of: the strategy ran out of things to run, nothing was cut, no bound
+refused an alternative, and at least one execution reached the end of the test (a test in
+which every execution loops for ever has no end to be right about). Everything else that is
+not a failure is incomplete, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_statespace.errors import InternalError
+from pytest_statespace.explore.explorer import Search, SearchEnd
+from pytest_statespace.settings import Settings
+from pytest_statespace.types import ExplorationResult, Failure, FailureKind, Schedule, Verdict
+
+__all__ = ["conclude"]
+
+
+def conclude(
+    search: Search,
+    *,
+    nodeid: str,
+    settings: Settings,
+    failures: Sequence[Failure] = (),
+    notes: Sequence[str] = (),
+) -> ExplorationResult:
+    """The result of a search that ended in any way but a restart or a stop.
+
+    ``failures`` describes ``search.found`` (with its report, token and file). Raises
+    `InternalError` if the engine reported one.
+    """
+    all_failures = tuple(failures)
+    missing = tuple(label for label, held in search.sometimes.items() if not held)
+    if search.end is SearchEnd.FAILED:
+        verdict = Verdict.FAILED
+        found = search.found
+        if found is None:
+            raise InternalError("a search failed without a failure")
+        reason = f"{found.kind}: {_first_line(found.message)}"
+    elif search.end is SearchEnd.UNSUPPORTED:
+        verdict, reason = Verdict.UNSUPPORTED, search.detail
+    elif search.end is SearchEnd.EXHAUSTED:
+        verdict, reason = _exhausted(search, missing)
+        if verdict is Verdict.FAILED:
+            all_failures = (*all_failures, *(_never_held(search, label) for label in missing))
+    elif search.end in (SearchEnd.BUDGET, SearchEnd.MEMORY):
+        verdict = Verdict.INCOMPLETE
+        cut = search.detail if search.end is SearchEnd.BUDGET else _memory(search, settings)
+        reason = f"cut by {cut}; {_covered(search)}"
+    else:
+        raise InternalError(f"{nodeid}: {search.detail or search.end.value}")
+    return ExplorationResult(
+        nodeid=nodeid,
+        verdict=verdict,
+        reason=reason,
+        granularity=settings.granularity,
+        strategy=settings.strategy,
+        preemption_bound=search.covered_bound if verdict is Verdict.INCOMPLETE else None,
+        timeouts=settings.timeouts,
+        executions=search.executions,
+        transitions=search.transitions,
+        states=search.states,
+        seconds=search.seconds,
+        outcomes=tuple(sorted(search.outcomes.items(), key=lambda item: (-item[1], item[0]))),
+        failures=all_failures,
+        notes=(*notes, *_notes(search)),
+        engine=search.engine,
+    )
+
+
+def _exhausted(search: Search, missing: Sequence[str]) -> tuple[Verdict, str]:
+    if search.cuts:
+        cuts = ", ".join(f"{what} ({count} times)" for what, count in search.cuts.items())
+        return Verdict.INCOMPLETE, f"cut by {cuts}; {_covered(search)}"
+    if search.refused:
+        return (
+            Verdict.INCOMPLETE,
+            f"everything with up to {search.bound} preemptions was explored; "
+            f"{search.refused} alternatives need more",
+        )
+    if not search.finished:
+        why = "all of them repeat a state"
+        if search.skipped:
+            why = "all of them are skipped or repeat a state"
+        return Verdict.INCOMPLETE, f"no execution reached the end of the test: {why}"
+    if missing:
+        labels = ", ".join(repr(label) for label in missing)
+        return Verdict.FAILED, f"sometimes({labels}) held in no execution"
+    return Verdict.VERIFIED, "no interleaving fails"
+
+
+def _covered(search: Search) -> str:
+    if search.covered_bound is not None:
+        count = search.covered_bound
+        what = "1 preemption" if count == 1 else f"{count} preemptions"
+        return f"everything with up to {what} was explored"
+    return f"{search.executions} executions were explored"
+
+
+def _memory(search: Search, settings: Settings) -> str:
+    detail = f": {search.detail}" if search.detail else ""
+    return f"memory (--statespace-max-memory {settings.max_memory}{detail})"
+
+
+def _never_held(search: Search, label: str) -> Failure:
+    return Failure(
+        kind=FailureKind.ASSERTION,
+        message=f"sometimes({label!r}) held in none of {search.executions} executions",
+        schedule=Schedule(),
+        report=None,
+        executions=search.executions,
+        transitions=search.transitions,
+        seconds=search.seconds,
+        length=0,
+    )
+
+
+def _notes(search: Search) -> tuple[str, ...]:
+    notes: list[str] = []
+    if search.left_running:
+        notes.append(
+            f"threads left running when the test ended: in {search.left_running} executions "
+            "(an execution ends with the test function)"
+        )
+    if search.skipped:
+        notes.append(f"executions ended by pytest.skip() or pytest.xfail(): {search.skipped}")
+    if search.end is not SearchEnd.EXHAUSTED or search.cuts or search.refused:
+        unheld = [repr(label) for label, held in search.sometimes.items() if not held]
+        if unheld:
+            notes.append("not seen to hold so far: sometimes(" + ", ".join(unheld) + ")")
+    return tuple(notes)
+
+
+def _first_line(text: str) -> str:
+    return text.strip().split("\n", 1)[0]

@@ -1,0 +1,287 @@
+"""Exploring or replaying one pytest item: from its settings to pytest's verdict.
+
+The plugin decides *which* items; this module does the rest and speaks to pytest by raising:
+nothing (verified, or incomplete when that only warns), `StatespaceFailure` with the report,
+`UnsupportedOperation`, or the skip, exit and interrupt that the test itself asked for.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import pytest
+
+from pytest_statespace import replay
+from pytest_statespace.errors import (
+    InternalError,
+    StatespaceError,
+    StatespaceFailure,
+    UnsupportedOperation,
+)
+from pytest_statespace.explore import session as searches
+from pytest_statespace.explore.strategies import StrategyRegistry
+from pytest_statespace.reporting.failure import FailureRepr, render
+from pytest_statespace.reporting.progress import Progress
+from pytest_statespace.runtime.wire import to_plain
+from pytest_statespace.sandbox.remedies import refused
+from pytest_statespace.settings import Settings
+from pytest_statespace.types import (
+    ExplorationResult,
+    Failure,
+    ProgressSnapshot,
+    Schedule,
+    Verdict,
+)
+
+__all__ = ["RESULT_KEY", "explore_item", "refuse_async", "replay_item"]
+
+RESULT_KEY = pytest.StashKey[ExplorationResult]()
+_PROGRESS_INTERVAL = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A rendering that is nothing but text, in the place of a Python traceback."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def explore_item(item: pytest.Function, settings: Settings, registry: StrategyRegistry) -> None:
+    """Explore the item and turn the result into pytest's terms."""
+    __tracebackhide__ = True
+    config = item.config
+    config.hook.pytest_statespace_search_started(item=item, settings=settings)
+    with _ProgressLine(config) as line:
+        exploration = searches.explore(
+            item, settings, registry=registry, slot=_worker_number(config), progress=line.update
+        )
+    for category, message, file, number in exploration.search.warnings:
+        kind = getattr(builtins, category, UserWarning)
+        if not (isinstance(kind, type) and issubclass(kind, Warning)):
+            kind = UserWarning
+        warnings.warn_explicit(message, kind, file, number)
+    if exploration.result is None:
+        _pass_on(exploration.search.payload)
+        return
+    result = _keep_failures(item, exploration.settings, exploration.result)
+    _publish(item, result)
+    config.hook.pytest_statespace_search_finished(item=item, result=result)
+    match result.verdict:
+        case Verdict.FAILED:
+            _fail(item, result)
+        case Verdict.UNSUPPORTED:
+            raise refused(result.reason)
+        case Verdict.INCOMPLETE if settings.incomplete == "fail":
+            text = f"incomplete: {result.reason}"
+            raise StatespaceFailure(text, _Text(text))
+        case _:
+            return
+
+
+def replay_item(
+    item: pytest.Function, settings: Settings, example: replay.Counterexample, *, source: str
+) -> None:
+    """Run one saved schedule. ``source`` is the file or token it came from.
+
+    Raises `StatespaceFailure` if it fails and `ReplayDivergence` if it does not fit.
+    """
+    __tracebackhide__ = True
+    saved = example.settings
+    settings = dataclasses.replace(
+        settings,
+        granularity=saved.granularity,
+        timeouts=saved.timeouts,
+        trace=saved.trace,
+        promoted=saved.promoted,
+        seed=saved.seed,
+    )
+    config = item.config
+    debugging = bool(config.getoption("usepdb", False))
+    interactive = debugging or config.getoption("capture", "fd") == "no"
+    started = time.monotonic()
+    recorded = searches.replay(
+        item, settings, example.schedule, interactive=interactive, watched=not interactive
+    )
+    if recorded.exit:
+        pytest.exit(recorded.exit)
+    report = recorded.report
+    used = replay.ReplaySettings.of(settings)
+    if report.diverged:
+        raise replay.divergence_error(
+            example, report.diverged, settings=used, rootdir=config.rootpath
+        )
+    replay.check(example, report.schedule.choices, settings=used, rootdir=config.rootpath)
+    if report.kind is None:
+        for _, text in report.sections:
+            sys.stdout.write(text)
+        return
+    inline = example.inline
+    failure = Failure(
+        kind=report.kind,
+        message=report.message,
+        schedule=Schedule(report.schedule.choices, report.schedule.preemptions),
+        report=report,
+        executions=1,
+        transitions=len(report.schedule),
+        seconds=time.monotonic() - started,
+        length=len(report.schedule),
+        token=source if inline else "",
+        file="" if inline else source,
+    )
+    result = ExplorationResult(
+        nodeid=item.nodeid,
+        verdict=Verdict.FAILED,
+        reason=f"replay: {report.message}",
+        granularity=settings.granularity,
+        strategy="replay",
+        preemption_bound=None,
+        timeouts=settings.timeouts,
+        executions=1,
+        transitions=len(report.schedule),
+        states=0,
+        seconds=failure.seconds,
+        failures=(failure,),
+    )
+    _publish(item, result)
+    _fail(item, result)
+
+
+def refuse_async(item: pytest.Function) -> NoReturn:
+    """Raise UnsupportedOperation for an ``async def`` test."""
+    __tracebackhide__ = True
+    raise UnsupportedOperation(
+        "an async test function",
+        where=f"{item.location[0]}:{(item.location[1] or 0) + 1}",
+        remedy="not supported yet: explore the synchronous parts, or run it without --statespace",
+    )
+
+
+class _ProgressLine:
+    """Shows progress past pytest's capturing, which is on while a test runs."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._progress = Progress.of(config)
+        self._capture: Any = config.pluginmanager.getplugin("capturemanager")
+        self._next = 0.0
+
+    def __enter__(self) -> _ProgressLine:
+        self._progress.start()
+        self._next = time.monotonic() + _PROGRESS_INTERVAL
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._uncaptured(self._progress.finish)
+
+    def update(self, snapshot: ProgressSnapshot) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _PROGRESS_INTERVAL
+            self._uncaptured(lambda: self._progress.update(snapshot))
+
+    def _uncaptured(self, show: Callable[[], None]) -> None:
+        if self._capture is None:
+            show()
+            return
+        with self._capture.global_and_fixture_disabled():
+            show()
+
+
+def _keep_failures(
+    item: pytest.Function, settings: Settings, result: ExplorationResult
+) -> ExplorationResult:
+    """Save every failure that has a schedule; note it if the folder can't be written."""
+    failures: list[Failure] = []
+    notes = list(result.notes)
+    for failure in result.failures:
+        if not failure.schedule.choices and failure.report is None:
+            failures.append(failure)
+            continue
+        example = replay.Counterexample.of(
+            failure,
+            nodeid=item.nodeid,
+            settings=replay.ReplaySettings.of(settings),
+            rootdir=item.config.rootpath,
+        )
+        file = ""
+        try:
+            directory = replay.counterexample_directory(item.config)
+            file = str(replay.save(example, directory, unique=_worker_id(item.config)))
+        except OSError as error:
+            notes.append(f"the counterexample could not be saved: {error}")
+        token = replay.encode_token(example)
+        failures.append(dataclasses.replace(failure, token=token, file=file))
+    return dataclasses.replace(result, failures=tuple(failures), notes=tuple(notes))
+
+
+def _publish(item: pytest.Function, result: ExplorationResult) -> None:
+    item.stash[RESULT_KEY] = result
+    item.user_properties.extend(
+        (f"statespace_{name}", str(value))
+        for name, value in (
+            ("verdict", result.verdict.value),
+            ("executions", result.executions),
+            ("transitions", result.transitions),
+            ("states", result.states),
+        )
+    )
+
+
+def plain_result(result: ExplorationResult) -> Any:
+    """The result for the terminal summary and JSON, small and plain: xdist carries it."""
+    failures = tuple(
+        dataclasses.replace(
+            failure,
+            report=None,
+            schedule=Schedule((), failure.schedule.preemptions),
+        )
+        for failure in result.failures
+    )
+    return to_plain(dataclasses.replace(result, failures=failures))
+
+
+def _fail(item: pytest.Function, result: ExplorationResult) -> NoReturn:
+    __tracebackhide__ = True
+    if not result.failures:
+        raise InternalError(f"{item.nodeid} failed without a failure")
+    failure = result.failures[0]
+    text = item.config.hook.pytest_statespace_render_failure(item=item, failure=failure)
+    if text is not None:
+        raise StatespaceFailure(text, _Text(text))
+    raise StatespaceFailure(render(result, failure), FailureRepr(result, failure))
+
+
+def _pass_on(payload: dict[str, Any]) -> None:
+    """Raise in this process what the first execution of the test raised to steer pytest."""
+    __tracebackhide__ = True
+    message = str(payload.get("message", ""))
+    match payload.get("kind"):
+        case "skip":
+            pytest.skip(message)
+        case "xfail":
+            pytest.xfail(message)
+        case "exit":
+            pytest.exit(message, returncode=payload.get("returncode"))
+        case "interrupt":
+            raise KeyboardInterrupt
+        case kind:
+            raise StatespaceError(f"an execution ended in an unknown way: {kind!r}")
+
+
+def _worker_id(config: pytest.Config) -> str:
+    worker: Any = getattr(config, "workerinput", None)
+    return str(worker["workerid"]) if worker else ""
+
+
+def _worker_number(config: pytest.Config) -> int | None:
+    digits = _worker_id(config).removeprefix("gw")
+    return int(digits) if digits.isdigit() else None

@@ -1,0 +1,1 @@
+"""What runs inside the forked child, around the test."""

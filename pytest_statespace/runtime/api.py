@@ -1,0 +1,105 @@
+"""What tests call: `choose`, `observe`, `always` and `sometimes`.
+
+Outside an exploration `choose` returns its first alternative and the others do nothing, so
+that a test stays runnable anywhere. Nothing here imports native code: the context is there
+only in a process in which the exploration has imported it already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from pytest_statespace.errors import InvalidArgument
+from pytest_statespace.runtime import context as _contexts
+
+__all__ = ["always", "choose", "observe", "sometimes"]
+
+T = TypeVar("T")
+
+_MOST_ALTERNATIVES = 1 << 16
+
+
+def choose(alternatives: Sequence[T]) -> T:
+    """Return one of the alternatives; an exploration tries every one of them.
+
+    The order must not depend on the run (lists, tuples, ranges and strings; no sets).
+    Raises `InvalidArgument` if there is nothing to choose from.
+    """
+    if not isinstance(alternatives, Sequence):
+        raise InvalidArgument(
+            "alternatives", alternatives, "give a list or tuple: its order must be fixed"
+        )
+    count = len(alternatives)
+    if count == 0:
+        raise InvalidArgument("alternatives", alternatives, "give at least one alternative")
+    if count > _MOST_ALTERNATIVES:
+        raise InvalidArgument(
+            "alternatives",
+            f"{count} values",
+            f"give at most {_MOST_ALTERNATIVES}; every one of them is a run of its own",
+        )
+    context = _contexts.current()
+    if context is None or count == 1:
+        return alternatives[0]
+    index: int = context.bridge.choose(count)
+    return alternatives[index]
+
+
+def observe(value: object) -> None:
+    """Record an outcome: the distinct outcomes over all executions are reported, by `repr`."""
+    context = _contexts.current()
+    if context is None:
+        return
+    with context.paused():
+        text = repr(value)
+        if text not in context.outcomes:
+            context.outcomes.append(text)
+
+
+def always(invariant: Callable[[], object]) -> None:
+    """Check the invariant at every choice point from here to the end of the execution.
+
+    It is violated when it raises, or returns something false other than None; that fails the
+    test. It runs without choice points of its own and should only read.
+    """
+    if not callable(invariant):
+        raise InvalidArgument("invariant", invariant, "give a callable without parameters")
+    context = _contexts.current()
+    if context is not None:
+        context.invariants.append(_checked(invariant, context))
+
+
+def sometimes(condition: object, label: str) -> None:
+    """State that the condition holds here in at least one execution, else the test fails."""
+    if not isinstance(label, str) or not label:
+        raise InvalidArgument("label", label, "give a text that names the condition")
+    context = _contexts.current()
+    if context is None:
+        return
+    held = bool(condition)
+    with context.paused():
+        if held or label not in context.sometimes:
+            context.sometimes[label] = held
+
+
+def _checked(invariant: Callable[[], object], context: _contexts.Context) -> Callable[[], object]:
+    def check() -> object:
+        try:
+            held = invariant()
+            if held is None or held:
+                return True
+        except Exception as error:
+            context.fail(error)
+        context.fail(AssertionError(f"invariant {_describe(invariant)} violated"))
+
+    return check
+
+
+def _describe(invariant: Callable[[], object]) -> str:
+    code = getattr(invariant, "__code__", None)
+    name = getattr(invariant, "__qualname__", None) or type(invariant).__qualname__
+    if code is None:
+        return str(name)
+    file = code.co_filename.rpartition("/")[2]
+    return f"{name} ({file}:{code.co_firstlineno})"

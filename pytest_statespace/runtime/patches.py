@@ -1,0 +1,93 @@
+"""What is changed in the child, and only there, before the base snapshot is taken."""
+
+from __future__ import annotations
+
+import faulthandler
+import random
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+__all__ = [
+    "collect_warnings",
+    "fail_on_thread_exception",
+    "seed_random",
+    "silence_faulthandler",
+    "suspend_tracers",
+]
+
+_MOST_WARNINGS = 20
+
+
+def suspend_tracers() -> None:
+    """Turn off foreign tracers and profilers: they write memory at every step.
+
+    Coverage of the explored test is lost with them; the fixtures' is not.
+    """
+    sys.settrace(None)
+    sys.setprofile(None)
+    threading.settrace(None)
+    threading.setprofile(None)
+    monitoring = getattr(sys, "monitoring", None)
+    if monitoring is not None:
+        for tool in range(6):
+            if monitoring.get_tool(tool) is not None:
+                monitoring.set_events(tool, 0)
+
+
+def seed_random(seed: int) -> None:
+    """Seed the global generators: `random` seeds itself anew, from the system, after a fork."""
+    random.seed(seed)
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed(seed % (1 << 32))
+
+
+def silence_faulthandler() -> None:
+    """Crashes are reported by the parent; the dump of a handler would go to the wrong place."""
+    faulthandler.cancel_dump_traceback_later()
+    faulthandler.disable()
+
+
+def fail_on_thread_exception(fail: Callable[[BaseException], NoReturn]) -> None:
+    """An exception that nobody catches in a thread fails the execution.
+
+    A hook that the user installed, before or later, wins; pytest's own does not, as it only
+    collects.
+    """
+    hook = threading.excepthook
+    if hook is not threading.__excepthook__ and not _is_pytests(hook):
+        return
+
+    def excepthook(args: threading.ExceptHookArgs, /) -> None:
+        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            fail(args.exc_value)
+
+    threading.excepthook = excepthook
+
+
+def _is_pytests(hook: object) -> bool:
+    function = getattr(hook, "func", hook)
+    return getattr(function, "__module__", "") == "_pytest.threadexception"
+
+
+def collect_warnings(
+    into: list[tuple[str, str, str, int]], fixtures: Iterable[str]
+) -> None:
+    """Keep warnings of this execution in a list, to be shown by the parent.
+
+    Not if the test records warnings itself (``recwarn``): it must find its own.
+    """
+    if "recwarn" in fixtures:
+        return
+
+    def show(message: Any) -> None:
+        if len(into) < _MOST_WARNINGS:
+            category = message.category
+            into.append(
+                (category.__name__, str(message.message), message.filename, message.lineno)
+            )
+
+    warnings._showwarnmsg_impl = show  # type: ignore[attr-defined]

@@ -1,0 +1,155 @@
+"""Writes down what happens in a replay: every visible step, switch and choice.
+
+Each step is sent to the parent as it happens, so that a crash keeps all steps before it.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pytest_statespace.runtime.display import Names, position, short_repr, user_frame
+from pytest_statespace.runtime.wire import to_plain
+from pytest_statespace.types import Step, WaitingThread
+
+__all__ = ["Recorder"]
+
+_ACCESS = ("", "read", "write", "read-write")
+_SILENT = frozenset({"resume", "none"})
+
+
+class Recorder:
+    """The bridge's recorder: called with choice points off, on the thread concerned."""
+
+    def __init__(self, send: Callable[[dict[str, Any]], None], root: Path) -> None:
+        self._send = send
+        self._root = str(root)
+        self._names = Names()
+        self._threads: dict[int, str] = {0: "main"}
+        self._last = 0
+        self._could_go_on = False
+        self.waiting: list[WaitingThread] = []
+        self.stacks: list[str] = []
+        self.deadlocked: Callable[[], None] = lambda: None
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Take one event. Never raises: a step that can't be shown is shown without detail."""
+        kind = event["kind"]
+        if kind == "step":
+            self._step(event)
+        elif kind == "switch":
+            self._switch(event)
+        elif kind == "deadlock":
+            self._deadlock(event["threads"])
+
+    def thread_names(self, count: int) -> list[str]:
+        """Names by ordinal."""
+        return [self._threads.get(ordinal, f"thread {ordinal}") for ordinal in range(count)]
+
+    def _step(self, event: dict[str, Any]) -> None:
+        thread = event["thread"]
+        self._learn_name(thread)
+        operation = event["operation"]
+        if operation in _SILENT:
+            return
+        frame: FrameType | None = event.get("frame")
+        try:
+            where = position(frame, self._root)
+            target = self._names.target(event.get("object"), event.get("name"), frame)
+            value = short_repr(event["value"]) if "value" in event else ""
+        except Exception as error:
+            where = position(None, self._root)
+            target, value = "", f"<{type(error).__name__} while naming this step>"
+        switched = thread != self._last
+        step = Step(
+            thread=thread,
+            operation=operation,
+            target=target,
+            access=_ACCESS[event.get("access", 0) & 3],
+            file=where.file,
+            line=where.line,
+            function=where.function,
+            source=where.source,
+            value=value,
+            outcome=event.get("outcome", "done"),
+            switch=switched,
+            preemption=switched and self._could_go_on,
+        )
+        self._last = thread
+        self._could_go_on = False
+        self._send({"step": to_plain(step)})
+
+    def _switch(self, event: dict[str, Any]) -> None:
+        going, coming = event["from"], event["to"]
+        self._could_go_on = going != coming and going in event["alternatives"]
+        self._send(
+            {
+                "choice": [
+                    event["chosen"],
+                    len(event["alternatives"]),
+                    coming,
+                    event["label"],
+                    int(self._could_go_on),
+                ]
+            }
+        )
+
+    def _learn_name(self, thread: int) -> None:
+        if thread in self._threads:
+            return
+        known = threading._active.get(threading.get_ident())  # type: ignore[attr-defined]
+        if known is not None:
+            self._threads[thread] = known.name
+            self._send({"thread": [thread, known.name]})
+
+    def _deadlock(self, table: list[dict[str, Any]]) -> None:
+        for row in table:
+            if row["status"] != "blocked":
+                continue
+            frame = row.get("frame")
+            where = position(frame, self._root)
+            holder = row.get("holder")
+            self.waiting.append(
+                WaitingThread(
+                    thread=row["ordinal"],
+                    name=self._threads.get(row["ordinal"], f"thread {row['ordinal']}"),
+                    operation=row["operation"],
+                    target=self._names.of(row["object"], frame)
+                    if row["object"] is not None
+                    else "",
+                    file=where.file,
+                    line=where.line,
+                    function=where.function,
+                    source=where.source,
+                    holder=-1 if holder is None else holder,
+                )
+            )
+            self.stacks.append(self._stack(row["ordinal"], frame))
+        self.deadlocked()
+
+    def _stack(self, ordinal: int, frame: FrameType | None) -> str:
+        """The user's frames of a waiting thread, outermost first."""
+        own = user_frame(frame)
+        summary = traceback.StackSummary.extract(
+            ((at, at.f_lineno or 0) for at in _chain(own)), lookup_lines=True
+        )
+        entries = "".join(summary.format()).replace(self._root + "/", "")
+        return f"{self._threads.get(ordinal, f'thread {ordinal}')} waits here:\n{entries}"
+
+
+def _chain(frame: FrameType | None) -> list[FrameType]:
+    """Frames from the outermost of the user's code to this one."""
+    frames: list[FrameType] = []
+    while frame is not None:
+        if user_frame(frame) is frame:
+            module = frame.f_globals.get("__name__", "")
+            if str(module).startswith(("_pytest", "pluggy")):
+                break
+            frames.append(frame)
+        frame = frame.f_back
+    frames.reverse()
+    return frames

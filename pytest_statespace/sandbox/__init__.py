@@ -1,0 +1,1 @@
+"""The forked child and everything around it: arena, commands, watching, reaping."""

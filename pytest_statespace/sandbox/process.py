@@ -1,0 +1,66 @@
+"""The child process: whether it lives, how it died, and that nothing is left of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from dataclasses import dataclass
+
+__all__ = ["ChildProcess", "ExitStatus"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """How a process ended: by ``signal`` (0: none) or with ``code``."""
+
+    code: int
+    signal: int
+
+    def describe(self) -> str:
+        """Such as ``SIGSEGV`` or ``exit status 3``."""
+        if not self.signal:
+            return f"exit status {self.code}"
+        try:
+            return signal.Signals(self.signal).name
+        except ValueError:
+            return f"signal {self.signal}"
+
+
+class ChildProcess:
+    """A forked child that this process must reap. `close` is safe at any time, and twice."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.status: ExitStatus | None = None
+
+    def poll(self) -> ExitStatus | None:
+        """The exit status if it has ended, else None. Reaps it."""
+        return self._wait(os.WNOHANG)
+
+    def kill(self) -> ExitStatus:
+        """End it now, whatever it does, and reap it."""
+        if self.status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            while self._wait(0) is None:
+                pass
+        assert self.status is not None
+        return self.status
+
+    def close(self) -> None:
+        """Make sure that it is gone."""
+        self.kill()
+
+    def _wait(self, options: int) -> ExitStatus | None:
+        if self.status is not None:
+            return self.status
+        try:
+            pid, raw = os.waitpid(self.pid, options)
+        except ChildProcessError:  # reaped by somebody else, who did not tell us how it ended
+            self.status = ExitStatus(-1, 0)
+            return self.status
+        if pid:
+            code = os.waitstatus_to_exitcode(raw)
+            self.status = ExitStatus(code, 0) if code >= 0 else ExitStatus(0, -code)
+        return self.status

@@ -1,0 +1,112 @@
+"""What the explorer and the child say to each other, as plain values.
+
+The numbers are those of ``native/engine/engine.h``; ends from 100 on are made by the parent.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_statespace.types import EngineStatistics
+
+__all__ = ["STATE_NONE", "Command", "End", "Engine", "NewState", "PathResult", "RunFlag"]
+
+STATE_NONE = 0xFFFFFFFF
+
+
+class RunFlag(enum.IntFlag):
+    """How a path is run (``enum ss_run_flags``)."""
+
+    NONE = 0
+    SNAPSHOT = 1
+    FINGERPRINT = 2
+    PRUNE = 4
+    KEY_LAST_THREAD = 8
+
+
+class End(enum.IntEnum):
+    """How a path ended (``enum ss_end``, and what only the parent can see)."""
+
+    NONE = 0
+    FINISHED = 1
+    FAILED = 2
+    DEADLOCK = 3
+    VISITED = 4
+    UNSUPPORTED = 5
+    MEMORY = 6
+    DIVERGED = 7
+    RESTART = 8
+    LIMIT = 9
+    ERROR = 10
+    CRASHED = 100  # the child died; detail names the signal or exit status
+    HUNG = 101  # no choice point for too long; the child was killed
+    TIMEOUT = 102  # the budget of the search ran out during the path; the child was killed
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Restore ``state``, take ``alternative``, then ``forced`` choices, then the defaults."""
+
+    state: int
+    alternative: int
+    flags: RunFlag
+    forced: tuple[int, ...] = ()
+    labels: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewState:
+    """A choice point that a path recorded.
+
+    ``threads`` are the ordinals of its alternatives (empty for data choices), ``taken`` the
+    alternative with which its path went on, ``kept`` tells whether there is a snapshot to
+    come back to, ``visited`` that the path ended here because the state was known.
+    """
+
+    number: int
+    kind: int
+    current: int
+    count: int
+    threads: tuple[int, ...]
+    label: int
+    preemptions: int
+    taken: int = 0
+    kept: bool = True
+    visited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PathResult:
+    """What came of a command."""
+
+    end: End
+    states: tuple[NewState, ...]
+    transitions: int
+    payload: bytes
+    detail: str
+
+
+class Engine(Protocol):
+    """What the explorer needs of a sandbox; tests give it a toy graph instead."""
+
+    def run(self, command: Command, *, deadline: float) -> PathResult:
+        """Run one path to its end. ``deadline`` is on the monotonic clock."""
+        ...
+
+    def release(self, state: int) -> None:
+        """Give a state back: no path starts from it any more."""
+        ...
+
+    def clear_visited(self) -> None:
+        """Forget which states were seen."""
+        ...
+
+    def state_count(self) -> int:
+        """Distinct fingerprints since the visited set was cleared."""
+        ...
+
+    def statistics(self) -> EngineStatistics:
+        """Numbers for the report."""
+        ...

@@ -1,0 +1,53 @@
+"""What to do about a call that can't be rewound."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_statespace.errors import UnsupportedOperation
+
+__all__ = ["refused"]
+
+_REMEDIES: tuple[tuple[str, str], ...] = (
+    (
+        r"more than \d+ threads",
+        "raise --statespace-max-threads, or start fewer threads in one execution",
+    ),
+    (
+        r"\b(fork|vfork|clone3?|execve(at)?|posix_spawn)\b",
+        "start processes in a fixture, outside the explored test, or replace them with threads",
+    ),
+    (
+        r"\b(socket(pair)?|connect|bind|listen|accept4?|sendto|recvfrom|sendmsg|recvmsg)\b",
+        "replace the network by an in-memory double (a queue.Queue makes a good one)",
+    ),
+    (
+        r"\b(openat2?|open|creat|write|writev|pwrite64|unlink(at)?|rename(at2?)?|mkdir(at)?|rmdir"
+        r"|truncate|ftruncate|link(at)?|symlink(at)?|chmod|fchmod|file kept open)\b",
+        "do file work in a fixture, or use io.StringIO / io.BytesIO inside the explored test",
+    ),
+    (
+        r"\b(poll|ppoll|select|pselect6|epoll_\w+|futex|blocks in C|nanosleep|clock_nanosleep)\b",
+        "wait with threading, queue or time.sleep: waits inside C code can't be scheduled",
+    ),
+    (
+        r"\b(mmap|mremap|munmap|brk|mprotect|madvise)\b",
+        "create large buffers and load libraries in a fixture, before the exploration",
+    ),
+    (
+        r"sys\.settrace|sys\.setprofile|sys\.monitoring",
+        "run without a tracer: the exploration needs the interpreter's tracing itself",
+    ),
+)
+_DEFAULT = "move it to a fixture: fixtures are set up once, before the exploration"
+
+
+def refused(detail: str) -> UnsupportedOperation:
+    """The error for what the guard or the bridge wrote: ``CALL at FILE:LINE``."""
+    call, at, where = detail.rpartition(" at ")
+    if not at:
+        call, where = detail, ""
+    for pattern, remedy in _REMEDIES:
+        if re.search(pattern, call):
+            return UnsupportedOperation(call, where=where, remedy=remedy)
+    return UnsupportedOperation(call, where=where, remedy=_DEFAULT)

@@ -1,0 +1,220 @@
+"""A sandbox: one arena with one forked child in it, which runs paths on command.
+
+This is the real `Engine` of the explorer. Its life: `open` makes the arena, attaches the
+bridge, forks, and waits until the child has taken its base snapshot; `run` executes paths;
+`close` leaves neither process nor memory behind, whatever happened. A child that died or was
+killed stays readable: everything it recorded lies in the arena.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from pytest_statespace.errors import InternalError, StatespaceError
+from pytest_statespace.runtime.wire import MessageReader
+from pytest_statespace.sandbox.arena import Arena, bridge_module
+from pytest_statespace.sandbox.process import ChildProcess
+from pytest_statespace.sandbox.protocol import Command, End, PathResult
+from pytest_statespace.sandbox.watchdog import Waited, wait_for_turn
+from pytest_statespace.types import EngineStatistics
+
+__all__ = ["ChildMain", "Sandbox"]
+
+ChildMain = Callable[[int], NoReturn]  # gets the write end of the message pipe
+SETUP_SECONDS = 60.0
+
+
+class Sandbox:
+    """Arena plus child. A context manager."""
+
+    def __init__(
+        self,
+        arena: Arena,
+        child: ChildProcess,
+        pipe: int,
+        hang_seconds: float | None,
+        messages: bool,
+    ) -> None:
+        self._arena = arena
+        self._between = self.drain if messages else None
+        self._child = child
+        self._pipe = pipe
+        self._reader = MessageReader()
+        self._hang_seconds = hang_seconds
+        self._states_before = 0
+        self._dead = False
+        self._setup_times: dict[str, int] = {}
+        self.messages: list[dict[str, object]] = []
+
+    @classmethod
+    def open(
+        cls,
+        main: ChildMain,
+        *,
+        mebibytes: int,
+        hang_seconds: float | None,
+        messages: bool = False,
+    ) -> Sandbox:
+        """Fork a child that runs ``main`` and wait for its base snapshot.
+
+        ``messages``: the child sends messages while paths run (recording mode).
+        Raises StatespaceError with the child's own words if its set-up failed.
+        """
+        bridge = bridge_module()
+        arena = Arena(mebibytes)
+        try:
+            bridge.attach(arena.table_address(), arena.address)
+            read_end, write_end = os.pipe()
+            pid = bridge.fork()
+            if pid == 0:
+                with contextlib.suppress(BaseException):
+                    os.close(read_end)
+                    main(write_end)
+                os._exit(70)
+        except BaseException:
+            arena.destroy()
+            raise
+        os.close(write_end)
+        os.set_blocking(read_end, False)
+        sandbox = cls(arena, ChildProcess(pid), read_end, hang_seconds, messages)
+        try:
+            sandbox._await_base(bridge)
+        except BaseException:
+            sandbox.close()
+            raise
+        return sandbox
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, command: Command, *, deadline: float | None) -> PathResult:
+        """Run one path. After CRASHED, HUNG or TIMEOUT the child is gone."""
+        if self._dead:
+            raise InternalError("the child of this sandbox is gone")
+        self._arena.send(command)
+        waited = self._wait(deadline)
+        if waited.turn:
+            result = self._arena.result()
+        elif waited.died is not None:
+            self._dead = True
+            result = self._arena.result(End.CRASHED, waited.died.describe())
+        elif waited.hung:
+            self._end_child()
+            result = self._arena.result(
+                End.HUNG, f"no choice point for {self._hang_seconds:g} seconds"
+            )
+        else:
+            self._end_child()
+            result = self._arena.result(End.TIMEOUT, "the time was up")
+        return _with_taken(result, command)
+
+    def release(self, state: int) -> None:
+        """Give a state back."""
+        self._arena.release(state)
+
+    def clear_visited(self) -> None:
+        """Forget which states were seen."""
+        self._arena.clear_visited()
+        self._states_before = self._arena.distinct_states()
+
+    def state_count(self) -> int:
+        """Distinct states since the visited set was cleared."""
+        return self._arena.distinct_states() - self._states_before
+
+    def statistics(self) -> EngineStatistics:
+        """Numbers of the engine, of the set-up, and the greatest memory use so far."""
+        times = self._setup_times
+        return dataclasses.replace(
+            self._arena.statistics(),
+            setup_ms=sum(times.values()) / 1e6,
+            peak_rss_kib=self._peak_rss(),
+        )
+
+    def drain(self) -> None:
+        """Read the messages that the child has sent so far into `messages`."""
+        while True:
+            try:
+                data = os.read(self._pipe, 1 << 16)
+            except BlockingIOError:
+                return
+            if not data:
+                return
+            self.messages.extend(self._reader.feed(data))
+
+    def close(self) -> None:
+        """End and reap the child, close the pipe, unmap the arena. Twice is fine."""
+        self._end_child()
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
+        self._arena.destroy()
+
+    def _wait(self, deadline: float | None) -> Waited:
+        return wait_for_turn(
+            self._arena,
+            self._child,
+            hang_seconds=self._hang_seconds,
+            deadline=deadline,
+            between=self._between,
+        )
+
+    def _await_base(self, bridge: object) -> None:
+        waited = wait_for_turn(
+            self._arena,
+            self._child,
+            hang_seconds=None,
+            deadline=time.monotonic() + SETUP_SECONDS,
+            between=self.drain,
+        )
+        if waited.turn:
+            self._setup_times = dict(bridge.setup_times())  # type: ignore[attr-defined]
+            return
+        self.drain()
+        self._dead = waited.died is not None
+        for message in self.messages:
+            if "setup_failed" in message:
+                raise StatespaceError(
+                    f"the exploration could not be set up: {message['setup_failed']}"
+                )
+        if waited.died is not None:
+            raise StatespaceError(
+                f"the exploration could not be set up: the child ended with "
+                f"{waited.died.describe()}"
+            )
+        raise StatespaceError(
+            f"the exploration could not be set up within {SETUP_SECONDS:g} seconds"
+        )
+
+    def _end_child(self) -> None:
+        self._dead = True
+        self._child.kill()
+
+    def _peak_rss(self) -> int:
+        try:
+            status = Path(f"/proc/{self._child.pid}/status").read_text(encoding="ascii")
+        except (OSError, ValueError):
+            return 0
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+        return int(found[1]) if found else 0
+
+
+def _with_taken(result: PathResult, command: Command) -> PathResult:
+    """Fill in which alternative each recorded state went on with."""
+    if not command.forced:
+        return result
+    forced = command.forced
+    states = tuple(
+        dataclasses.replace(state, taken=forced[i] if i < len(forced) else 0)
+        for i, state in enumerate(result.states)
+    )
+    return dataclasses.replace(result, states=states)

@@ -1,0 +1,314 @@
+"""A toy engine: small programs over shared variables, explored through the real protocol.
+
+It implements `Engine` without processes or memory images, and refuses everything that the
+real engine would not survive: commands from states that were released, double releases,
+alternatives that do not exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+
+from pytest_statespace.runtime.wire import pack
+from pytest_statespace.sandbox.protocol import Command, End, NewState, PathResult, RunFlag
+from pytest_statespace.types import EngineStatistics
+
+# An operation: ("add", variable, amount), ("copy", register, variable), ("put", variable,
+# register), ("lock", variable), ("unlock", variable), ("spin", variable), ("assert", variable,
+# value), ("choose", register, alternatives).
+Operation = tuple[object, ...]
+Program = tuple[tuple[Operation, ...], ...]
+
+
+@dataclass(frozen=True)
+class World:
+    """One state: where every thread is, the variables, and the threads' registers."""
+
+    at: tuple[int, ...]
+    variables: tuple[tuple[str, int], ...]
+
+    def get(self, name: object) -> int:
+        return dict(self.variables).get(str(name), 0)
+
+    def set(self, name: object, value: int) -> World:
+        variables = dict(self.variables)
+        variables[str(name)] = value
+        return World(self.at, tuple(sorted(variables.items())))
+
+
+def start(program: Program) -> World:
+    return World((0,) * len(program), ())
+
+
+def enabled(program: Program, world: World) -> list[int]:
+    threads = []
+    for thread, code in enumerate(program):
+        at = world.at[thread]
+        if at < len(code) and not (code[at][0] == "lock" and world.get(code[at][1])):
+            threads.append(thread)
+    return threads
+
+
+def alternatives_of(program: Program, world: World, thread: int) -> int:
+    """How many outcomes the thread's next operation has: more than one for a choose."""
+    operation = program[thread][world.at[thread]]
+    return int(str(operation[2])) if operation[0] == "choose" else 1
+
+
+def step(program: Program, world: World, thread: int, value: int = 0) -> World | None:
+    """The world after the thread's next operation; None: its assertion failed."""
+    operation = program[thread][world.at[thread]]
+    moved = list(world.at)
+    moved[thread] += 1
+    after = World(tuple(moved), world.variables)
+    name = operation[1]
+    register = f"r{thread}.{name}"
+    match operation[0]:
+        case "add":
+            return after.set(name, world.get(name) + int(str(operation[2])))
+        case "copy":
+            return after.set(f"r{thread}.{operation[1]}", world.get(operation[2]))
+        case "put":
+            return after.set(name, world.get(f"r{thread}.{operation[2]}") + 1)
+        case "lock":
+            return after.set(name, 1)
+        case "unlock":
+            return after.set(name, 0)
+        case "spin":
+            return after if world.get(name) else world
+        case "choose":
+            return after.set(register, value)
+        case "assert":
+            return after if world.get(name) == operation[2] else None
+        case other:
+            raise ValueError(other)
+
+
+def finished(program: Program, world: World) -> bool:
+    return all(at == len(code) for at, code in zip(world.at, program, strict=True))
+
+
+def terminals(program: Program) -> set[tuple[str, World]]:
+    """Every way the program can end, by plain reachability: the oracle."""
+    seen = {start(program)}
+    todo = list(seen)
+    ends: set[tuple[str, World]] = set()
+    while todo:
+        world = todo.pop()
+        threads = enabled(program, world)
+        if finished(program, world):
+            ends.add(("finished", world))
+        elif not threads:
+            ends.add(("deadlock", world))
+        for thread in threads:
+            for value in range(alternatives_of(program, world, thread)):
+                after = step(program, world, thread, value)
+                if after is None:
+                    ends.add(("failed", world))
+                elif after not in seen:
+                    seen.add(after)
+                    todo.append(after)
+    return ends
+
+
+def fewest_preemptions(program: Program) -> int | None:
+    """Fewest preemptions with which the program can fail or deadlock; None: it can't."""
+    layer = {(start(program), 0)}
+    seen: set[tuple[World, int]] = set()
+    preemptions = 0
+    while layer:
+        todo = list(layer)
+        layer = set()
+        while todo:
+            world, current = todo.pop()
+            if (world, current) in seen:
+                continue
+            seen.add((world, current))
+            threads = enabled(program, world)
+            if not threads and not finished(program, world):
+                return preemptions
+            for thread in threads:
+                target = layer if current in threads and thread != current else None
+                for value in range(alternatives_of(program, world, thread)):
+                    after = step(program, world, thread, value)
+                    if after is None:
+                        if target is None:
+                            return preemptions
+                        target.add((world, thread))
+                    elif target is None:
+                        todo.append((after, thread))
+                    else:
+                        target.add((after, thread))
+                        # a failing step after a preemption is found in the next layer
+        preemptions += 1
+    return None
+
+
+@dataclass
+class _Kept:
+    world: World
+    current: int
+    kind: int
+    threads: tuple[int, ...]
+    count: int
+    preemptions: int
+    pending: int  # thread whose choose() is being decided, for data choices
+
+
+class ToyEngine:
+    """Runs paths of a program. ``trace`` collects (end, world) of every path that ended."""
+
+    def __init__(self, program: Program, *, limit: int = 40) -> None:
+        self.program = program
+        self.kept: dict[int, _Kept] = {
+            0: _Kept(start(program), 0, 0, (), 1, 0, -1)
+        }
+        self.numbers = count(1)
+        self.visited: dict[object, int] = {}
+        self.distinct: set[World] = set()
+        self.ended: list[tuple[str, World]] = []
+        self.limit = limit
+        self.most_kept = 0
+        self.released = 0
+
+    def clear_visited(self) -> None:
+        self.visited.clear()
+        self.distinct.clear()
+
+    def state_count(self) -> int:
+        return len(self.distinct)
+
+    def statistics(self) -> EngineStatistics:
+        return EngineStatistics(tracker="toy")
+
+    def release(self, state: int) -> None:
+        assert state != 0, "the base state was released"
+        del self.kept[state]
+        self.released += 1
+
+    def run(self, command: Command, *, deadline: float) -> PathResult:
+        kept = self.kept[command.state]
+        assert command.alternative < kept.count, "no such alternative"
+        new: list[NewState] = []
+        transitions = 0
+        forced = list(command.forced)
+        world, current, preemptions = kept.world, kept.current, kept.preemptions
+        kind, threads, pending = kept.kind, kept.threads, kept.pending
+        taken = command.alternative
+        while True:
+            value = 0
+            if kind == 1:
+                preemptions += taken != 0 and threads[0] == current
+                thread = threads[taken]
+            elif kind == 2:
+                thread, value = pending, taken
+            else:
+                options = self._order(world, current)
+                if not options:
+                    return self._end(world, new, transitions)
+                if len(options) > 1:
+                    thread = -1
+                else:
+                    thread = options[0]
+            if thread >= 0:
+                current = thread
+                many = alternatives_of(self.program, world, thread)
+                if many > 1 and kind != 2:
+                    kind, threads, pending = 2, (), thread
+                    picked = self._record(
+                        command, new, forced, world, current, 2, (), many, preemptions, thread
+                    )
+                    if picked is None:
+                        return PathResult(End.VISITED, tuple(new), transitions, b"", "")
+                    taken = picked
+                    continue
+                after = step(self.program, world, thread, value)
+                transitions += 1
+                if after is None:
+                    self.ended.append(("failed", world))
+                    payload = pack({"kind": "assertion", "type": "AssertionError", "message": "no"})
+                    return PathResult(End.FAILED, tuple(new), transitions, payload, "")
+                world = after
+                if transitions > self.limit:
+                    return PathResult(End.LIMIT, tuple(new), transitions, b"", "")
+            options = self._order(world, current)
+            if len(options) > 1:
+                picked = self._record(
+                    command,
+                    new,
+                    forced,
+                    world,
+                    current,
+                    1,
+                    tuple(options),
+                    len(options),
+                    preemptions,
+                    -1,
+                )
+                if picked is None:
+                    return PathResult(End.VISITED, tuple(new), transitions, b"", "")
+                kind, threads, taken = 1, tuple(options), picked
+            else:
+                kind, threads, taken = 0, (), 0
+                if not options:
+                    return self._end(world, new, transitions)
+
+    def _order(self, world: World, current: int) -> list[int]:
+        threads = enabled(self.program, world)
+        if current in threads:
+            threads.remove(current)
+            threads.insert(0, current)
+        return threads
+
+    def _record(
+        self,
+        command: Command,
+        new: list[NewState],
+        forced: list[int],
+        world: World,
+        current: int,
+        kind: int,
+        threads: tuple[int, ...],
+        many: int,
+        preemptions: int,
+        pending: int,
+    ) -> int | None:
+        key: object = (world, kind, pending)
+        if command.flags & RunFlag.KEY_LAST_THREAD:
+            key = (key, current)
+        if command.flags & RunFlag.PRUNE:
+            known = self.visited.get(key)
+            bounded = bool(command.flags & RunFlag.KEY_LAST_THREAD)
+            if known is not None and (not bounded or known <= preemptions):
+                return None
+            self.visited[key] = preemptions
+        if command.flags & RunFlag.FINGERPRINT:
+            self.distinct.add(world)
+        number = next(self.numbers)
+        if command.flags & RunFlag.SNAPSHOT:
+            self.kept[number] = _Kept(world, current, kind, threads, many, preemptions, pending)
+            self.most_kept = max(self.most_kept, len(self.kept))
+        taken = forced.pop(0) if forced else 0
+        new.append(
+            NewState(
+                number=number,
+                kind=kind,
+                current=current,
+                count=many,
+                threads=threads,
+                label=hash((world, kind)) & 0xFFFF,
+                preemptions=preemptions,
+                taken=taken,
+                kept=bool(command.flags & RunFlag.SNAPSHOT),
+            )
+        )
+        return taken
+
+    def _end(self, world: World, new: list[NewState], transitions: int) -> PathResult:
+        if finished(self.program, world):
+            self.ended.append(("finished", world))
+            payload = pack({"kind": "finished", "outcomes": [repr(world.variables)]})
+            return PathResult(End.FINISHED, tuple(new), transitions, payload, "")
+        self.ended.append(("deadlock", world))
+        return PathResult(End.DEADLOCK, tuple(new), transitions, b"", "everybody waits")
