@@ -193,35 +193,32 @@ def _numbers(result: ExplorationResult, failure: Failure, width: int) -> list[Li
     needed = plural(preemptions, "preemption") if preemptions else "no preemption"
     if preemptions and result.strategy == "exhaust":
         needed += " (schedules with fewer were searched first)"
-    rows = [
-        (
-            "found after",
-            f"{plural(failure.executions, 'execution')}, "
-            f"{plural(failure.transitions, 'transition')}, {_seconds(failure.seconds)}",
-        ),
-        (
-            "whole search",
-            f"{plural(result.executions, 'execution')}, "
-            f"{plural(result.transitions, 'transition')}, {plural(result.states, 'state')}, "
-            f"{_seconds(result.seconds)}",
-        ),
-    ]
+    rows: list[tuple[str, str]] = []
+    replayed = result.strategy == "replay"
+    if not replayed:
+        rows += [
+            ("found after", _effort(failure.executions, failure.transitions, None, failure.seconds)),
+            ("whole search", _effort(result.executions, result.transitions, result.states, result.seconds)),
+        ]
     if failure.length:
         rows.append(("this execution", f"{plural(failure.length, 'transition')}, {needed}"))
-    if failure.length or failure.gil_reachable is not None:
+    if failure.gil_reachable is not None or (failure.length and not replayed):
         rows.append(("with the GIL", _GIL[failure.gil_reachable]))
-    rows.append(
-        (
-            "model",
-            f"granularity {result.granularity}, timeouts {result.timeouts}, strategy {result.strategy}",
-        )
-    )
+    model = f"granularity {result.granularity}, timeouts {result.timeouts}"
+    rows.append(("model", model if replayed else f"{model}, strategy {result.strategy}"))
     rows += [("note", clean(note)) for note in result.notes]
-    lines = [line(rule("search", width), "title")]
+    lines = [line(rule("replayed schedule" if replayed else "search", width), "title")]
     for name, text in rows:
         for number, piece in enumerate(wrap(text, width - 17)):
             lines.append((Span(pad("" if number else name, 17), "faint"), Span(piece)))
     return lines
+
+
+def _effort(executions: int, transitions: int, states: int | None, seconds: float) -> str:
+    parts = [plural(executions, "execution"), plural(transitions, "transition")]
+    if states is not None:
+        parts.append(plural(states, "state"))
+    return ", ".join((*parts, _seconds(seconds)))
 
 
 def _replay(result: ExplorationResult, failure: Failure, width: int) -> list[Line]:

@@ -92,7 +92,7 @@ def result_text(result: ExplorationResult) -> str:
         plural(result.executions, "execution"),
         f"{result.seconds:.2f} s" if result.seconds < 10 else f"{result.seconds:.0f} s",
     ]
-    text = ", ".join(numbers)
+    text = f"replayed in {numbers[-1]}" if result.strategy == "replay" else ", ".join(numbers)
     if result.failures:
         failure = result.failures[0]
         preemptions = failure.schedule.preemptions

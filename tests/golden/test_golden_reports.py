@@ -5,6 +5,7 @@ After a wanted change run with ``STATESPACE_UPDATE_GOLDEN=1`` and read the diffe
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -39,6 +40,13 @@ def test_failure_report_on_a_narrow_terminal(name: str) -> None:
     failure = FAILURES[name]()
     for width in (80, 64):
         compare(f"{name}_{width}.txt", render(result_of(failure), failure, width=width) + "\n")
+
+
+def test_replayed_report() -> None:
+    failure = dataclasses.replace(FAILURES["deadlock"](), token="", gil_reachable=None)
+    result = result_of(failure, strategy="replay", executions=1, transitions=17, states=0)
+    text = render(result, failure, width=100) + "\n" + plain(summary_lines([result], 100)) + "\n"
+    compare("replayed.txt", text)
 
 
 @pytest.mark.parametrize("width", [140, 80])

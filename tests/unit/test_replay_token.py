@@ -165,6 +165,29 @@ def test_a_bomb_does_not_fill_the_memory() -> None:
         decode_token(token_of(msgpack.packb(content)))
 
 
+def sealed(body: bytes) -> str:
+    check = (xxhash.xxh3_64_intdigest(body) & 0xFFFFFFFF).to_bytes(4, "little")
+    return "ssp1:" + base64.b85encode(check + body).decode()
+
+
+def test_the_deflated_part_ends_where_it_should() -> None:
+    body = base64.b85decode(encode_token(example([0, 1, 0])).removeprefix("ssp1:"))[4:]
+    assert decode_token(sealed(body)).nodeid
+    flushed = zlib.compressobj(9, zlib.DEFLATED, -15)
+    payload = zlib.decompressobj(-15).decompress(body)
+    unfinished = flushed.compress(payload) + flushed.flush(zlib.Z_SYNC_FLUSH)
+    for damaged in (body + b"x", unfinished):
+        with pytest.raises(FormatError, match="does not end where it should"):
+            decode_token(sealed(damaged))
+
+
+@pytest.mark.parametrize("coded", [[1, 1, 5, 1], [1, 0], [1], [-1, 1], [0, 2**32], b"\0\0", ["a", 1]])
+def test_runs_that_do_not_fit_the_count(coded: object) -> None:
+    content = ["a.py::t", 0, 0, [], [], 0, 1, [3, 11], 5, b"", 1, 3, coded]
+    with pytest.raises(FormatError, match="choices can't be right"):
+        decode_token(token_of(msgpack.packb(content)))
+
+
 def test_newer_version() -> None:
     with pytest.raises(FormatError, match=r"version 2.*upgrade"):
         decode_token("ssp2:abc")

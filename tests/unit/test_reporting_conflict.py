@@ -77,6 +77,10 @@ def test_write_based_on_an_outdated_read() -> None:
         [(1, "read"), (2, "write"), (1, "read"), (1, "write")],
         # only reads
         [(1, "read"), (2, "read"), (1, "read")],
+        # the later write is blind: the read belonged to the earlier one
+        [(1, "read"), (1, "write"), (2, "write"), (1, "write")],
+        # the last write reads for itself
+        [(1, "read"), (2, "write"), (1, "read-write")],
         # blind writes
         [(1, "write"), (2, "write"), (1, "write")],
         # atomic

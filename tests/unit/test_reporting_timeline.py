@@ -194,6 +194,14 @@ def test_columns_up_to_four_threads_then_a_list() -> None:
     assert "[one]" in plain(timeline(report(*wide), 60))
 
 
+def test_long_names_leave_room_for_the_source() -> None:
+    long = "directory_with_a_long_name/" * 3 + "test.py"
+    made = report(*(read(n, file=long if n < 5 else "test.py") for n in range(1, 6)), threads=("x" * 50,) * 6)
+    lines = plain(timeline(made, 60)).splitlines()
+    assert max(map(width_of, lines)) <= 60
+    assert sum("c.x += 1" in text for text in lines) == 5
+
+
 steps = st.builds(
     Step,
     thread=st.integers(0, 6),
