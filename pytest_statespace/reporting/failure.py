@@ -111,7 +111,8 @@ def _not_reproduced(failure: Failure, width: int) -> list[Line]:
 
 def _traceback(report: Report, width: int) -> list[Line]:
     text = report.longrepr.strip("\n") or report.message.strip("\n")
-    lines = [line(piece) for piece in text.splitlines()]
+    styles = {"E": "failure", ">": "title"}  # the lines that pytest marks so
+    lines = [line(piece, styles.get(piece[:2].strip(), "")) for piece in text.splitlines()]
     for title, content in report.sections:
         lines.append(line(rule(title, width)))
         lines += [line(piece) for piece in content.rstrip("\n").splitlines()]

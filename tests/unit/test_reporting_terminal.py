@@ -167,7 +167,7 @@ def test_report_object() -> None:
     assert (shown.reprcrash.path, shown.reprcrash.lineno) == ("a.py", 7)
     stream = Terminal()
     shown.toterminal(writer_to(stream))
-    assert "\x1b[" in stream.getvalue()
+    assert "\x1b[31m\x1b[1mE   assert 0\x1b[0m\n" in stream.getvalue()
     stream = Terminal()
     shown.toterminal(writer_to(stream, markup=False))
     assert "\x1b" not in stream.getvalue()
