@@ -1,0 +1,335 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ base_index.c — everything that existed when the exploration began.         │
+ * │                                                                            │
+ * │ All objects the collector knows and what they refer to, sorted by address, │
+ * │ with a hash of their content; and all memory that belongs to them. Both    │
+ * │ only help to explain changes: memory that is not in the index is compared  │
+ * │ as raw words.                                                              │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "fingerprint.h"
+
+#if SSB_CAN_FINGERPRINT
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- lookup ------------------------------------------------------------------------ */
+
+static inline uint32_t slot_of(uintptr_t address)
+{
+    return (uint32_t)((address >> 3) * 0x9E3779B97F4A7C15ull >> 32) & ssbf->object_mask;
+}
+
+int ssbf_find_object(uintptr_t address)
+{
+    for (uint32_t i = slot_of(address);; i = (i + 1) & ssbf->object_mask) {
+        uint32_t n = ssbf->object_hash[i];
+        if (!n)
+            return -1;
+        if ((uintptr_t)ssbf->objects[n - 1].object == address)
+            return (int)(n - 1);
+    }
+}
+
+const ssbf_block *ssbf_find_block(uintptr_t address)
+{
+    uint32_t lo = 0, hi = ssbf->n_blocks;
+    while (lo < hi) { /* first block that begins above the address */
+        uint32_t middle = (lo + hi) / 2;
+        if (ssbf->blocks[middle].lo <= address)
+            lo = middle + 1;
+        else
+            hi = middle;
+    }
+    for (int back = 0; back < 3 && lo > 0; back++) /* blocks may lie inside one another */
+        if (address < ssbf->blocks[--lo].hi)
+            return &ssbf->blocks[lo];
+    return NULL;
+}
+
+int ssbf_is_type(PyTypeObject *t)
+{
+    uintptr_t address = (uintptr_t)t, start;
+    uint32_t bytes;
+    for (int depth = 0; depth < 8; depth++) {
+        if (address < 65536 || address & 7 || address >> 47)
+            return 0;
+        if (!ssb_heap_is_new(address)) {
+            int b = ssbf_find_object(address);
+            if (b < 0 || !(ssbf->objects[b].flags & SSBF_TYPE))
+                return 0;
+            return depth == 0 || (((PyTypeObject *)address)->tp_flags & Py_TPFLAGS_TYPE_SUBCLASS) != 0;
+        }
+        if (ssb_heap_find(address, &start, &bytes) != 3 || address - start != SSB_GC_HEADER || bytes < sizeof(PyHeapTypeObject))
+            return 0;
+        if (depth && !(((PyTypeObject *)address)->tp_flags & Py_TPFLAGS_TYPE_SUBCLASS))
+            return 0;
+        address = (uintptr_t)Py_TYPE((PyObject *)address); /* a class is an object whose type is a metaclass */
+    }
+    return 0;
+}
+
+/* ---- collecting objects --------------------------------------------------------------- */
+
+static int index_full;
+
+static void add_object(PyObject *o)
+{
+    uintptr_t address = (uintptr_t)o;
+    if (!o)
+        return;
+    uint32_t i = slot_of(address);
+    for (; ssbf->object_hash[i]; i = (i + 1) & ssbf->object_mask)
+        if ((uintptr_t)ssbf->objects[ssbf->object_hash[i] - 1].object == address)
+            return;
+    if (ssbf->n_objects == ssbf->max_objects) {
+        index_full = 1;
+        return;
+    }
+    ssbf->objects[ssbf->n_objects].object = o;
+    ssbf->object_hash[i] = ++ssbf->n_objects;
+}
+
+static int add_visited(PyObject *o, void *unused)
+{
+    (void)unused;
+    add_object(o);
+    return 0;
+}
+
+static void add_referents_of_type(PyTypeObject *t)
+{
+    PyObject *parts[] = {ssb_type_dict(t), ssb_type_bases(t), ssb_type_mro(t), ssb_type_subclasses(t), (PyObject *)t->tp_base};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        add_object(parts[i]);
+    if (t->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        PyHeapTypeObject *h = (PyHeapTypeObject *)t;
+        add_object(h->ht_name);
+        add_object(h->ht_qualname);
+        add_object(h->ht_slots);
+        add_object(h->ht_module);
+    }
+}
+
+static void add_referents(PyObject *o)
+{
+    PyTypeObject *t = Py_TYPE(o);
+    add_object((PyObject *)t);
+    if (PyType_Check(o))
+        add_referents_of_type((PyTypeObject *)o);
+    if (PyCode_Check(o)) {
+        PyCodeObject *c = (PyCodeObject *)o;
+        PyObject *parts[] = {c->co_consts, c->co_names, c->co_exceptiontable, c->co_localsplusnames, c->co_localspluskinds,
+                             c->co_filename, c->co_name, c->co_qualname, c->co_linetable};
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+            add_object(parts[i]);
+    } else if (PyFunction_Check(o)) {
+        PyFunctionObject *f = (PyFunctionObject *)o;
+        PyObject *parts[] = {f->func_globals, f->func_builtins, f->func_name, f->func_qualname, f->func_code, f->func_defaults,
+                             f->func_kwdefaults, f->func_closure, f->func_doc, f->func_dict, f->func_module, f->func_annotations};
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+            add_object(parts[i]);
+    } else if (PyWeakref_Check(o)) {
+        PyWeakReference *w = (PyWeakReference *)o;
+        add_object(ssb_weakref_object(w));
+        add_object(w->wr_callback);
+    } else if (PyCFunction_Check(o)) {
+        add_object(((PyCFunctionObject *)o)->m_module);
+        add_object(((PyCFunctionObject *)o)->m_self);
+    }
+    if (PyType_IS_GC(t) && t->tp_traverse && PyObject_IS_GC(o))
+        t->tp_traverse(o, add_visited, NULL);
+    if (t->tp_weaklistoffset > 0)
+        for (PyWeakReference *w = *(PyWeakReference **)((char *)o + t->tp_weaklistoffset); w; w = w->wr_next)
+            add_object((PyObject *)w);
+}
+
+/* Frames that wait below the exploration: they do not run while it lasts. */
+static void add_frames(PyThreadState *ts)
+{
+    for (ssb_frame *f = ssb_thread_frame(ts); f; f = ssb_frame_previous(f)) {
+        PyCodeObject *code = ssb_frame_code(f);
+        int top = ssb_frame_stacktop(f), n = top >= 0 ? top : code->co_nlocalsplus;
+        add_object((PyObject *)code);
+        add_object(ssb_frame_function(f));
+        add_object(ssb_frame_locals(f));
+        add_object((PyObject *)ssb_frame_object(f));
+        for (int i = 0; i < n; i++)
+            add_object(ssb_frame_values(f)[i]);
+    }
+}
+
+static uint32_t n_tracked;
+static void count_object(PyObject *o)
+{
+    (void)o;
+    n_tracked++;
+}
+
+static void collect_objects(void)
+{
+    PyObject *singletons[] = {Py_None, Py_True, Py_False, Py_Ellipsis, Py_NotImplemented, (PyObject *)&PyType_Type,
+                              (PyObject *)&PyBaseObject_Type};
+    ssb_each_gc_object(add_object);
+    ssb_each_interpreter_object(add_object);
+    for (size_t i = 0; i < sizeof singletons / sizeof *singletons; i++)
+        add_object(singletons[i]);
+    add_frames(PyThreadState_Get());
+    for (uint32_t i = 0; i < ssbf->n_objects; i++) /* grows while it runs */
+        add_referents(ssbf->objects[i].object);
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const ssbf_object *x = a, *y = b;
+    return x->object < y->object ? -1 : x->object > y->object;
+}
+
+static void sort_objects(void)
+{
+    qsort(ssbf->objects, ssbf->n_objects, sizeof *ssbf->objects, by_address);
+    memset(ssbf->object_hash, 0, (ssbf->object_mask + 1) * sizeof *ssbf->object_hash);
+    for (uint32_t b = 0; b < ssbf->n_objects; b++) {
+        uint32_t i = slot_of((uintptr_t)ssbf->objects[b].object);
+        while (ssbf->object_hash[i])
+            i = (i + 1) & ssbf->object_mask;
+        ssbf->object_hash[i] = b + 1;
+    }
+}
+
+static void classify_objects(void)
+{
+    for (uint32_t b = 0; b < ssbf->n_objects; b++) {
+        ssbf_object *entry = &ssbf->objects[b];
+        PyObject *o = entry->object;
+        uint64_t tokens[3];
+        if (PyType_Check(o)) {
+            entry->flags |= SSBF_TYPE;
+            entry->instances = ssbf_registered((PyTypeObject *)o);
+        } else if (PyCode_Check(o)) {
+            entry->flags |= SSBF_CODE;
+        } else if (!PyFloat_CheckExact(o) && ssbf_atom(o, tokens)) {
+            entry->flags |= SSBF_ATOM;
+            entry->atom = tokens[0];
+            entry->shallow[0] = tokens[1];
+            entry->shallow[1] = tokens[2];
+        }
+    }
+    for (uint32_t b = 0; b < ssbf->n_objects; b++)
+        if (ssbf->objects[b].flags & SSBF_TYPE) {
+            PyObject *table = ssb_type_subclasses((PyTypeObject *)ssbf->objects[b].object);
+            int at = table ? ssbf_find_object((uintptr_t)table) : -1;
+            if (at >= 0) {
+                PyDictObject *d = (PyDictObject *)table;
+                ssbf->objects[at].flags |= SSBF_SUBCLASSES;
+                ssbf_add_block((char *)d + sizeof(PyObject), sizeof *d - sizeof(PyObject), (int32_t)b);
+                ssbf_add_block(d->ma_keys, sizeof *d->ma_keys + ((size_t)1 << d->ma_keys->dk_log2_index_bytes) +
+                                               (size_t)(d->ma_keys->dk_nentries + d->ma_keys->dk_usable) * sizeof(PyDictKeyEntry),
+                               (int32_t)b);
+            }
+        }
+}
+
+/* ---- memory of objects --------------------------------------------------------------------- */
+
+void ssbf_add_block(const void *lo, size_t bytes, int32_t owner)
+{
+    if (!lo || !bytes)
+        return;
+    if (ssbf->n_blocks == ssbf->max_blocks) {
+        index_full = 1;
+        return;
+    }
+    ssbf->blocks[ssbf->n_blocks++] = (ssbf_block){(uintptr_t)lo, (uintptr_t)lo + bytes, owner};
+}
+
+static void add_memory(uint32_t b)
+{
+    const ssbf_object *entry = &ssbf->objects[b];
+    PyObject *o = entry->object;
+    PyTypeObject *t = Py_TYPE(o);
+    int32_t owner = entry->flags & (SSBF_ATOM | SSBF_CODE) ? -1 : (int32_t)b;
+    int is_static_type = entry->flags & SSBF_TYPE && !(((PyTypeObject *)o)->tp_flags & Py_TPFLAGS_HEAPTYPE);
+    if (entry->flags & SSBF_SUBCLASSES) { /* its memory is its type's */
+        ssbf_add_block((char *)o - SSB_GC_HEADER, SSB_GC_HEADER + sizeof o->ob_refcnt, -1);
+        return;
+    }
+    if (!is_static_type && PyType_IS_GC(t) && PyObject_IS_GC(o)) {
+        size_t before = SSB_GC_HEADER;
+        if (ssb_type_has_managed_dict(t)) {
+            ssbf_add_block((char *)o - SSB_GC_HEADER - SSB_MANAGED_HEADER, SSB_MANAGED_HEADER, owner);
+            PyDictValues *values = ssb_instance_values(o);
+            PyDictKeysObject *keys = ssb_type_keys(t);
+            if (values && keys) {
+                size_t prefix = ssb_values_prefix(values);
+                ssbf_add_block((char *)values - prefix,
+                               prefix + (size_t)(keys->dk_nentries + keys->dk_usable) * sizeof(PyObject *), owner);
+            }
+        }
+        ssbf_add_block((char *)o - before, before, -1);
+    }
+    ssbf_add_block(o, sizeof o->ob_refcnt, -1);
+    ssbf_add_block((char *)o + sizeof o->ob_refcnt, (size_t)ssbf_object_bytes(o) - sizeof o->ob_refcnt, owner);
+    const ssbf_handler *handler = ssbf_handler_of(t);
+    if (handler && handler->buffers)
+        handler->buffers(o, owner);
+}
+
+static int block_order(const void *a, const void *b)
+{
+    const ssbf_block *x = a, *y = b;
+    return x->lo < y->lo ? -1 : x->lo > y->lo;
+}
+
+/* ---- content hashes -------------------------------------------------------------------------- */
+
+static void hash_objects(void)
+{
+    for (uint32_t b = 0; b < ssbf->n_objects; b++) {
+        ssbf_object *entry = &ssbf->objects[b];
+        if (entry->flags & (SSBF_ATOM | SSBF_CODE | SSBF_SUBCLASSES))
+            continue;
+        ssbf_begin_state();
+        ssbf->in_base = 1;
+        ssbf->probing = PyAnySet_Check(entry->object) ? 1 : 0; /* as when it is compared later */
+        ssbf->probe_end = SSBF_PROBE_TOKENS;
+        ssbf_content(entry->object);
+        ssbf->probing = 0;
+        ssbf_hash(0, entry->shallow);
+        if (ssbf->failed) /* never equal: the object counts as changed whenever its memory is touched */
+            entry->shallow[0] = entry->shallow[1] = 0;
+    }
+    ssbf_begin_state();
+}
+
+int ssbf_index_build(void)
+{
+    PyThreadState *ts = PyThreadState_Get();
+    n_tracked = 0;
+    ssb_each_gc_object(count_object);
+    ssbf->max_objects = 8 * n_tracked + (1u << 17);
+    ssbf->max_blocks = 4 * ssbf->max_objects;
+    uint32_t slots = 1u << 16;
+    while (slots < 2 * ssbf->max_objects)
+        slots *= 2;
+    ssbf->object_mask = slots - 1;
+    ssbf->objects = ssb_scratch((size_t)ssbf->max_objects * sizeof *ssbf->objects);
+    ssbf->object_hash = ssb_scratch((size_t)slots * sizeof *ssbf->object_hash);
+    ssbf->blocks = ssb_scratch((size_t)ssbf->max_blocks * sizeof *ssbf->blocks);
+    index_full = 0;
+    collect_objects();
+    sort_objects();
+    classify_objects();
+    for (uint32_t b = 0; b < ssbf->n_objects; b++)
+        add_memory(b);
+    qsort(ssbf->blocks, ssbf->n_blocks, sizeof *ssbf->blocks, block_order);
+    hash_objects();
+    ssbf->candidates = ssb_scratch((size_t)ssbf->n_objects * sizeof *ssbf->candidates);
+    ssbf->marks = ssb_scratch(ssbf->n_objects / 8 + 1);
+    ssbf->base_frame = ssb_thread_frame(ts);
+    ssbf->base_entry = ssb_thread_entry(ts);
+    ssbf->base_tstate = ts;
+    return index_full ? -1 : 0;
+}
+
+#endif

@@ -1,0 +1,313 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ compat_311.h — CPython 3.11: frames, dictionaries, opcodes, interpreter.   │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#ifndef SSB_COMPAT_311_H
+#define SSB_COMPAT_311_H
+
+#include <frameobject.h>
+#include <structmember.h>
+#include "internal/pycore_code.h"
+#include "internal/pycore_context.h"
+#include "internal/pycore_dict.h"
+#include "internal/pycore_frame.h"
+#include "internal/pycore_gc.h"
+#include "internal/pycore_global_objects.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_object.h"
+#include "internal/pycore_runtime.h"
+
+/* ---- frames ---- */
+
+typedef _PyInterpreterFrame ssb_frame;
+
+static inline PyCodeObject *ssb_frame_code(const ssb_frame *f) { return f->f_code; }
+static inline PyObject *ssb_frame_function(const ssb_frame *f) { return (PyObject *)f->f_func; }
+static inline PyObject *ssb_frame_locals(const ssb_frame *f) { return f->f_locals; }
+static inline PyFrameObject *ssb_frame_object(const ssb_frame *f) { return f->frame_obj; }
+static inline ssb_frame *ssb_frame_previous(const ssb_frame *f) { return f->previous; }
+static inline ssb_frame *ssb_thread_frame(const PyThreadState *ts) { return ts->cframe->current_frame; }
+/* Code unit the frame is in or has just finished; -1 before the first. */
+static inline int ssb_frame_unit(const ssb_frame *f) { return _PyInterpreterFrame_LASTI(f); }
+/* Values on localsplus while the frame is not executing, -1 while it is (then the depth must be computed). */
+static inline int ssb_frame_stacktop(const ssb_frame *f) { return f->stacktop; }
+static inline PyObject *const *ssb_frame_values(const ssb_frame *f) { return f->localsplus; }
+static inline int ssb_frame_is_generators(const ssb_frame *f) { return f->owner == FRAME_OWNED_BY_GENERATOR; }
+static inline int ssb_frame_is_in_object(const ssb_frame *f) { return f->owner == FRAME_OWNED_BY_FRAME_OBJECT; }
+/* Called from C: an evaluation loop of its own runs it. */
+static inline int ssb_frame_is_entry(const ssb_frame *f) { return f->is_entry; }
+static inline PyObject *ssb_frame_generator(ssb_frame *f) { return (PyObject *)((char *)f - offsetof(PyGenObject, gi_iframe)); }
+static inline ssb_frame *ssb_generator_frame(PyObject *g) { return (ssb_frame *)((PyGenObject *)g)->gi_iframe; }
+static inline PyCodeObject *ssb_generator_code(PyObject *g) { return ((PyGenObject *)g)->gi_code; }
+static inline int ssb_generator_has_frame(PyObject *g) { return ((PyGenObject *)g)->gi_frame_state < FRAME_CLEARED; }
+/* Slots of a frame behind its fixed part. */
+#define SSB_FRAME_EXTRA_SLOTS 10
+
+/* Evaluation loops on a C stack, innermost first; an entry lies inside the loop's own C frame. */
+static inline const void *ssb_thread_entry(const PyThreadState *ts) { return ts->cframe; }
+static inline const void *ssb_entry_previous(const void *entry) { return ((const _PyCFrame *)entry)->previous; }
+static inline uintptr_t ssb_entry_end(const void *entry) { return (uintptr_t)entry + sizeof(_PyCFrame); }
+
+/* ---- objects ---- */
+
+#define SSB_GC_HEADER sizeof(PyGC_Head)
+/* Words before the GC header that hold attributes. */
+#define SSB_MANAGED_HEADER (2 * sizeof(void *))
+
+static inline PyDictValues *ssb_instance_values(PyObject *o) { return *_PyObject_ValuesPointer(o); }
+static inline PyObject *ssb_instance_dict(PyObject *o) { return *_PyObject_ManagedDictPointer(o); }
+static inline int ssb_type_has_managed_dict(const PyTypeObject *t) { return (t->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0; }
+static inline PyDictKeysObject *ssb_type_keys(PyTypeObject *t)
+{
+    return t->tp_flags & Py_TPFLAGS_HEAPTYPE ? ((PyHeapTypeObject *)t)->ht_cached_keys : NULL;
+}
+/* Insertion order of values: entry numbers, i < size. */
+static inline int ssb_values_size(const PyDictValues *v) { return ((const uint8_t *)v)[-2]; }
+static inline int ssb_values_entry(const PyDictValues *v, int i) { return ((const uint8_t *)v)[-3 - i]; }
+static inline size_t ssb_values_prefix(const PyDictValues *v) { return ((const uint8_t *)v)[-1]; }
+/* Made by a class statement, not by C: its methods are visible as frames. */
+static inline int ssb_type_is_python_class(const PyTypeObject *t)
+{
+    return (t->tp_flags & Py_TPFLAGS_HEAPTYPE) && !((const PyHeapTypeObject *)t)->_ht_tpname;
+}
+static inline PyObject *ssb_type_subclasses(PyTypeObject *t) { return t->tp_subclasses; }
+static inline PyObject *ssb_type_dict(PyTypeObject *t) { return t->tp_dict; }
+static inline PyObject *ssb_type_bases(PyTypeObject *t) { return t->tp_bases; }
+static inline PyObject *ssb_type_mro(PyTypeObject *t) { return t->tp_mro; }
+static inline int ssb_static_type_is_base(PyTypeObject *t) { return !(t->tp_flags & Py_TPFLAGS_HEAPTYPE); }
+
+static inline size_t ssb_long_digits(PyObject *o, const void **data, int *sign)
+{
+    Py_ssize_t n = Py_SIZE(o);
+    *data = ((PyLongObject *)o)->ob_digit;
+    *sign = n < 0;
+    return (size_t)(n < 0 ? -n : n) * sizeof(digit);
+}
+static inline int ssb_unicode_is_value(PyObject *o) { return PyUnicode_IS_READY(o); }
+static inline PyObject *ssb_weakref_object(PyWeakReference *w) { return w->wr_object; }
+#define SSB_FUNCTION_END offsetof(PyFunctionObject, func_version)
+
+/* ---- opcodes ---- */
+
+#ifdef SSB_NEED_OPCODES
+#define NEED_OPCODE_TABLES
+#define _PyOpcode_Caches ssb_opcode_caches
+#define _PyOpcode_Deopt ssb_opcode_deopt
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-const-variable"
+#include "internal/pycore_opcode.h"
+#include <opcode.h>
+#pragma GCC diagnostic pop
+
+/* Opcode of a code unit, without specialisation. */
+static inline int ssb_unit_opcode(PyCodeObject *code, int unit)
+{
+    int raw = _Py_OPCODE(_PyCode_CODE(code)[unit]);
+    return raw == EXTENDED_ARG_QUICK ? EXTENDED_ARG : ssb_opcode_deopt[raw];
+}
+static inline int ssb_unit_argument(PyCodeObject *code, int unit) { return _Py_OPARG(_PyCode_CODE(code)[unit]); }
+static inline int ssb_code_units(PyCodeObject *code) { return (int)Py_SIZE(code); }
+static inline int ssb_opcode_is_extended(int op) { return op == EXTENDED_ARG; }
+static inline int ssb_opcode_jumps(int op) { return (_PyOpcode_Jump[op >> 5] >> (op & 31) & 1) != 0; }
+static inline int ssb_opcode_jumps_back(int op)
+{
+    return op == JUMP_BACKWARD || op == JUMP_BACKWARD_NO_INTERRUPT ||
+           (op >= POP_JUMP_BACKWARD_IF_NOT_NONE && op <= POP_JUMP_BACKWARD_IF_TRUE);
+}
+static inline int ssb_opcode_ends_block(int op)
+{
+    return op == JUMP_FORWARD || op == JUMP_BACKWARD || op == JUMP_BACKWARD_NO_INTERRUPT || op == RETURN_VALUE ||
+           op == RAISE_VARARGS || op == RERAISE;
+}
+/* Change of the stack depth. The public function is right except for these. */
+static inline int ssb_stack_effect(int op, int argument, int jump)
+{
+    switch (op) {
+    case CACHE: case PRECALL: return 0;
+    case CALL: return -(argument + 1);
+    case RETURN_GENERATOR: return 1;
+    default: return PyCompile_OpcodeStackEffectWithJump(op, op >= HAVE_ARGUMENT ? argument : 0, jump);
+    }
+}
+/* PRECALL and CALL are one step while a call is in progress: specialisation moves between them. */
+static inline int ssb_instruction_of_call(PyCodeObject *code, int unit)
+{
+    return ssb_unit_opcode(code, unit) == PRECALL ? unit + 1 + ssb_opcode_caches[PRECALL] : unit;
+}
+#endif
+
+/* ---- interpreter ---- */
+
+static inline void ssb_each_gc_object(void (*visit)(PyObject *))
+{
+    PyInterpreterState *is = PyInterpreterState_Get();
+    for (int g = 0; g <= NUM_GENERATIONS; g++) {
+        PyGC_Head *head = g < NUM_GENERATIONS ? &is->gc.generations[g].head : &is->gc.permanent_generation.head;
+        for (PyGC_Head *h = _PyGCHead_NEXT(head); h != head; h = _PyGCHead_NEXT(h))
+            visit((PyObject *)(h + 1));
+    }
+}
+
+/* New objects in the collector's order (base objects are frozen), and its counters if it runs by itself. */
+static inline void ssb_each_young_object(void (*visit)(PyObject *), void (*number)(uint64_t))
+{
+    PyInterpreterState *is = PyInterpreterState_Get();
+    for (int g = 0; g < NUM_GENERATIONS; g++) {
+        PyGC_Head *head = &is->gc.generations[g].head;
+        for (PyGC_Head *h = _PyGCHead_NEXT(head); h != head; h = _PyGCHead_NEXT(h))
+            visit((PyObject *)(h + 1));
+        number(is->gc.enabled ? (uint64_t)is->gc.generations[g].count : 0);
+    }
+}
+
+static inline void ssb_each_interpreter_object(void (*visit)(PyObject *))
+{
+    PyInterpreterState *is = PyInterpreterState_Get();
+    PyObject *roots[] = {is->modules, is->sysdict, is->builtins, is->builtins_copy, is->importlib, is->import_func, is->dict,
+                         is->modules_by_index, is->codec_search_path, is->codec_search_cache, is->codec_error_registry,
+                         is->before_forkers, is->after_forkers_parent, is->after_forkers_child, is->audit_hooks,
+                         is->warnings.filters, is->warnings.once_registry, is->warnings.default_action};
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
+        if (roots[i])
+            visit(roots[i]);
+    for (int i = 0; i < _PY_NSMALLNEGINTS + _PY_NSMALLPOSINTS; i++)
+        visit((PyObject *)&_PyRuntime.global_objects.singletons.small_ints[i]);
+}
+
+/* Memory of the interpreter that changes without meaning: locks, caches, free lists, counters. The rest of it stays in. */
+static inline void ssb_each_noise_range(void (*mask)(const void *, size_t))
+{
+    PyInterpreterState *is = PyInterpreterState_Get();
+#define SSB_NOISE(field) mask(&(field), sizeof(field))
+    SSB_NOISE(_PyRuntime.ceval.gil);
+    SSB_NOISE(_PyRuntime.gilstate);
+    SSB_NOISE(_PyRuntime.unicode_ids);
+    SSB_NOISE(_PyRuntime.global_objects);
+    SSB_NOISE(is->threads);
+    SSB_NOISE(is->ceval.eval_breaker);
+    SSB_NOISE(is->ceval.gil_drop_request);
+    SSB_NOISE(is->gc);
+    SSB_NOISE(is->unicode);
+    SSB_NOISE(is->float_state);
+    SSB_NOISE(is->slice_cache);
+    SSB_NOISE(is->tuple);
+    SSB_NOISE(is->list);
+    SSB_NOISE(is->dict_state);
+    SSB_NOISE(is->async_gen);
+    SSB_NOISE(is->context);
+    SSB_NOISE(is->exc_state);
+    SSB_NOISE(is->ast);
+    SSB_NOISE(is->type_cache);
+    SSB_NOISE(is->callable_cache);
+#undef SSB_NOISE
+    for (PyThreadState *t = is->threads.head; t; t = t->next) {
+        mask(t, sizeof *t);
+        for (_PyStackChunk *c = t->datastack_chunk; c; c = c->previous)
+            mask(c, c->size);
+    }
+}
+
+/* What of the masked interpreter memory a program can notice. */
+static inline void ssb_interpreter_tokens(PyInterpreterState *is, void (*number)(uint64_t), void (*reference)(PyObject *))
+{
+    number((uint64_t)is->gc.enabled);
+    number((uint64_t)is->gc.debug);
+    for (int g = 0; g < NUM_GENERATIONS; g++)
+        number((uint64_t)is->gc.generations[g].threshold);
+    reference(is->gc.garbage);
+    reference(is->gc.callbacks);
+    number((uint64_t)_Py_atomic_load_relaxed(&_PyRuntime.ceval.signals_pending));
+}
+
+/* Memory of a thread's frames: what lives there is read frame by frame. */
+static inline void ssb_each_frame_stack(PyThreadState *ts, void (*visit)(uintptr_t start, void *user), void *user)
+{
+    for (_PyStackChunk *c = ts->datastack_chunk; c; c = c->previous)
+        visit((uintptr_t)c, user);
+}
+
+static inline void ssb_thread_tokens(PyThreadState *ts, void (*number)(uint64_t), void (*reference)(PyObject *))
+{
+    for (_PyErr_StackItem *x = ts->exc_info; x; x = x->previous_item)
+        reference(x->exc_value);
+    PyObject *held[] = {ts->curexc_type, ts->curexc_value, ts->curexc_traceback, ts->dict, ts->context, ts->async_exc,
+                        (PyObject *)ts->on_delete_data, ts->async_gen_firstiter, ts->async_gen_finalizer, ts->c_profileobj,
+                        ts->c_traceobj, ts->trash_delete_later};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        reference(held[i]);
+    number((uint64_t)ts->tracing);
+    number((uint64_t)ts->coroutine_origin_tracking_depth);
+    number((uint64_t)ts->recursion_limit);
+    number((uint64_t)(uintptr_t)ts->c_profilefunc);
+    number((uint64_t)(uintptr_t)ts->c_tracefunc);
+    number((uint64_t)(uintptr_t)ts->on_delete);
+}
+
+/* Blocks that the next objects of some types will be made of, in order. */
+static inline void ssb_free_list_tokens(void (*number)(uint64_t))
+{
+    PyInterpreterState *is = PyInterpreterState_Get();
+#define SSB_FREE_LIST(list, n)                 \
+    number((uint64_t)(n));                     \
+    for (int i = 0; i < (n); i++)              \
+        number((uint64_t)(uintptr_t)(list)[i])
+    SSB_FREE_LIST(is->list.free_list, is->list.numfree);
+    SSB_FREE_LIST(is->dict_state.free_list, is->dict_state.numfree);
+    SSB_FREE_LIST(is->dict_state.keys_free_list, is->dict_state.keys_numfree);
+    SSB_FREE_LIST(is->async_gen.value_freelist, is->async_gen.value_numfree);
+    SSB_FREE_LIST(is->async_gen.asend_freelist, is->async_gen.asend_numfree);
+#undef SSB_FREE_LIST
+    for (PyFloatObject *f = is->float_state.free_list; f; f = (PyFloatObject *)Py_TYPE(f))
+        number((uint64_t)(uintptr_t)f);
+    for (int i = 0; i < PyTuple_NFREELISTS; i++) {
+        number((uint64_t)is->tuple.numfree[i]);
+        for (PyTupleObject *t = is->tuple.free_list[i]; t; t = (PyTupleObject *)t->ob_item[0])
+            number((uint64_t)(uintptr_t)t);
+    }
+    for (PyContext *c = is->context.freelist; c; c = (PyContext *)c->ctx_weakreflist)
+        number((uint64_t)(uintptr_t)c);
+    number((uint64_t)(uintptr_t)is->slice_cache);
+}
+
+/* Free lists hold base blocks that new objects would then be made of: empty them. */
+static inline void ssb_drain_free_lists(void)
+{
+    PyInterpreterState *is = PyInterpreterState_Get();
+    while (is->list.numfree)
+        PyObject_GC_Del(is->list.free_list[--is->list.numfree]);
+    while (is->dict_state.numfree)
+        PyObject_GC_Del(is->dict_state.free_list[--is->dict_state.numfree]);
+    while (is->dict_state.keys_numfree)
+        PyObject_Free(is->dict_state.keys_free_list[--is->dict_state.keys_numfree]);
+    while (is->float_state.free_list) {
+        PyFloatObject *f = is->float_state.free_list;
+        is->float_state.free_list = (PyFloatObject *)Py_TYPE(f);
+        PyObject_Free(f);
+    }
+    is->float_state.numfree = 0;
+    for (int i = 0; i < PyTuple_NFREELISTS; i++) {
+        PyTupleObject *next = is->tuple.free_list[i];
+        is->tuple.free_list[i] = NULL;
+        is->tuple.numfree[i] = 0;
+        while (next) {
+            PyTupleObject *t = next;
+            next = (PyTupleObject *)t->ob_item[0];
+            PyObject_GC_Del(t);
+        }
+    }
+    while (is->async_gen.value_numfree)
+        PyObject_GC_Del(is->async_gen.value_freelist[--is->async_gen.value_numfree]);
+    while (is->async_gen.asend_numfree)
+        PyObject_GC_Del(is->async_gen.asend_freelist[--is->async_gen.asend_numfree]);
+    while (is->context.freelist) {
+        PyContext *c = is->context.freelist;
+        is->context.freelist = (PyContext *)c->ctx_weakreflist;
+        PyObject_GC_Del(c);
+    }
+    is->context.numfree = 0;
+    if (is->slice_cache) {
+        PyObject_GC_Del(is->slice_cache);
+        is->slice_cache = NULL;
+    }
+}
+
+#endif

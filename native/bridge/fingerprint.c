@@ -1,0 +1,207 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ fingerprint.c — the fingerprint of a state, and what it needs beforehand.  │
+ * │                                                                            │
+ * │ Order of the stream: simulated threads in creation order; what they reach  │
+ * │ among new objects, breadth first; interpreter-wide settings; base objects  │
+ * │ whose content changed; words nothing explains; sets ordered by addresses,  │
+ * │ last because by then their elements have numbers. Properties of memory     │
+ * │ that the program looks at (observe.c) follow if it does.                   │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "fingerprint.h"
+
+#if SSB_CAN_FINGERPRINT
+
+#include <stdlib.h>
+
+static int frozen;
+
+/* ---- before the base snapshot ------------------------------------------------------ */
+
+int ssb_fingerprint_supported(const char **reason)
+{
+    *reason = "";
+    return 0;
+}
+
+int ssb_fingerprint_prepare(void)
+{
+    PyGC_Collect();
+    PyGC_Disable();
+    ssbf = ssb_scratch(sizeof *ssbf);
+    if (ssbf_register_containers() || ssbf_register_collections() || ssbf_register_code() || ssbf_register_threading() ||
+        ssbf_hidden_prepare() || ssbf_observe_install() || ssbf_calibrate())
+        return -1;
+    PyObject *gc = PyImport_ImportModule("gc");
+    PyObject *r = gc ? PyObject_CallMethod(gc, "freeze", NULL) : NULL; /* a later collection looks at new objects only */
+    Py_XDECREF(gc);
+    if (!r)
+        return -1;
+    Py_DECREF(r);
+    ssb_drain_free_lists();
+    return 0;
+}
+
+int ssb_fingerprint_freeze(void)
+{
+    ssb_heap_seal();
+    ssbf->max_depths = 1u << 23;
+    ssbf->depth_pool = ssb_scratch((size_t)ssbf->max_depths * sizeof *ssbf->depth_pool);
+    ssbf->depth_work = ssb_scratch((size_t)SSBF_CODE_MAX * sizeof *ssbf->depth_work);
+    ssbf->work_list = ssb_scratch((size_t)SSBF_CODE_MAX * 2 * sizeof *ssbf->work_list);
+    if (ssbf_masks_build() || ssbf_pages_prepare() || ssbf_index_build()) {
+        PyErr_SetString(PyExc_RuntimeError, "the base state has too many objects to compare states");
+        return -1;
+    }
+    ssbf_calibrate_finish();
+    ssbf_observe_begin();
+    frozen = 1;
+    return 0;
+}
+
+/* ---- parts of a state ------------------------------------------------------------------ */
+
+static void number(uint64_t n) { ssbf_raw(n); }
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* qsort may call malloc: candidates are few, or nearly sorted as pages come in ascending order. */
+static void sort_candidates(void)
+{
+    uint32_t *c = ssbf->candidates, n = ssbf->n_candidates;
+    for (uint32_t gap = n / 2; gap; gap /= 2)
+        for (uint32_t i = gap; i < n; i++) {
+            uint32_t value = c[i], j = i;
+            for (; j >= gap && by_number(&c[j - gap], &value) > 0; j -= gap)
+                c[j] = c[j - gap];
+            c[j] = value;
+        }
+}
+
+static void changed_base_object(uint32_t b)
+{
+    const ssbf_object *entry = &ssbf->objects[b];
+    PyObject *o = entry->object;
+    uint64_t hash[2];
+    ssbf->marks[b / 8] &= (uint8_t) ~(1u << (b % 8));
+    if (Py_REFCNT(o) == 0 || entry->flags & SSBF_SUBCLASSES || ssbf->failed)
+        return;
+    uint32_t before = ssbf->n_tokens;
+    ssbf_token(SSBF_TOKEN(SSBF_T_BASE, (uintptr_t)o));
+    uint32_t from = ssbf->n_tokens;
+    if (PyAnySet_Check(o)) { /* compared without numbering its elements */
+        ssbf->probing = 1;
+        ssbf->probe_end = from + SSBF_PROBE_TOKENS;
+        ssbf_content(o);
+        ssbf->probing = 0;
+        ssbf_hash(from, hash);
+        ssbf->n_tokens = from;
+        if (hash[0] != entry->shallow[0] || hash[1] != entry->shallow[1])
+            ssbf_content(o);
+        else
+            ssbf->n_tokens = before;
+        return;
+    }
+    ssbf_content(o);
+    ssbf_hash(from, hash);
+    if (hash[0] == entry->shallow[0] && hash[1] == entry->shallow[1])
+        ssbf->n_tokens = before;
+}
+
+static void unexplained_words(void)
+{
+    for (uint32_t i = 0; i < ssbf->n_unexplained; i++) {
+        ssbf_raw(ssbf->unexplained[i]);
+        ssbf_word(*(const uintptr_t *)ssbf->unexplained[i]);
+    }
+}
+
+static void address_hashed_sets(void)
+{
+    ssbf->deferring = 0;
+    for (uint32_t i = 0; i < ssbf->n_deferred && !ssbf->failed; i++) {
+        ssbf_content(ssbf->deferred[i]);
+        ssbf_drain();
+    }
+}
+
+static int live_block(void *unused, uintptr_t start, uint32_t bytes, int domain)
+{
+    (void)unused;
+    ssbf_raw(start);
+    ssbf_count((uint64_t)bytes << 2 | (uint64_t)domain);
+    return ssbf->failed;
+}
+
+static void new_tracked_object(PyObject *o) { ssbf_reference(o); }
+
+/* What the program has looked at in an earlier search. */
+static void observed_properties(void)
+{
+    ssbf_count(ssb.addresses_observed);
+    if (ssb.addresses_observed & SSB_OBSERVED_GARBAGE) { /* unreachable objects in the collector's order */
+        ssb_each_young_object(new_tracked_object, number);
+        ssbf_drain();
+    }
+    if (ssb.addresses_observed & SSB_OBSERVED_ADDRESSES) { /* which addresses come next */
+        ssb_heap_each(live_block, NULL);
+        ssb_free_list_tokens(number);
+    }
+}
+
+int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])
+{
+    (void)user;
+    if (!frozen || ssb_heap_overflowed())
+        return -1;
+    ssbf_begin_state();
+    int stopped = ssbf_collect_changes(root);
+    ssbf_threads();
+    ssbf_drain();
+    ssb_interpreter_tokens(ssbf->base_tstate->interp, number, ssbf_reference);
+    ssbf_included_tokens();
+    sort_candidates();
+    for (uint32_t k = 0; k < ssbf->n_candidates; k++)
+        changed_base_object(ssbf->candidates[k]);
+    unexplained_words();
+    ssbf_drain();
+    address_hashed_sets();
+    observed_properties();
+    if (stopped || ssbf->failed)
+        return -1;
+    ssbf_hash(0, out);
+    return 0;
+}
+
+const char *ssb_fingerprint_failure(void) { return ssbf && ssbf->failure ? ssbf->failure : ""; }
+
+#else
+
+int ssb_fingerprint_supported(const char **reason)
+{
+    *reason = SSB_NO_FINGERPRINT_REASON;
+    return -1;
+}
+
+/* Nothing to prepare: explore() asks first whether states can be compared. */
+int ssb_fingerprint_prepare(void) { return 0; }
+int ssb_fingerprint_freeze(void) { return 0; }
+const char *ssb_fingerprint_failure(void) { return SSB_NO_FINGERPRINT_REASON; }
+void ssb_fingerprint_include(const void *data, size_t bytes)
+{
+    (void)data;
+    (void)bytes;
+}
+
+int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])
+{
+    (void)user;
+    (void)root;
+    (void)out;
+    return -1;
+}
+
+#endif

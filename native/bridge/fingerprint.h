@@ -1,0 +1,261 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ fingerprint.h — what the files of the fingerprint share.                   │
+ * │                                                                            │
+ * │ A fingerprint is the hash of a stream of tokens that says everything about │
+ * │ a state in a form free of addresses and history:                           │
+ * │   tokens.c      the stream, values, numbering of new objects               │
+ * │   handlers*.c   what an object of a given type consists of                 │
+ * │   code.c        stack depth at every instruction                           │
+ * │   frames.c      frames and simulated threads                               │
+ * │   hidden.c      C stacks between frames: skip or take raw                   │
+ * │   base_index.c  what existed when the exploration began                    │
+ * │   pages.c       changed bytes → the base objects they belong to            │
+ * │   masks.c       memory that is no program state                            │
+ * │   calibrate.c   interpreter counters that change all the time              │
+ * │   fingerprint.c putting it together                                        │
+ * │                                                                            │
+ * │ Rule: what is not understood goes in raw. Whatever overflows or looks      │
+ * │ wrong calls ssbf_fail, and the state is not merged with any other.         │
+ * │ Everything below runs on the agent's stack: it reads, writes only tables   │
+ * │ in arena memory, allocates nothing, and keeps recursion short.             │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#ifndef SSB_FINGERPRINT_H
+#define SSB_FINGERPRINT_H
+
+#include "compat.h"
+#include "heap.h"
+
+#if SSB_CAN_FINGERPRINT
+
+/* ---- sizes ------------------------------------------------------------------ */
+
+#define SSBF_TOKENS (1u << 20)     /* of one state */
+#define SSBF_QUEUE (1u << 18)      /* new objects and blocks of one state */
+#define SSBF_NUMBERS (1u << 19)    /* power of two, more than twice the queue */
+#define SSBF_UNEXPLAINED (1u << 15) /* changed words nothing explains */
+#define SSBF_DEFERRED 4096u        /* address-hashed sets of one state */
+#define SSBF_SET_ELEMENTS 16384u   /* of one address-hashed set */
+#define SSBF_RANGES 2048u          /* masked address ranges */
+#define SSBF_NOISY 512u            /* calibrated words */
+#define SSBF_FRAMES 4096u          /* of one thread */
+#define SSBF_PROBE_DEPTH 4         /* how far the order of set elements looks into them */
+#define SSBF_PROBE_TOKENS 4096u
+
+/* ---- handlers: what an object of a type consists of --------------------------- */
+
+typedef struct ssbf_handler {
+    const char *name;
+    /* Emit tokens for everything that decides how the object behaves. */
+    void (*content)(PyObject *o);
+    /* Base objects: register memory outside of the object itself (ssbf_add_block). May be NULL. */
+    void (*buffers)(PyObject *o, int32_t owner);
+    /* Bytes of the struct that `content` speaks for; fields a subclass adds behind
+     * it are walked word by word. 0: `content` sees to all of it. */
+    size_t covered;
+} ssbf_handler;
+
+/* Before the index is built. A handler also serves subclasses. */
+void ssbf_register(PyTypeObject *type, const ssbf_handler *handler);
+const ssbf_handler *ssbf_registered(PyTypeObject *type);
+/* Registration functions, one per family; may import modules and run layout checks. */
+int ssbf_register_containers(void);
+int ssbf_register_collections(void);
+int ssbf_register_code(void);
+int ssbf_register_threading(void);
+
+/* ---- tables in arena memory ------------------------------------------------------ */
+
+enum { SSBF_ATOM = 1, SSBF_TYPE = 2, SSBF_CODE = 4, SSBF_SUBCLASSES = 8 /* a type's table of subclasses */ };
+
+/* An object of the base state. */
+typedef struct ssbf_object {
+    PyObject *object;
+    uint64_t shallow[2];  /* hash of its content at the base state; of an atom: its value tokens */
+    uint64_t atom;        /* first token of an atom */
+    union {
+        const ssbf_handler *instances; /* of a type: handler of its instances, NULL = word by word */
+        int16_t *depths;               /* of a code object: computed when first needed */
+    };
+    uint32_t flags;
+} ssbf_object;
+
+/* Memory of the base state that belongs to an object; owner -1: no program state. */
+typedef struct ssbf_block {
+    uintptr_t lo, hi;
+    int32_t owner;
+} ssbf_block;
+
+typedef struct ssbf_number {
+    uintptr_t key;
+    uint32_t generation, number;
+} ssbf_number;
+
+typedef struct ssbf_item {
+    uintptr_t address;
+    uint32_t is_memory; /* a block without a type: walked word by word */
+} ssbf_item;
+
+typedef struct ssbf_range {
+    uintptr_t lo, hi;
+} ssbf_range;
+
+/* What a stored page says about changes against the base state. */
+typedef struct ssbf_page {
+    uint64_t serial;
+    uint32_t page_index;
+    uint32_t first, n_owners, n_words; /* in the pool: owners, then word numbers */
+} ssbf_page;
+
+typedef struct ssbf_tables {
+    /* base state */
+    ssbf_object *objects;
+    uint32_t n_objects, max_objects;
+    uint32_t *object_hash; /* object number + 1 */
+    uint32_t object_mask;
+    ssbf_block *blocks;
+    uint32_t n_blocks, max_blocks;
+    ssbf_range masks[SSBF_RANGES];
+    uint32_t n_masks;
+    uintptr_t noisy[SSBF_NOISY];
+    uint32_t n_noisy;
+    ss_region *regions;
+    uint32_t n_regions;
+    /* one state */
+    uint64_t tokens[SSBF_TOKENS];
+    uint32_t n_tokens;
+    ssbf_number numbers[SSBF_NUMBERS];
+    uint32_t generation, n_numbers, n_entries;
+    ssbf_item queue[SSBF_QUEUE];
+    uint32_t queue_head, queue_tail;
+    uint32_t *candidates;
+    uint32_t n_candidates;
+    uint8_t *marks;
+    uintptr_t unexplained[SSBF_UNEXPLAINED];
+    uint32_t n_unexplained;
+    PyObject *deferred[SSBF_DEFERRED];
+    uint32_t n_deferred;
+    PyObject *elements[SSBF_SET_ELEMENTS];
+    uint64_t element_keys[SSBF_SET_ELEMENTS];
+    int in_base;     /* computing base hashes: nothing is numbered */
+    int probing;     /* ordering set elements: depth + 1; nothing is numbered */
+    uint32_t probe_end;
+    int deferring;   /* address-hashed sets wait for the end */
+    int failed;
+    const char *failure;
+    /* pages seen before */
+    ssbf_page *pages; /* open hash, replaced on collision */
+    uint32_t *pool;
+    uint32_t n_pool, max_pool;
+    /* code */
+    int16_t *depth_pool;
+    uint32_t n_depths, max_depths;
+    int16_t *depth_work; /* SSBF_CODE_MAX entries for a code object that is not in the base */
+    uint32_t *work_list;
+    ssb_frame *frames[SSBF_FRAMES];
+    /* where the exploration began */
+    ssb_frame *base_frame;
+    const void *base_entry;
+    PyThreadState *base_tstate;
+} ssbf_tables;
+
+extern ssbf_tables *ssbf;
+
+/* ---- tokens.c ---------------------------------------------------------------------- */
+
+enum ssbf_tag {
+    SSBF_T_BASE = 1, SSBF_T_NEW, SSBF_T_DEAD, SSBF_T_RAW, SSBF_T_ATOM, SSBF_T_FRAME, SSBF_T_COUNT, SSBF_T_MEMORY, SSBF_T_ATTRIBUTES,
+    SSBF_T_NULL, SSBF_T_PROBE, SSBF_T_LAST
+};
+#define SSBF_TOKEN(tag, value) ((uint64_t)(tag) << 56 | ((uint64_t)(value) & 0xffffffffffffffull))
+#define SSBF_PREDEFINED 0x80000000u /* numbers given ahead of the walk: frame objects, attribute dicts */
+
+/* This state must not be merged; the first reason is kept. */
+void ssbf_fail(const char *reason);
+static inline void ssbf_token(uint64_t token)
+{
+    if (ssbf->n_tokens < SSBF_TOKENS)
+        ssbf->tokens[ssbf->n_tokens++] = token;
+    else
+        ssbf_fail("too many tokens");
+}
+static inline void ssbf_count(uint64_t n) { ssbf_token(SSBF_TOKEN(SSBF_T_COUNT, n)); }
+/* A number of unknown meaning. */
+void ssbf_raw(uint64_t value);
+void ssbf_bytes(const void *data, size_t bytes);
+/* A word of unknown meaning: pointers to known objects and blocks become canonical. */
+void ssbf_word(uintptr_t value);
+void ssbf_words(const void *from, const void *to);
+/* A reference to an object, or NULL. */
+void ssbf_reference(PyObject *o);
+/* Immutable values: their tokens, three; 0 if `o` is not one. */
+int ssbf_atom(PyObject *o, uint64_t tokens[3]);
+int ssbf_is_atom(PyObject *o);
+/* Number of an object that was met, 0 if not; give one ahead of the walk. */
+uint32_t ssbf_known(uintptr_t address);
+void ssbf_predefine(uintptr_t address, uint32_t number);
+/* Walk everything that waits in the queue. */
+void ssbf_drain(void);
+void ssbf_begin_state(void);
+void ssbf_hash(uint32_t from, uint64_t out[2]);
+
+/* ---- handlers.c ---------------------------------------------------------------------- */
+
+/* Type, then content. */
+void ssbf_content(PyObject *o);
+/* Fields [from, to) of an object: attribute dictionary and weak references where the type has them. */
+void ssbf_fields(PyObject *o, Py_ssize_t from, Py_ssize_t to);
+/* Attributes of an instance, however they are stored. */
+void ssbf_attribute_dict(PyObject *dict, PyObject *owner);
+void ssbf_managed_attributes(PyObject *o);
+Py_ssize_t ssbf_object_bytes(PyObject *o);
+/* Handler of the instances of a type, NULL: word by word. */
+const ssbf_handler *ssbf_handler_of(PyTypeObject *type);
+/* The content of dictionaries, for others that hold one. */
+void ssbf_dict_items(PyDictObject *d);
+
+/* ---- base_index.c ---------------------------------------------------------------------- */
+
+int ssbf_index_build(void);
+/* Number of a base object, -1 if it is none. */
+int ssbf_find_object(uintptr_t address);
+const ssbf_block *ssbf_find_block(uintptr_t address);
+void ssbf_add_block(const void *lo, size_t bytes, int32_t owner);
+int ssbf_is_type(PyTypeObject *t);
+
+/* ---- masks.c, calibrate.c, pages.c ------------------------------------------------------- */
+
+void ssbf_mask(const void *lo, size_t bytes);
+int ssbf_masks_build(void);
+int ssbf_is_masked(uintptr_t address);
+int ssbf_calibrate(void);       /* runs Python code */
+void ssbf_calibrate_finish(void);
+int ssbf_is_noisy(uintptr_t address);
+int ssbf_collect_changes(uint32_t root);
+int ssbf_pages_prepare(void);
+void ssbf_included_tokens(void); /* statics that registered themselves */
+int ssbf_hidden_prepare(void);   /* runs Python code */
+
+/* ---- code.c, frames.c, hidden.c ------------------------------------------------------------ */
+
+#define SSBF_CODE_MAX 65536u /* code units of a function; longer ones are not merged */
+/* Stack depth before each code unit, -1 where no instruction begins. NULL: not analysable. */
+const int16_t *ssbf_depths(PyCodeObject *code);
+/* First code unit of the instruction a frame is in, and the depth there. -1 before the first. */
+int ssbf_instruction(ssb_frame *frame, int *depth);
+/* First code unit of the instruction that contains `unit`; calls in progress count as one instruction. */
+int ssbf_normal_unit(PyCodeObject *code, int unit);
+/* The instructions themselves, without specialisation. */
+void ssbf_code_units(PyCodeObject *code);
+void ssbf_frame(ssb_frame *frame);
+void ssbf_threads(void);
+void ssbf_hidden(uint32_t thread, ssb_frame **frames, uint32_t n);
+
+/* ---- observe.c ------------------------------------------------------------------------------- */
+
+int ssbf_observe_install(void); /* runs Python code */
+void ssbf_observe_begin(void);  /* from now on looking ends the path */
+int ssbf_hash_uses_address(PyObject *o, int depth);
+int ssbf_set_uses_addresses(PySetObject *s);
+
+#endif
+#endif

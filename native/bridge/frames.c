@@ -1,0 +1,120 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ frames.c — tokens of frames and of simulated threads.                      │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "fingerprint.h"
+
+#if SSB_CAN_FINGERPRINT
+
+static void number(uint64_t n) { ssbf_raw(n); }
+
+void ssbf_frame(ssb_frame *frame)
+{
+    PyCodeObject *code = ssb_frame_code(frame);
+    int depth, unit = ssbf_instruction(frame, &depth), top = ssb_frame_stacktop(frame);
+    ssbf_reference((PyObject *)code);
+    ssbf_raw((uint64_t)(int64_t)unit);
+    ssbf_reference(ssb_frame_function(frame));
+    ssbf_reference(ssb_frame_locals(frame));
+    int n = top >= 0 ? top : code->co_nlocalsplus + depth;
+    ssbf_count((uint64_t)n);
+    PyObject *const *values = ssb_frame_values(frame);
+    for (int i = 0; i < n; i++)
+        ssbf_reference(values[i]);
+    PyFrameObject *o = ssb_frame_object(frame);
+    int traced = o && (o->f_trace || !o->f_trace_lines || o->f_trace_opcodes);
+    ssbf_count((uint64_t)traced);
+    if (traced) {
+        ssbf_reference(o->f_trace);
+        ssbf_count((uint64_t)(unsigned char)o->f_trace_lines * 2 + (uint64_t)(unsigned char)o->f_trace_opcodes);
+    }
+}
+
+/* Frames of a thread above the start of the exploration. */
+static uint32_t collect_frames(const ssb_thread *t, ssb_frame **frames)
+{
+    uint32_t n = 0;
+    for (ssb_frame *f = ssb_thread_frame(t->tstate); f && f != ssbf->base_frame; f = ssb_frame_previous(f)) {
+        if (n == SSBF_FRAMES) {
+            ssbf_fail("a thread has too many frames");
+            return 0;
+        }
+        frames[n++] = f;
+    }
+    return n;
+}
+
+typedef struct stack_names {
+    uint32_t thread, n;
+} stack_names;
+
+static void name_frame_stack(uintptr_t start, void *user)
+{
+    stack_names *names = user;
+    if (ssb_heap_is_new(start))
+        ssbf_predefine(start, names->thread << 16 | (0xffffu - ++names->n));
+}
+
+/* A thread state, its frame stacks and the frame objects of running frames are named by thread and depth. */
+static void name_frames(uint32_t i)
+{
+    const ssb_thread *t = &ssb.threads[i];
+    uintptr_t start;
+    uint32_t bytes, depth = 0;
+    if (ssb_heap_find((uintptr_t)t->tstate, &start, &bytes))
+        ssbf_predefine(start, i << 16 | 0xffff);
+    stack_names names = {i, 0};
+    ssb_each_frame_stack(t->tstate, name_frame_stack, &names);
+    for (ssb_frame *f = ssb_thread_frame(t->tstate); f && f != ssbf->base_frame; f = ssb_frame_previous(f))
+        depth++;
+    for (ssb_frame *f = ssb_thread_frame(t->tstate); f && f != ssbf->base_frame; f = ssb_frame_previous(f), depth--)
+        if (ssb_frame_object(f) && !ssb_frame_is_generators(f))
+            ssbf_predefine((uintptr_t)ssb_frame_object(f), i << 16 | (depth & 0xfffe));
+}
+
+static void scheduling(uint32_t i)
+{
+    const ssb_thread *t = &ssb.threads[i];
+    uint64_t parts[] = {1000 + i, t->status, t->operation, t->access, t->timed_out, t->bookkeeping, t->ended, t->in_hook, t->part};
+    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+        ssbf_count(parts[k]);
+    ssbf_raw(t->deadline_ns == SSB_NO_DEADLINE ? ~0ull : (uint64_t)(t->deadline_ns - ssb.clock_ns));
+    ssbf_reference(t->object);
+    ssbf_reference(t->function);
+    ssbf_reference(t->args);
+    ssbf_reference(t->kwargs);
+    ssbf_reference(t->handle);
+}
+
+static void running(uint32_t i)
+{
+    ssb_frame **frames = ssbf->frames; /* arena memory: the agent's stack is small */
+    const ssb_thread *t = &ssb.threads[i];
+    uint32_t n = collect_frames(t, frames);
+    ssbf_count(n);
+    for (uint32_t k = n; k-- > 0;) {
+        if (ssb_frame_is_generators(frames[k]))
+            ssbf_reference(ssb_frame_generator(frames[k]));
+        else
+            ssbf_frame(frames[k]);
+    }
+    ssbf_hidden(i, frames, n);
+    ssb_thread_tokens(t->tstate, number, ssbf_reference);
+}
+
+void ssbf_threads(void)
+{
+    for (uint32_t i = 0; i < ssb.n_threads; i++)
+        if (ssb.threads[i].tstate && ssb.threads[i].status != SSB_DONE)
+            name_frames(i);
+    ssbf_count(ssb.n_threads);
+    ssbf_raw((uint64_t)ssb.clock_ns);
+    ssbf_raw(ssb.random_counter);
+    for (uint32_t i = 0; i < ssb.n_threads; i++) {
+        scheduling(i);
+        ssbf_count(ssb.threads[i].tstate != NULL);
+        if (ssb.threads[i].tstate && ssb.threads[i].status != SSB_DONE)
+            running(i);
+    }
+}
+
+#endif

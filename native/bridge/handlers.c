@@ -1,0 +1,179 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ handlers.c — content of an object: its handler, or word by word.           │
+ * │                                                                            │
+ * │ A type without a handler is walked as it lies in memory. That is sound for │
+ * │ every type: a handler only lets more states be recognised as equal.        │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "fingerprint.h"
+
+#if SSB_CAN_FINGERPRINT
+
+#define MAX_HANDLERS 128
+
+static struct {
+    PyTypeObject *type;
+    const ssbf_handler *handler;
+} registered[MAX_HANDLERS];
+static int n_registered;
+
+void ssbf_register(PyTypeObject *type, const ssbf_handler *handler)
+{
+    if (type && n_registered < MAX_HANDLERS) {
+        registered[n_registered].type = type;
+        registered[n_registered++].handler = handler;
+    }
+}
+
+const ssbf_handler *ssbf_registered(PyTypeObject *type)
+{
+    for (PyTypeObject *t = type; t; t = t->tp_base)
+        for (int i = 0; i < n_registered; i++)
+            if (registered[i].type == t)
+                return registered[i].handler;
+    return NULL;
+}
+
+const ssbf_handler *ssbf_handler_of(PyTypeObject *type)
+{
+    for (PyTypeObject *t = type; t; t = t->tp_base) {
+        int b = ssbf_find_object((uintptr_t)t);
+        if (b >= 0 && ssbf->objects[b].flags & SSBF_TYPE)
+            return ssbf->objects[b].instances;
+    }
+    return NULL;
+}
+
+/* ---- sizes and fields ----------------------------------------------------------- */
+
+Py_ssize_t ssbf_object_bytes(PyObject *o)
+{
+    PyTypeObject *t = Py_TYPE(o);
+    if (PyType_Check(o) && !(((PyTypeObject *)o)->tp_flags & Py_TPFLAGS_HEAPTYPE))
+        return sizeof(PyTypeObject);
+    if (PyUnicode_CheckExact(o))
+        return sizeof(PyUnicodeObject);
+    Py_ssize_t bytes = t->tp_basicsize;
+    if (t->tp_itemsize) {
+        Py_ssize_t n = Py_SIZE(o);
+        if (PyFrame_Check(o)) {
+            PyCodeObject *code = ssb_frame_code(((PyFrameObject *)o)->f_frame);
+            n = code->co_nlocalsplus + code->co_stacksize + SSB_FRAME_EXTRA_SLOTS;
+        } else if (PyGen_Check(o) || PyCoro_CheckExact(o) || PyAsyncGen_CheckExact(o)) {
+            PyCodeObject *code = ssb_generator_code(o);
+            n = code->co_nlocalsplus + code->co_stacksize + SSB_FRAME_EXTRA_SLOTS;
+        }
+        bytes += (n < 0 ? -n : n) * t->tp_itemsize;
+    }
+    return (bytes + 7) & ~(Py_ssize_t)7;
+}
+
+/* Later references to an attribute dict name its owner: whether it was ever materialised makes no difference. */
+static void name_dict(PyObject *dict, PyObject *owner)
+{
+    if (ssbf->in_base || ssbf->probing)
+        return;
+    int b = ssbf_find_object((uintptr_t)owner);
+    ssbf_predefine((uintptr_t)dict, b >= 0 ? 0x60000000u | (uint32_t)b : 0x40000000u | ssbf_known((uintptr_t)owner));
+}
+
+void ssbf_attribute_dict(PyObject *dict, PyObject *owner)
+{
+    int plain = dict && Py_TYPE(dict) == &PyDict_Type;
+    int is_base = dict && ssbf_find_object((uintptr_t)dict) >= 0;
+    if (!dict || (plain && !is_base && ((PyDictObject *)dict)->ma_used == 0 && !ssbf_known((uintptr_t)dict))) {
+        ssbf_token(SSBF_TOKEN(SSBF_T_ATTRIBUTES, 0));
+        ssbf_count(0);
+        if (dict)
+            name_dict(dict, owner);
+        return;
+    }
+    if (!plain || is_base || ssbf_known((uintptr_t)dict)) {
+        ssbf_token(SSBF_TOKEN(SSBF_T_ATTRIBUTES, 1));
+        ssbf_reference(dict);
+        return;
+    }
+    name_dict(dict, owner);
+    ssbf_token(SSBF_TOKEN(SSBF_T_ATTRIBUTES, 0));
+    ssbf_dict_items((PyDictObject *)dict);
+}
+
+/* Values that lie with the instance; the type's shared keys name them. */
+static void inline_values(PyObject *o, PyDictValues *values)
+{
+    PyDictKeysObject *keys = ssb_type_keys(Py_TYPE(o));
+    PyDictUnicodeEntry *entries = DK_UNICODE_ENTRIES(keys);
+    int n = ssb_values_size(values), used = 0;
+    for (int i = 0; i < n; i++)
+        used += values->values[ssb_values_entry(values, i)] != NULL;
+    ssbf_token(SSBF_TOKEN(SSBF_T_ATTRIBUTES, 0));
+    ssbf_count((uint64_t)used);
+    for (int i = 0; i < n; i++) {
+        int e = ssb_values_entry(values, i);
+        if (values->values[e]) {
+            ssbf_reference(entries[e].me_key);
+            ssbf_reference(values->values[e]);
+        }
+    }
+}
+
+void ssbf_managed_attributes(PyObject *o)
+{
+    if (!ssb_type_has_managed_dict(Py_TYPE(o)))
+        return;
+    PyDictValues *values = ssb_instance_values(o);
+    if (values)
+        inline_values(o, values);
+    else
+        ssbf_attribute_dict(ssb_instance_dict(o), o);
+}
+
+void ssbf_fields(PyObject *o, Py_ssize_t from, Py_ssize_t to)
+{
+    PyTypeObject *t = Py_TYPE(o);
+    Py_ssize_t dict = ssb_type_has_managed_dict(t) ? 0 : t->tp_dictoffset;
+    for (Py_ssize_t at = from; at < to; at += sizeof(void *)) {
+        if (t->tp_weaklistoffset > 0 && at == t->tp_weaklistoffset)
+            continue;
+        if (dict > 0 && at == dict)
+            ssbf_attribute_dict(*(PyObject **)((char *)o + at), o);
+        else
+            ssbf_word(*(uintptr_t *)((char *)o + at));
+    }
+}
+
+/* ---- content ----------------------------------------------------------------------- */
+
+/* Weak references that will call back when the object dies, in calling order. */
+static void callbacks(PyObject *o)
+{
+    PyTypeObject *t = Py_TYPE(o);
+    if (t->tp_weaklistoffset <= 0)
+        return;
+    PyWeakReference *w = *(PyWeakReference **)((char *)o + t->tp_weaklistoffset);
+    for (; w; w = w->wr_next)
+        if (w->wr_callback)
+            ssbf_reference((PyObject *)w);
+    ssbf_count(0);
+}
+
+void ssbf_content(PyObject *o)
+{
+    PyTypeObject *t = Py_TYPE(o);
+    ssbf_reference((PyObject *)t);
+    const ssbf_handler *handler = ssbf_handler_of(t);
+    if (!handler) {
+        ssbf_fields(o, sizeof(PyObject), ssbf_object_bytes(o));
+        ssbf_managed_attributes(o);
+    } else {
+        handler->content(o);
+        if (handler->covered && t->tp_basicsize > (Py_ssize_t)handler->covered)
+            ssbf_fields(o, (Py_ssize_t)handler->covered, ssbf_object_bytes(o));
+        if (handler->covered)
+            ssbf_managed_attributes(o);
+    }
+    if (t->tp_finalize && PyType_IS_GC(t) && !PyType_Check(o))
+        ssbf_count((uint64_t)PyObject_GC_IsFinalized(o));
+    callbacks(o);
+}
+
+#endif

@@ -1,0 +1,149 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ handlers_code.c — classes, functions, code, generators, frames, traceback, │
+ * │ weak references: what runs, without caches, versions and specialisation.   │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "fingerprint.h"
+
+#if SSB_CAN_FINGERPRINT
+
+/* ---- classes --------------------------------------------------------------------------------- */
+
+/* Subclasses in order of creation; the table that holds them is keyed by address. */
+static void subclasses(PyTypeObject *t)
+{
+    PyObject *table = ssb_type_subclasses(t);
+    uint64_t n = 0;
+    if (table && PyDict_CheckExact(table)) {
+        PyDictObject *d = (PyDictObject *)table;
+        PyDictKeysObject *keys = d->ma_keys;
+        for (Py_ssize_t i = 0; i < keys->dk_nentries; i++) {
+            PyObject *reference = DK_IS_UNICODE(keys) ? DK_UNICODE_ENTRIES(keys)[i].me_value : DK_ENTRIES(keys)[i].me_value;
+            if (reference && PyWeakref_CheckRef(reference) && ssb_weakref_object((PyWeakReference *)reference) != Py_None) {
+                ssbf_reference(ssb_weakref_object((PyWeakReference *)reference));
+                n++;
+            }
+        }
+    }
+    ssbf_count(n);
+}
+
+static void type_content(PyObject *o)
+{
+    PyTypeObject *t = (PyTypeObject *)o;
+    ssbf_reference(ssb_type_dict(t));
+    ssbf_reference((PyObject *)t->tp_base);
+    ssbf_reference(ssb_type_bases(t));
+    ssbf_reference(ssb_type_mro(t));
+    ssbf_raw(t->tp_flags & ~(unsigned long)Py_TPFLAGS_VALID_VERSION_TAG);
+    ssbf_count((uint64_t)t->tp_basicsize);
+    ssbf_raw((uint64_t)t->tp_dictoffset);
+    if (t->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        PyHeapTypeObject *h = (PyHeapTypeObject *)t;
+        ssbf_reference(h->ht_name);
+        ssbf_reference(h->ht_qualname);
+        ssbf_reference(h->ht_slots);
+        ssbf_reference(h->ht_module);
+    }
+    subclasses(t);
+}
+
+static void type_buffers(PyObject *o, int32_t owner)
+{
+    PyTypeObject *t = (PyTypeObject *)o;
+    PyDictKeysObject *keys = ssb_type_keys(t);
+    (void)owner;
+    if (keys) /* shared keys: each instance says which of them it uses */
+        ssbf_add_block(keys, sizeof *keys + ((size_t)1 << keys->dk_log2_index_bytes) +
+                                 (size_t)(keys->dk_nentries + keys->dk_usable) * sizeof(PyDictUnicodeEntry), -1);
+}
+
+/* ---- functions and code ------------------------------------------------------------------------- */
+
+static void function_content(PyObject *o) { ssbf_fields(o, sizeof(PyObject), SSB_FUNCTION_END); }
+
+static void code_content(PyObject *o)
+{
+    PyCodeObject *c = (PyCodeObject *)o;
+    PyObject *parts[] = {c->co_name, c->co_qualname, c->co_filename, c->co_consts, c->co_names, c->co_linetable,
+                         c->co_exceptiontable, c->co_localsplusnames, c->co_localspluskinds};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        ssbf_reference(parts[i]);
+    int numbers[] = {c->co_firstlineno, c->co_flags, c->co_argcount, c->co_posonlyargcount, c->co_kwonlyargcount, c->co_stacksize};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        ssbf_raw((uint64_t)numbers[i]);
+    ssbf_code_units(c);
+}
+
+/* ---- generators, coroutines ----------------------------------------------------------------------- */
+
+static void generator_content(PyObject *o)
+{
+    PyGenObject *g = (PyGenObject *)o;
+    ssbf_raw((uint64_t)g->gi_frame_state);
+    ssbf_reference((PyObject *)ssb_generator_code(o));
+    ssbf_reference(g->gi_name);
+    ssbf_reference(g->gi_qualname);
+    ssbf_reference(g->gi_exc_state.exc_value);
+    ssbf_reference(g->gi_origin_or_finalizer);
+    ssbf_count((uint64_t)(unsigned char)g->gi_hooks_inited | (uint64_t)(unsigned char)g->gi_closed << 8 |
+               (uint64_t)(unsigned char)g->gi_running_async << 16);
+    if (ssb_generator_has_frame(o))
+        ssbf_frame(ssb_generator_frame(o));
+}
+
+/* ---- frame objects and tracebacks -------------------------------------------------------------------- */
+
+static void frame_content(PyObject *o)
+{
+    PyFrameObject *f = (PyFrameObject *)o;
+    ssbf_count((uint64_t)(unsigned char)f->f_trace_lines | (uint64_t)(unsigned char)f->f_trace_opcodes << 8);
+    ssbf_reference(f->f_trace);
+    ssbf_raw((uint64_t)f->f_lineno);
+    ssbf_reference((PyObject *)f->f_back);
+    ssb_frame *frame = f->f_frame;
+    if (ssb_frame_is_in_object(frame) || ssb_frame_is_generators(frame))
+        ssbf_frame(frame);
+}
+
+static void traceback_content(PyObject *o)
+{
+    PyTracebackObject *t = (PyTracebackObject *)o;
+    ssbf_reference((PyObject *)t->tb_next);
+    ssbf_reference((PyObject *)t->tb_frame);
+    ssbf_raw((uint64_t)t->tb_lineno);
+    ssbf_raw((uint64_t)ssbf_normal_unit(ssb_frame_code(t->tb_frame->f_frame), t->tb_lasti / (int)sizeof(_Py_CODEUNIT)));
+}
+
+/* ---- weak references ------------------------------------------------------------------------------------ */
+
+static void weakref_content(PyObject *o)
+{
+    PyWeakReference *w = (PyWeakReference *)o;
+    ssbf_reference(ssb_weakref_object(w));
+    ssbf_reference(w->wr_callback);
+}
+
+int ssbf_register_code(void)
+{
+    static const ssbf_handler type = {"type", type_content, type_buffers, 0};
+    static const ssbf_handler function = {"function", function_content, NULL, 0};
+    static const ssbf_handler code = {"code", code_content, NULL, 0};
+    static const ssbf_handler generator = {"generator", generator_content, NULL, 0};
+    static const ssbf_handler frame = {"frame", frame_content, NULL, 0};
+    static const ssbf_handler traceback = {"traceback", traceback_content, NULL, 0};
+    static const ssbf_handler weakref = {"weakref", weakref_content, NULL, sizeof(PyWeakReference)};
+    ssbf_register(&PyType_Type, &type);
+    ssbf_register(&PyFunction_Type, &function);
+    ssbf_register(&PyCode_Type, &code);
+    ssbf_register(&PyGen_Type, &generator);
+    ssbf_register(&PyCoro_Type, &generator);
+    ssbf_register(&PyAsyncGen_Type, &generator);
+    ssbf_register(&PyFrame_Type, &frame);
+    ssbf_register(&PyTraceBack_Type, &traceback);
+    ssbf_register(&_PyWeakref_RefType, &weakref);
+    ssbf_register(&_PyWeakref_ProxyType, &weakref);
+    ssbf_register(&_PyWeakref_CallableProxyType, &weakref);
+    return 0;
+}
+
+#endif

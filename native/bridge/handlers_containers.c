@@ -1,0 +1,349 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ handlers_containers.c — tuple, list, dict, set, OrderedDict, dict          │
+ * │ iterators: capacity, holes and hash tables are left out; order stays in.   │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "fingerprint.h"
+
+#if SSB_CAN_FINGERPRINT
+
+#include <string.h>
+
+/* ---- tuple and list ---------------------------------------------------------------- */
+
+static void tuple_content(PyObject *o)
+{
+    Py_ssize_t n = Py_SIZE(o);
+    ssbf_count((uint64_t)n);
+    for (Py_ssize_t i = 0; i < n; i++)
+        ssbf_reference(PyTuple_GET_ITEM(o, i));
+    if (Py_TYPE(o) == &PyTuple_Type)
+        return;
+    /* Subclass: hidden items of a struct sequence, an attribute dict behind the items. */
+    char *end = (char *)&((PyTupleObject *)o)->ob_item[n], *stop = (char *)o + ssbf_object_bytes(o);
+    uintptr_t start;
+    uint32_t bytes;
+    if (ssb_heap_is_new((uintptr_t)o) && ssb_heap_find((uintptr_t)o, &start, &bytes))
+        stop = (char *)start + bytes;
+    ssbf_words(end, stop);
+    ssbf_managed_attributes(o);
+}
+
+static void list_content(PyObject *o)
+{
+    Py_ssize_t n = Py_SIZE(o);
+    ssbf_count((uint64_t)n);
+    for (Py_ssize_t i = 0; i < n; i++)
+        ssbf_reference(PyList_GET_ITEM(o, i));
+}
+
+static void list_buffers(PyObject *o, int32_t owner)
+{
+    ssbf_add_block(((PyListObject *)o)->ob_item, (size_t)((PyListObject *)o)->allocated * sizeof(PyObject *), owner);
+}
+
+/* ---- dict ------------------------------------------------------------------------------ */
+
+void ssbf_dict_items(PyDictObject *d)
+{
+    PyDictKeysObject *keys = d->ma_keys;
+    ssbf_count((uint64_t)d->ma_used);
+    if (d->ma_values) {
+        PyDictUnicodeEntry *entries = DK_UNICODE_ENTRIES(keys);
+        for (int i = 0; i < ssb_values_size(d->ma_values); i++) {
+            int e = ssb_values_entry(d->ma_values, i);
+            if (d->ma_values->values[e]) {
+                ssbf_reference(entries[e].me_key);
+                ssbf_reference(d->ma_values->values[e]);
+            }
+        }
+    } else if (DK_IS_UNICODE(keys)) {
+        PyDictUnicodeEntry *entries = DK_UNICODE_ENTRIES(keys);
+        for (Py_ssize_t i = 0; i < keys->dk_nentries; i++)
+            if (entries[i].me_value) {
+                ssbf_reference(entries[i].me_key);
+                ssbf_reference(entries[i].me_value);
+            }
+    } else {
+        PyDictKeyEntry *entries = DK_ENTRIES(keys);
+        for (Py_ssize_t i = 0; i < keys->dk_nentries; i++)
+            if (entries[i].me_value) {
+                ssbf_reference(entries[i].me_key);
+                ssbf_reference(entries[i].me_value);
+            }
+    }
+}
+
+static void dict_content(PyObject *o) { ssbf_dict_items((PyDictObject *)o); }
+
+static size_t keys_bytes(const PyDictKeysObject *keys)
+{
+    size_t entry = DK_IS_UNICODE(keys) ? sizeof(PyDictUnicodeEntry) : sizeof(PyDictKeyEntry);
+    return sizeof *keys + ((size_t)1 << keys->dk_log2_index_bytes) + (size_t)(keys->dk_nentries + keys->dk_usable) * entry;
+}
+
+static void dict_buffers(PyObject *o, int32_t owner)
+{
+    PyDictObject *d = (PyDictObject *)o;
+    if (d->ma_values) {
+        size_t prefix = ssb_values_prefix(d->ma_values);
+        ssbf_add_block((char *)d->ma_values - prefix,
+                       prefix + (size_t)(d->ma_keys->dk_nentries + d->ma_keys->dk_usable) * sizeof(PyObject *), owner);
+    } else {
+        ssbf_add_block(d->ma_keys, keys_bytes(d->ma_keys), owner);
+    }
+}
+
+/* An iterator sees holes and when the table will be rebuilt: while one lives, both are part of the state. */
+typedef struct dict_iterator {
+    PyObject_HEAD
+    PyDictObject *dict;
+    Py_ssize_t used, position;
+    PyObject *result;
+    Py_ssize_t left;
+} dict_iterator;
+
+static void dict_iterator_content(PyObject *o)
+{
+    dict_iterator *it = (dict_iterator *)o;
+    ssbf_reference((PyObject *)it->dict);
+    if (!it->dict)
+        return;
+    PyDictKeysObject *keys = it->dict->ma_keys;
+    ssbf_raw((uint64_t)it->used);
+    ssbf_raw((uint64_t)it->position);
+    ssbf_raw((uint64_t)it->left);
+    ssbf_count((uint64_t)keys->dk_nentries);
+    ssbf_count((uint64_t)keys->dk_usable);
+    ssbf_count(keys->dk_log2_size);
+    ssbf_count(it->dict->ma_values != NULL);
+}
+
+/* ---- OrderedDict ------------------------------------------------------------------------ */
+
+typedef struct ordered_node {
+    PyObject *key;
+    Py_hash_t hash;
+    struct ordered_node *next, *previous;
+} ordered_node;
+
+typedef struct ordered_dict {
+    PyDictObject dict;
+    ordered_node *first, *last;
+    ordered_node **fast_nodes;
+    Py_ssize_t fast_nodes_size;
+    void *resize_sentinel;
+    size_t state; /* counts changes: only iterators compare it */
+    PyObject *instance_dict, *weak_references;
+} ordered_dict;
+
+static void ordered_content(PyObject *o)
+{
+    ordered_dict *od = (ordered_dict *)o;
+    ssbf_dict_items(&od->dict);
+    for (ordered_node *n = od->first; n; n = n->next)
+        ssbf_reference(n->key);
+    ssbf_attribute_dict(od->instance_dict, o);
+}
+
+static void ordered_buffers(PyObject *o, int32_t owner)
+{
+    ordered_dict *od = (ordered_dict *)o;
+    dict_buffers(o, owner);
+    for (ordered_node *n = od->first; n; n = n->next)
+        ssbf_add_block(n, sizeof *n, owner);
+    ssbf_add_block(od->fast_nodes, (size_t)od->fast_nodes_size * sizeof *od->fast_nodes, owner);
+}
+
+typedef struct ordered_iterator {
+    PyObject_HEAD
+    int kind;
+    ordered_dict *dict;
+} ordered_iterator;
+
+static void ordered_iterator_content(PyObject *o)
+{
+    ssbf_fields(o, sizeof(PyObject), ssbf_object_bytes(o));
+    ordered_dict *dict = ((ordered_iterator *)o)->dict;
+    if (dict)
+        ssbf_raw(dict->state);
+}
+
+/* The struct is private to CPython: check that it is the one we know. */
+static int ordered_layout_is_known(void)
+{
+    PyObject *od = PyObject_CallNoArgs((PyObject *)&PyODict_Type), *key = PyUnicode_FromString("key");
+    int known = PyODict_Type.tp_basicsize == sizeof(ordered_dict) && od && key && PyObject_SetItem(od, key, Py_None) == 0;
+    if (known) {
+        ordered_dict *d = (ordered_dict *)od;
+        known = d->first && d->first == d->last && d->first->key == key && !d->first->next;
+    }
+    Py_XDECREF(od);
+    Py_XDECREF(key);
+    PyErr_Clear();
+    return known;
+}
+
+/* ---- sets --------------------------------------------------------------------------------- */
+
+static int is_live(const setentry *e) { return e->key && e->hash != -1; }
+
+/* Order of elements that does not depend on addresses: by number if met, else by what they contain. */
+static uint64_t element_key(PyObject *o, uint64_t hash[2])
+{
+    uint32_t from = ssbf->n_tokens;
+    int outer = ssbf->probing;
+    if (!outer)
+        ssbf->probe_end = from + SSBF_PROBE_TOKENS;
+    ssbf->probing = outer ? outer : 1;
+    ssbf_reference(o);
+    ssbf->probing = outer;
+    ssbf_hash(from, hash);
+    ssbf->n_tokens = from;
+    return hash[0];
+}
+
+static void sort_elements(uint32_t n)
+{
+    for (uint32_t gap = n / 2; gap; gap /= 2)
+        for (uint32_t i = gap; i < n; i++) {
+            uint64_t key = ssbf->element_keys[i];
+            PyObject *element = ssbf->elements[i];
+            uint32_t j = i;
+            for (; j >= gap && ssbf->element_keys[j - gap] > key; j -= gap) {
+                ssbf->element_keys[j] = ssbf->element_keys[j - gap];
+                ssbf->elements[j] = ssbf->elements[j - gap];
+            }
+            ssbf->element_keys[j] = key;
+            ssbf->elements[j] = element;
+        }
+}
+
+/* Elements whose place in the table follows from addresses: as a multiset. */
+static void unordered_elements(PySetObject *s)
+{
+    uint64_t hash[2];
+    if (ssbf->probing) { /* nothing may be numbered: order-free sums */
+        uint64_t sums[2] = {0, 0};
+        for (Py_ssize_t i = 0; i <= s->mask && ssbf->probing < SSBF_PROBE_DEPTH; i++)
+            if (is_live(&s->table[i])) {
+                element_key(s->table[i].key, hash);
+                sums[0] += hash[0];
+                sums[1] += hash[1];
+            }
+        ssbf_raw(sums[0]);
+        ssbf_raw(sums[1]);
+        return;
+    }
+    uint32_t n = 0;
+    for (Py_ssize_t i = 0; i <= s->mask; i++)
+        if (is_live(&s->table[i])) {
+            if (n == SSBF_SET_ELEMENTS) {
+                ssbf_fail("a set has too many elements");
+                return;
+            }
+            ssbf->elements[n++] = s->table[i].key;
+        }
+    for (uint32_t i = 0; i < n; i++)
+        ssbf->element_keys[i] = element_key(ssbf->elements[i], hash);
+    sort_elements(n);
+    for (uint32_t i = 0; i < n; i++)
+        ssbf_reference(ssbf->elements[i]);
+}
+
+static void set_content(PyObject *o)
+{
+    PySetObject *s = (PySetObject *)o;
+    ssbf_count((uint64_t)s->used);
+    int by_address = ssbf_set_uses_addresses(s) && !(ssb.addresses_observed & SSB_OBSERVED_ADDRESSES);
+    if (ssb.addresses_observed) { /* a program looked: everything that decides the order from now on */
+        ssbf_count((uint64_t)s->fill);
+        ssbf_count((uint64_t)(s->finger & s->mask));
+    }
+    ssbf_count((uint64_t)by_address);
+    if (by_address && !ssbf->in_base && !ssbf->probing && ssbf->deferring) {
+        if (ssbf->n_deferred < SSBF_DEFERRED)
+            ssbf->deferred[ssbf->n_deferred++] = o;
+        else
+            ssbf_fail("too many sets");
+        return;
+    }
+    if (by_address) {
+        unordered_elements(s);
+        return;
+    }
+    ssbf_count((uint64_t)s->mask);
+    for (Py_ssize_t i = 0; i <= s->mask; i++)
+        if (is_live(&s->table[i])) {
+            ssbf_count((uint64_t)i);
+            ssbf_reference(s->table[i].key);
+        } else if (s->table[i].key && ssb.addresses_observed) {
+            ssbf_token(SSBF_TOKEN(SSBF_T_DEAD, i));
+        }
+}
+
+static void set_buffers(PyObject *o, int32_t owner)
+{
+    PySetObject *s = (PySetObject *)o;
+    if (s->table != s->smalltable)
+        ssbf_add_block(s->table, (size_t)(s->mask + 1) * sizeof(setentry), owner);
+}
+
+/* An iterator that stands in an address-hashed set has seen part of its order. */
+typedef struct set_iterator {
+    PyObject_HEAD
+    PySetObject *set;
+    Py_ssize_t used, position, left;
+} set_iterator;
+
+static void set_iterator_content(PyObject *o)
+{
+    set_iterator *it = (set_iterator *)o;
+    ssbf_reference((PyObject *)it->set);
+    if (!it->set)
+        return;
+    if (!(ssb.addresses_observed & SSB_OBSERVED_ADDRESSES) && ssbf_set_uses_addresses(it->set) && !ssbf->in_base)
+        ssbf_fail("an iterator stands in a set ordered by addresses");
+    ssbf_raw((uint64_t)it->used);
+    ssbf_raw((uint64_t)it->position);
+    ssbf_raw((uint64_t)it->left);
+    ssbf_count((uint64_t)it->set->fill);
+}
+
+static int set_iterator_layout_is_known(PyTypeObject *type)
+{
+    return type->tp_basicsize == sizeof(set_iterator);
+}
+
+int ssbf_register_containers(void)
+{
+    static const ssbf_handler tuple = {"tuple", tuple_content, NULL, 0};
+    static const ssbf_handler list = {"list", list_content, list_buffers, sizeof(PyListObject)};
+    static const ssbf_handler dict = {"dict", dict_content, dict_buffers, sizeof(PyDictObject)};
+    static const ssbf_handler ordered = {"OrderedDict", ordered_content, ordered_buffers, sizeof(ordered_dict)};
+    static const ssbf_handler ordered_iter = {"OrderedDict iterator", ordered_iterator_content, NULL, 0};
+    static const ssbf_handler set = {"set", set_content, set_buffers, sizeof(PySetObject)};
+    static const ssbf_handler dict_iter = {"dict iterator", dict_iterator_content, NULL, sizeof(dict_iterator)};
+    static const ssbf_handler set_iter = {"set iterator", set_iterator_content, NULL, sizeof(set_iterator)};
+    ssbf_register(&PyTuple_Type, &tuple);
+    ssbf_register(&PyList_Type, &list);
+    ssbf_register(&PyDict_Type, &dict);
+    if (ordered_layout_is_known()) {
+        ssbf_register(&PyODict_Type, &ordered);
+        ssbf_register(&PyODictIter_Type, &ordered_iter);
+    }
+    ssbf_register(&PySet_Type, &set);
+    ssbf_register(&PyFrozenSet_Type, &set);
+    PyTypeObject *dict_iterators[] = {&PyDictIterKey_Type, &PyDictIterValue_Type, &PyDictIterItem_Type, &PyDictRevIterKey_Type,
+                                      &PyDictRevIterValue_Type, &PyDictRevIterItem_Type};
+    for (size_t i = 0; i < sizeof dict_iterators / sizeof *dict_iterators; i++)
+        if (dict_iterators[i]->tp_basicsize == sizeof(dict_iterator))
+            ssbf_register(dict_iterators[i], &dict_iter);
+    PyObject *empty = PySet_New(NULL), *it = empty ? PyObject_GetIter(empty) : NULL;
+    if (it && set_iterator_layout_is_known(Py_TYPE(it)))
+        ssbf_register(Py_TYPE(it), &set_iter);
+    Py_XDECREF(it);
+    Py_XDECREF(empty);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+#endif

@@ -1,0 +1,173 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ hidden.c — program state in C stack frames.                                │
+ * │                                                                            │
+ * │ list.sort calling a key function, sum() pulling from a generator: what C   │
+ * │ has done so far lies in its local variables only. Evaluation loops cut the │
+ * │ C stack into segments, one for each Python frame that was entered from C.  │
+ * │ Where the instruction of the calling frame and what it calls are on the    │
+ * │ list below, C holds nothing that the frames do not show, and the segment   │
+ * │ is skipped. Everywhere else its words are tokens. That is sound and merges │
+ * │ less.                                                                      │
+ * │                                                                            │
+ * │ The list. A Python class here is one made by a class statement whose bases │
+ * │ are such classes down to object: its slots only look up and call methods,  │
+ * │ and which method runs is visible as a frame.                               │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#define SSB_NEED_OPCODE_NAMES
+#include "fingerprint.h"
+
+#if SSB_CAN_FINGERPRINT
+
+#include <opcode.h>
+
+#include "opcodes.h"
+
+static PyTypeObject *partial_type;
+
+int ssbf_hidden_prepare(void)
+{
+    PyObject *functools = PyImport_ImportModule("functools");
+    partial_type = functools ? (PyTypeObject *)PyObject_GetAttrString(functools, "partial") : NULL;
+    Py_XDECREF(functools);
+    return partial_type ? 0 : -1;
+}
+
+static int is_python_class(PyTypeObject *t)
+{
+    for (; t && t != &PyBaseObject_Type; t = t->tp_base)
+        if (!ssb_type_is_python_class(t))
+            return 0;
+    return t != NULL;
+}
+
+static int is_plain_instance(PyObject *o) { return o && is_python_class(Py_TYPE(o)); }
+
+static int is_generator(PyObject *o) { return o && (Py_TYPE(o) == &PyGen_Type || Py_TYPE(o) == &PyCoro_Type); }
+
+/* innermost: the call has not entered Python again, so C itself is at the choice point: only our hooks may be. */
+static int callable_is_transparent(PyObject *c, int innermost)
+{
+    for (int depth = 0; c && depth < 8; depth++) {
+        PyTypeObject *t = Py_TYPE(c);
+        if (t == &PyMethod_Type) {
+            c = PyMethod_GET_FUNCTION(c);
+            continue;
+        }
+        if (t == partial_type && !innermost) {
+            c = *(PyObject **)((char *)c + sizeof(PyObject));
+            continue;
+        }
+        if (t == &PyFunction_Type)
+            return !innermost;
+        if (t == &PyCFunction_Type)
+            return ssb_is_hooked(((PyCFunctionObject *)c)->m_ml->ml_meth);
+        if (t == &PyMethodDescr_Type)
+            return ssb_is_hooked(((PyMethodDescrObject *)c)->d_method->ml_meth);
+        return t == &PyType_Type && !innermost && is_python_class((PyTypeObject *)c);
+    }
+    return 0;
+}
+
+/* Operand of an operator: a plain instance, or a number (which leaves the work to the other side). */
+static int operands_are_transparent(PyObject *left, PyObject *right)
+{
+    int plain_left = is_plain_instance(left), plain_right = is_plain_instance(right);
+    int number_left = left && (PyLong_CheckExact(left) || PyFloat_CheckExact(left));
+    int number_right = right && (PyLong_CheckExact(right) || PyFloat_CheckExact(right));
+    return (plain_left && (plain_right || number_right)) || (number_left && plain_right);
+}
+
+/* __enter__ runs: of one of our locks, or of an instance of a Python class. */
+static int exit_is_transparent(PyObject *exit_method, int innermost)
+{
+    if (Py_TYPE(exit_method) == &PyMethod_Type && !is_plain_instance(PyMethod_GET_SELF(exit_method)))
+        return 0;
+    return callable_is_transparent(exit_method, innermost);
+}
+
+static int frame_is_transparent(ssb_frame *frame, int innermost)
+{
+    PyCodeObject *code = ssb_frame_code(frame);
+    int depth, unit = ssbf_instruction(frame, &depth);
+    if (unit < 0)
+        return 0;
+    int op = ssbf_opcode_at(code, unit), argument = ssbf_argument_at(code, unit);
+    PyObject *const *sp = ssb_frame_values(frame) + code->co_nlocalsplus + depth;
+#define SSBF_HAS(n) (depth >= (n))
+    switch (op) {
+    case CALL: {
+        if (!SSBF_HAS(argument + 2))
+            return 0;
+        PyObject *method = sp[-(argument + 2)], *self_or_callable = sp[-(argument + 1)];
+        return callable_is_transparent(method ? method : self_or_callable, innermost);
+    }
+    case CALL_FUNCTION_EX:
+        return SSBF_HAS((argument & 1) + 2) && callable_is_transparent(sp[-((argument & 1) + 2)], innermost);
+    case BEFORE_WITH: /* the manager's __exit__ has taken its place on the stack already */
+        return SSBF_HAS(1) && exit_is_transparent(sp[-1], innermost);
+    case WITH_EXCEPT_START:
+        return SSBF_HAS(4) && callable_is_transparent(sp[-4], innermost);
+    case SEND:
+        return SSBF_HAS(2) && !innermost && (is_generator(sp[-2]) || is_plain_instance(sp[-2]));
+    case FOR_ITER:
+        return SSBF_HAS(1) && !innermost && (Py_TYPE(sp[-1]) == &PyGen_Type || is_plain_instance(sp[-1]));
+    case GET_ITER:
+    case LOAD_ATTR:
+    case LOAD_METHOD:
+        return SSBF_HAS(1) && !innermost && is_plain_instance(sp[-1]);
+    case STORE_ATTR:
+        return SSBF_HAS(2) && !innermost && is_plain_instance(sp[-1]);
+    case BINARY_SUBSCR:
+        return SSBF_HAS(2) && !innermost && is_plain_instance(sp[-2]);
+    case STORE_SUBSCR:
+        return SSBF_HAS(3) && !innermost && is_plain_instance(sp[-2]);
+    case CONTAINS_OP:
+        return SSBF_HAS(2) && !innermost && is_plain_instance(sp[-1]);
+    case COMPARE_OP:
+    case BINARY_OP:
+        return SSBF_HAS(2) && !innermost && operands_are_transparent(sp[-2], sp[-1]);
+    default:
+        return 0;
+    }
+#undef SSBF_HAS
+}
+
+/* The words of a segment. Addresses on the stack itself count from its top: threads differ in where it lies. */
+static void raw_segment(const ssb_thread *t, uintptr_t lo, uintptr_t hi)
+{
+    lo &= ~(uintptr_t)7;
+    if (lo >= hi || lo < t->stack_lo || hi > t->stack_hi) {
+        ssbf_fail("a C stack is not where it should be");
+        return;
+    }
+    ssbf_count(hi - lo);
+    for (uintptr_t at = lo; at + sizeof(uintptr_t) <= hi; at += sizeof(uintptr_t)) {
+        uintptr_t value = *(const uintptr_t *)at;
+        if (value >= t->stack_lo && value <= t->stack_hi) {
+            ssbf_token(SSBF_TOKEN(SSBF_T_RAW, 2));
+            ssbf_token(t->stack_hi - value);
+        } else {
+            ssbf_word(value);
+        }
+    }
+}
+
+void ssbf_hidden(uint32_t thread, ssb_frame **frames, uint32_t n)
+{
+    const ssb_thread *t = &ssb.threads[thread];
+    const void *entry = ssb_thread_entry(t->tstate);
+    if (!n)
+        return;
+    if (!t->in_hook && !frame_is_transparent(frames[0], 1))
+        raw_segment(t, (uintptr_t)t->context.sp, (uintptr_t)entry);
+    for (uint32_t k = 0; k < n; k++) {
+        if (!ssb_frame_is_entry(frames[k]))
+            continue;
+        const void *outer = ssb_entry_previous(entry);
+        if (k + 1 < n && outer && outer != ssbf->base_entry && !frame_is_transparent(frames[k + 1], 0))
+            raw_segment(t, ssb_entry_end(entry), (uintptr_t)outer);
+        entry = outer ? outer : entry;
+    }
+}
+
+#endif

@@ -1,0 +1,299 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ observe.c — programs that look at what the fingerprint leaves out.         │
+ * │                                                                            │
+ * │ Addresses of new objects, dummies in hash tables of sets and unreachable   │
+ * │ objects are left out of states, and most programs never see them: leaving  │
+ * │ them out is what makes interleavings meet. A program that does look (id(), │
+ * │ hash() or repr() of an object without its own, the order of a set,         │
+ * │ gc.collect()) breaks the assumption under which states were merged so far. │
+ * │ Its path then ends with SS_END_RESTART, and the search begins again with   │
+ * │ the property in every state. It is never only switched on from there on:   │
+ * │ what was merged before would stay lost.                                    │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "fingerprint.h"
+
+#if SSB_CAN_FINGERPRINT
+
+#include <string.h>
+
+static int looking_matters; /* states are compared in this process */
+
+void ssbf_observe_begin(void) { looking_matters = 1; }
+
+void ssb_observe(uint32_t what)
+{
+    uint32_t missing = what & ~ssb.addresses_observed;
+    if (!missing || !ssb.active || !looking_matters)
+        return;
+    ssb.engine->end_path(ssb.arena, SS_END_RESTART,
+                         missing & SSB_OBSERVED_ADDRESSES ? "observe addresses"
+                         : missing & SSB_OBSERVED_SETS    ? "observe sets"
+                                                          : "observe garbage");
+}
+
+uint32_t ssb_observed_from(PyObject *promoted)
+{
+    static const char *const details[] = {"observe addresses", "observe sets", "observe garbage"};
+    uint32_t bits = 0;
+    for (int i = 0; i < 3; i++) {
+        PyObject *detail = PyUnicode_FromString(details[i]);
+        if (detail && PySequence_Contains(promoted, detail) == 1)
+            bits |= 1u << i;
+        Py_XDECREF(detail);
+    }
+    PyErr_Clear();
+    return bits;
+}
+
+int ssb_address_matters(PyObject *o) { return ssb_heap_is_new((uintptr_t)o); }
+
+/* ---- whose hash depends on an address --------------------------------------------------- */
+
+int ssbf_hash_uses_address(PyObject *o, int depth)
+{
+    if (!ssb_heap_is_new((uintptr_t)o) || ssbf_is_atom(o))
+        return 0;
+    if (depth > 6)
+        return 1;
+    if (PyTuple_CheckExact(o)) {
+        for (Py_ssize_t i = 0; i < Py_SIZE(o); i++)
+            if (ssbf_hash_uses_address(PyTuple_GET_ITEM(o, i), depth + 1))
+                return 1;
+        return 0;
+    }
+    if (PyFrozenSet_CheckExact(o)) {
+        PySetObject *s = (PySetObject *)o;
+        for (Py_ssize_t i = 0; i <= s->mask; i++)
+            if (s->table[i].key && s->table[i].hash != -1 && ssbf_hash_uses_address(s->table[i].key, depth + 1))
+                return 1;
+        return 0;
+    }
+    return 1;
+}
+
+int ssbf_set_uses_addresses(PySetObject *s)
+{
+    for (Py_ssize_t i = 0; i <= s->mask; i++)
+        if (s->table[i].key && s->table[i].hash != -1 && ssbf_hash_uses_address(s->table[i].key, 0))
+            return 1;
+    return 0;
+}
+
+/* ---- who looks without consequence ---------------------------------------------------------- */
+
+static int ends_with(PyObject *text, const char *end)
+{
+    Py_ssize_t n = PyUnicode_GET_LENGTH(text), m = (Py_ssize_t)strlen(end);
+    return PyUnicode_IS_ASCII(text) && n >= m && !memcmp((const char *)PyUnicode_DATA(text) + n - m, end, (size_t)m);
+}
+
+/* ThreadPoolExecutor.shutdown joins a set of threads: it ends when all have, in whatever order it waits. */
+static int joins_a_pool(void)
+{
+    ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
+    PyCodeObject *code = frame ? ssb_frame_code(frame) : NULL;
+    return code && ends_with(code->co_qualname, "ThreadPoolExecutor.shutdown") &&
+           ends_with(code->co_filename, "concurrent/futures/thread.py");
+}
+
+/* pytest describes a failed assertion: the outcome is decided. */
+static int describes_a_failure(void)
+{
+    ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
+    for (int depth = 0; frame && depth < 12; depth++, frame = ssb_frame_previous(frame)) {
+        PyCodeObject *code = ssb_frame_code(frame);
+        if (ends_with(code->co_filename, "_pytest/_io/saferepr.py") || ends_with(code->co_filename, "_pytest/assertion/util.py") ||
+            ends_with(code->co_filename, "_pytest/assertion/rewrite.py"))
+            return 1;
+    }
+    return 0;
+}
+
+/* ---- sets ---------------------------------------------------------------------------------------- */
+
+static void look_at_order(PyObject *o)
+{
+    PySetObject *s = (PySetObject *)o;
+    if (!ssb.active || !looking_matters || s->used < 2)
+        return;
+    if (PyFrozenSet_Check(o) && !ssb_heap_is_new((uintptr_t)o))
+        return; /* made before the exploration: the same in every execution */
+    uint32_t what = SSB_OBSERVED_SETS | (ssbf_set_uses_addresses(s) ? SSB_OBSERVED_ADDRESSES : 0);
+    if (what & ~ssb.addresses_observed && !joins_a_pool())
+        ssb_observe(what);
+}
+
+static getiterfunc original_set_iter;
+static PyCFunction original_set_pop, original_fromkeys;
+
+static PyObject *look_set_iter(PyObject *o)
+{
+    look_at_order(o);
+    return original_set_iter(o);
+}
+
+static PyObject *look_set_pop(PyObject *o, PyObject *unused)
+{
+    look_at_order(o);
+    return original_set_pop(o, unused);
+}
+
+static PyObject *look_fromkeys(PyObject *type, PyObject *const *args, Py_ssize_t n)
+{
+    if (n > 0 && PyAnySet_Check(args[0]))
+        look_at_order(args[0]);
+    return ((_PyCFunctionFast)(void (*)(void))original_fromkeys)(type, args, n);
+}
+
+/* ---- id, hash, repr --------------------------------------------------------------------------------- */
+
+static PyCFunction original_id, original_hash;
+static reprfunc original_repr;
+
+static PyObject *look_id(PyObject *module, PyObject *o)
+{
+    if (ssb_heap_is_new((uintptr_t)o))
+        ssb_observe(SSB_OBSERVED_ADDRESSES);
+    return original_id(module, o);
+}
+
+static PyObject *look_hash(PyObject *module, PyObject *o)
+{
+    if (ssbf_hash_uses_address(o, 0))
+        ssb_observe(SSB_OBSERVED_ADDRESSES);
+    return original_hash(module, o);
+}
+
+static PyObject *look_repr(PyObject *o)
+{
+    if (ssb_heap_is_new((uintptr_t)o) && ssb.active && looking_matters && !describes_a_failure())
+        ssb_observe(SSB_OBSERVED_ADDRESSES);
+    return original_repr(o);
+}
+
+/* ---- garbage -------------------------------------------------------------------------------------------- */
+
+static PyCFunction original_collect, original_get_objects, original_enable;
+
+static PyObject *look_collect(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    ssb_observe(SSB_OBSERVED_GARBAGE);
+    return ((_PyCFunctionFastWithKeywords)(void (*)(void))original_collect)(module, args, n, names);
+}
+
+static PyObject *look_get_objects(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    ssb_observe(SSB_OBSERVED_GARBAGE);
+    return ((_PyCFunctionFastWithKeywords)(void (*)(void))original_get_objects)(module, args, n, names);
+}
+
+static PyObject *look_enable(PyObject *module, PyObject *unused)
+{
+    ssb_observe(SSB_OBSERVED_GARBAGE);
+    return original_enable(module, unused);
+}
+
+/* ---- installation ----------------------------------------------------------------------------------------- */
+
+static int replace(PyMethodDef *method, int flags, PyCFunction *original, PyCFunction ours)
+{
+    if (!method || method->ml_flags != flags || *original)
+        return -1; /* another convention: this look is not noticed, see ssbf_observe_install */
+    *original = method->ml_meth;
+    method->ml_meth = ours;
+    return 0;
+}
+
+static PyMethodDef *method_of_type(PyTypeObject *type, const char *name)
+{
+    for (PyMethodDef *m = type->tp_methods; m && m->ml_name; m++)
+        if (!strcmp(m->ml_name, name))
+            return m;
+    return NULL;
+}
+
+static PyMethodDef *function_of(const char *module, const char *name)
+{
+    PyObject *m = PyImport_ImportModule(module), *f = m ? PyObject_GetAttrString(m, name) : NULL;
+    PyMethodDef *found = f && PyCFunction_CheckExact(f) ? ((PyCFunctionObject *)f)->m_ml : NULL;
+    Py_XDECREF(f);
+    Py_XDECREF(m);
+    PyErr_Clear();
+    return found;
+}
+
+/* The method that shows a slot to Python calls it directly. */
+static void replace_wrapper(PyTypeObject *type, const char *name, void *original, void *ours)
+{
+    PyObject *wrapper = PyDict_GetItemString(ssb_type_dict(type), name);
+    if (wrapper && Py_TYPE(wrapper) == &PyWrapperDescr_Type && ((PyWrapperDescrObject *)wrapper)->d_wrapped == original)
+        ((PyWrapperDescrObject *)wrapper)->d_wrapped = ours;
+}
+
+/* Classes that inherited the slots. */
+static void replace_inherited(PyObject *o)
+{
+    if (!PyType_Check(o))
+        return;
+    PyTypeObject *t = (PyTypeObject *)o;
+    if (t->tp_iter == original_set_iter)
+        t->tp_iter = look_set_iter;
+    if (t->tp_repr == original_repr)
+        t->tp_repr = look_repr;
+}
+
+/* Static types are unknown to the collector: reach them over their base classes. */
+static void replace_below(PyTypeObject *type)
+{
+    replace_inherited((PyObject *)type);
+    PyObject *table = ssb_type_subclasses(type), *key, *reference;
+    Py_ssize_t position = 0;
+    while (table && PyDict_Next(table, &position, &key, &reference)) {
+        PyObject *subclass = ssb_weakref_object((PyWeakReference *)reference);
+        if (subclass != Py_None && PyType_Check(subclass))
+            replace_below((PyTypeObject *)subclass);
+    }
+}
+
+int ssbf_observe_install(void)
+{
+    if (original_set_iter)
+        return 0;
+    original_set_iter = PySet_Type.tp_iter;
+    original_repr = PyBaseObject_Type.tp_repr;
+    replace_below(&PyBaseObject_Type);
+    replace_wrapper(&PySet_Type, "__iter__", original_set_iter, look_set_iter);
+    replace_wrapper(&PyFrozenSet_Type, "__iter__", original_set_iter, look_set_iter);
+    replace_wrapper(&PyBaseObject_Type, "__repr__", original_repr, look_repr);
+    PyType_Modified(&PyBaseObject_Type);
+    const int fast_keywords = METH_FASTCALL | METH_KEYWORDS;
+    int missed = 0;
+    missed |= replace(method_of_type(&PySet_Type, "pop"), METH_NOARGS, &original_set_pop, look_set_pop);
+    missed |= replace(method_of_type(&PyDict_Type, "fromkeys"), METH_FASTCALL | METH_CLASS, &original_fromkeys,
+                      (PyCFunction)(void (*)(void))look_fromkeys);
+    missed |= replace(function_of("builtins", "id"), METH_O, &original_id, look_id);
+    missed |= replace(function_of("builtins", "hash"), METH_O, &original_hash, look_hash);
+    missed |= replace(function_of("gc", "collect"), fast_keywords, &original_collect, (PyCFunction)(void (*)(void))look_collect);
+    missed |= replace(function_of("gc", "get_objects"), fast_keywords, &original_get_objects,
+                      (PyCFunction)(void (*)(void))look_get_objects);
+    missed |= replace(function_of("gc", "enable"), METH_NOARGS, &original_enable, look_enable);
+    if (missed) /* cannot tell whether a program looks: count with it */
+        ssb.addresses_observed |= SSB_OBSERVED_ADDRESSES | SSB_OBSERVED_SETS | SSB_OBSERVED_GARBAGE;
+    return 0;
+}
+
+#else
+
+void ssb_observe(uint32_t what) { (void)what; }
+int ssb_address_matters(PyObject *o)
+{
+    (void)o;
+    return 0;
+}
+uint32_t ssb_observed_from(PyObject *promoted)
+{
+    (void)promoted;
+    return 0;
+}
+
+#endif
