@@ -126,15 +126,12 @@ uint64_t ss_count_differences(ss_arena *arena, uint32_t root);
 const char *ss_tracker_names(void);
 int ss_tracker_probe(const char *name, char *reason, size_t bytes);
 
-/* for the bridge: pass this address to it */
-intptr_t ss_engine_table_address(void);
+/* for the bridge: its address is what attach() takes */
+typedef struct ss_engine_table ss_engine_table;
+const ss_engine_table *ss_engine_get_table(void);
 """
 
-SOURCE = """
-#include "engine.h"
-
-static intptr_t ss_engine_table_address(void) { return (intptr_t)ss_engine_get_table(); }
-"""
+SOURCE = '#include "engine.h"'
 
 
 def main(output: str) -> None:

@@ -16,6 +16,7 @@
 #include "engine_internal.h"
 
 #define MIN_STACK ((size_t)64 << 10)
+#define DEFAULT_STACK ((size_t)8 << 20)
 #define FRAME_ROOM 1024u /* the donor's own frames below the address it reports */
 
 typedef struct start {
@@ -66,8 +67,8 @@ static int create_one(ssi_donor *donor, size_t stack_bytes) {
 }
 
 int ss_donors_create(ss_arena *arena, uint32_t n, size_t stack_bytes) {
-    if (!n || n >= SS_MAX_THREADS || stack_bytes < MIN_STACK || stack_bytes % SS_PAGE) return -EINVAL;
-    if (arena->n_donors || arena->begun) return -EBUSY;
+    if (n >= SS_MAX_THREADS || stack_bytes < MIN_STACK || stack_bytes % SS_PAGE) return -EINVAL;
+    if (arena->stacks_lo || arena->begun) return -EBUSY;
     if (!ssi_arch_can_switch_stacks())
         return ssi_fail(arena, -ENOTSUP, "shadow stacks (CET) are on: disable them with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
     size_t bytes = (n + 1) * stack_bytes;
@@ -103,7 +104,10 @@ int ss_donor_stack(ss_arena *arena, uint32_t i, uintptr_t *lo, uintptr_t *hi, ui
 }
 
 int ss_main_stack(ss_arena *arena, uintptr_t *lo, uintptr_t *hi) {
-    if (!arena->n_donors) return -EINVAL;
+    if (!arena->stacks_lo) { /* no other threads wanted */
+        int rc = ss_donors_create(arena, 0, DEFAULT_STACK);
+        if (rc) return rc;
+    }
     *lo = arena->main_stack.lo;
     *hi = arena->main_stack.hi;
     return 0;

@@ -193,7 +193,7 @@ SS_EXPORT void ss_end_path(ss_arena *arena, uint32_t end, const char *detail) __
 /* Append to this path's outbox. -ENOSPC beyond SS_OUTBOX_BYTES. */
 SS_EXPORT int ss_outbox_write(ss_arena *arena, const void *data, size_t bytes);
 
-/* Simulated threads. ss_donors_create makes n parked pthreads, each with a
+/* Simulated threads. ss_donors_create makes n parked pthreads (n may be 0), each with a
  * stack of stack_bytes (lowest page PROT_NONE); call it once, before ss_begin.
  * ss_donor_stack gives [lo, hi) and the thread pointer of donor i (0 <= i < n);
  * ss_main_stack the stack on which simulated thread 0 runs. */

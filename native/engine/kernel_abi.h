@@ -24,6 +24,8 @@
 
 /* Own names, so that headers that do know them do not clash. */
 #define SSI_PAGE_IS_WRITTEN (1u << 1)
+#define SSI_PAGE_IS_PRESENT (1u << 3)
+#define SSI_PAGE_IS_SWAPPED (1u << 4)
 #define SSI_PM_SCAN_WP_MATCHING (1u << 0)
 
 struct ssi_scan_run {

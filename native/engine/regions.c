@@ -3,8 +3,8 @@
  * │                                                                            │
  * │ Tracked is every private writable mapping. Read-only memory can't change   │
  * │ without mprotect, which the guard refuses. Shared writable mappings other  │
- * │ than the arena could not be rewound: other processes see them; they are    │
- * │ refused by name, unless they are replaced by private copies first.         │
+ * │ than the arena, and private ones of files, are replaced by private         │
+ * │ anonymous copies: see make_anonymous.                                      │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -16,7 +16,7 @@
 
 typedef struct mapping {
     uintptr_t lo, hi;
-    int readable, writable, private, file;
+    int writable, executable, private, file;
     char name[sizeof((ss_region *)0)->name];
 } mapping;
 
@@ -64,8 +64,8 @@ static const char *parse_line(const char *at, mapping *m) {
     at++;
     m->hi = parse_hex(&at);
     at++;
-    m->readable = at[0] == 'r';
     m->writable = at[1] == 'w';
+    m->executable = at[2] == 'x';
     m->private = at[3] == 'p';
     for (int i = 0; i < 4; i++) skip_word(&at);
     m->file = *at == '/';
@@ -86,9 +86,9 @@ static uint32_t kind_of(const ss_arena *arena, const mapping *m) {
     return SS_REGION_OTHER;
 }
 
-static int refuse_shared(ss_arena *arena, const mapping *m) {
+static int refuse_mapping(ss_arena *arena, const mapping *m) {
     ssi_text text = ssi_text_on(arena->error, sizeof arena->error);
-    ssi_text_add(&text, "shared writable memory can't be rewound: ");
+    ssi_text_add(&text, "memory that can't be rewound: ");
     ssi_text_add(&text, m->name[0] ? m->name : "anonymous");
     ssi_text_add(&text, " at ");
     ssi_text_add_hex(&text, m->lo);
@@ -99,58 +99,53 @@ static int is_ours(const ss_arena *arena, const mapping *m) {
     return m->lo >= (uintptr_t)arena && m->hi <= (uintptr_t)arena + arena->bytes;
 }
 
-/* Writes to shared memory would escape to other processes and could not be
- * taken back. In the child a private copy takes its place: same content, same
- * address. Device memory can't be copied so. */
-static int make_private(ss_arena *arena, const mapping *m) {
+/* Puts a private anonymous copy in the place of a mapping of a file or of
+ * shared memory: same content, same address, this process only.
+ *
+ * Shared memory: writes would escape to other processes and could not be taken
+ * back. Private file mappings: when a write-protected page of one is dropped
+ * (MADV_DONTNEED) it reads as the file again, and the kernel keeps reporting it
+ * as unwritten; anonymous memory has no such gap. Device memory can't be copied. */
+static int make_anonymous(ss_arena *arena, const mapping *m) {
     if (!strncmp(m->name, "/dev/", 5) && strncmp(m->name, "/dev/shm/", 9) && strncmp(m->name, "/dev/zero", 9))
-        return refuse_shared(arena, m);
+        return refuse_mapping(arena, m);
     size_t bytes = m->hi - m->lo;
-    long copy = SSI_SYSCALL(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (copy < 0 && copy > -4096) return refuse_shared(arena, m);
-    for (uintptr_t at = 0; at < bytes; at += SS_PAGE)
+    int protection = PROT_READ | PROT_WRITE | (m->executable ? PROT_EXEC : 0);
+    long copy = SSI_SYSCALL(SYS_mmap, NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (copy < 0 && copy > -4096) return refuse_mapping(arena, m);
+    for (uintptr_t at = 0; at < bytes; at += SS_PAGE) /* what lies behind the end of a file can't be read */
         if (ssi_is_readable(m->lo + at) && !ssi_page_is_zero((void *)(m->lo + at)))
             memcpy((void *)((uintptr_t)copy + at), (void *)(m->lo + at), SS_PAGE);
     long moved = SSI_SYSCALL(SYS_mremap, copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, m->lo);
-    return moved == (long)m->lo ? 0 : refuse_shared(arena, m);
+    return moved == (long)m->lo ? 0 : refuse_mapping(arena, m);
 }
 
 int ssi_regions_read(ss_arena *arena) {
     char *maps = ss_scratch_alloc(arena, MAPS_BYTES);
-    uint8_t *file_backed = ss_scratch_alloc(arena, SSI_MAX_REGIONS);
-    if (!maps || !file_backed) return ssi_fail(arena, -ENOMEM, "scratch memory is used up");
+    if (!maps) return ssi_fail(arena, -ENOMEM, "scratch memory is used up");
     long rc = read_maps(maps, MAPS_BYTES);
-    if (rc < 0) return ssi_fail(arena, (int)rc, "/proc/self/maps can't be read");
-    mapping m, before = {0};
-    for (const char *at = maps; *at; before = m) {
-        at = parse_line(at, &m);
-        if (!m.writable || m.private || is_ours(arena, &m)) continue;
-        rc = make_private(arena, &m);
-        if (rc) return (int)rc;
-    }
-    rc = read_maps(maps, MAPS_BYTES);
     if (rc < 0) return ssi_fail(arena, (int)rc, "/proc/self/maps can't be read");
     uint32_t n = 0;
     uint64_t pages = 0;
-    before = (mapping){0};
+    mapping m, before = {0};
     for (const char *at = maps; *at; before = m) {
         at = parse_line(at, &m);
         if (!m.name[0] && before.file && before.hi == m.lo) memcpy(m.name, before.name, sizeof m.name);
-        if (!m.writable || !m.private) continue;
-        if (n == SSI_MAX_REGIONS) return ssi_fail(arena, -E2BIG, "more than 8192 writable mappings");
-        ss_region *r = &arena->regions[n];
+        if (!m.writable || is_ours(arena, &m)) continue;
+        if ((m.file || !m.private) && (rc = make_anonymous(arena, &m))) return (int)rc;
+        if (n == SSI_MAX_REGIONS)
+            return ssi_fail(arena, -E2BIG, "more than " SSI_STRING(SSI_MAX_REGIONS) " writable mappings");
+        ss_region *r = &arena->regions[n++];
         r->lo = m.lo;
         r->hi = m.hi;
         r->first_page = (uint32_t)pages;
         r->kind = kind_of(arena, &m);
         memcpy(r->name, m.name, sizeof r->name);
-        file_backed[n++] = (uint8_t)m.file;
         pages += (m.hi - m.lo) / SS_PAGE;
         if (pages >= (uint64_t)1 << (SSI_FANOUT_BITS * SSI_MAX_LEVELS))
             return ssi_fail(arena, -E2BIG, "more than 4 TiB of writable memory");
     }
     arena->tracked.regions = arena->regions;
-    arena->tracked.file_backed = file_backed;
     arena->tracked.n_regions = n;
     arena->tracked.n_pages = (uint32_t)pages;
     return 0;

@@ -42,8 +42,8 @@ static void look(ss_arena *arena, residency *r, uint32_t index, uintptr_t addres
     r->known = ssi_pagemap_read(arena->tracked.pagemap, address, r->entries, n) == 0;
 }
 
-static int has_content(const residency *r, uint32_t index, int file_backed, uintptr_t address) {
-    return r->known ? ssi_page_has_content(r->entries[index - r->first], file_backed, address) : ssi_is_readable(address);
+static int has_content(const residency *r, uint32_t index, uintptr_t address) {
+    return r->known ? ssi_page_has_content(r->entries[index - r->first], address) : ssi_is_readable(address);
 }
 
 /* ---- walking over named pages ----------------------------------------------------- */
@@ -84,7 +84,7 @@ static int walk_has_content(ss_arena *arena, walk *w, const uint32_t *dirty, uin
         while (i + run < n && run < WINDOW && dirty[i + run] == index + run && index + run < end) run++;
         look(arena, &w->around, index, address, run);
     }
-    return has_content(&w->around, index, arena->tracked.file_backed[w->region], address);
+    return has_content(&w->around, index, address);
 }
 
 /* ---- collecting ------------------------------------------------------------------------ */
@@ -201,7 +201,7 @@ static int read_region(ss_arena *arena, uint32_t region, uint32_t *n_changes) {
         uint32_t index = r->first_page + at;
         uintptr_t address = r->lo + (uintptr_t)at * SS_PAGE;
         if (at % WINDOW == 0) look(arena, &around, index, address, pages - at < WINDOW ? pages - at : WINDOW);
-        if (!has_content(&around, index, arena->tracked.file_backed[region], address)) continue;
+        if (!has_content(&around, index, address)) continue;
         arena->populated_pages++;
         uint32_t page = ssi_page_intern(arena, (void *)address);
         if (page == SS_NONE) return -ENOMEM;
@@ -278,7 +278,7 @@ uint64_t ss_count_differences(ss_arena *arena, uint32_t root) {
             uint32_t index = r->first_page + at, page = ssi_tree_get(arena, root, index);
             uintptr_t address = r->lo + (uintptr_t)at * SS_PAGE;
             if (at % WINDOW == 0) look(arena, &around, index, address, pages - at < WINDOW ? pages - at : WINDOW);
-            if (!has_content(&around, index, arena->tracked.file_backed[i], address))
+            if (!has_content(&around, index, address))
                 differences += page != 0;
             else
                 differences += memcmp((void *)address, ss_page_data(arena, page), SS_PAGE) != 0;

@@ -40,13 +40,11 @@ int ssi_is_readable(uintptr_t address) {
     return SSI_SYSCALL(SYS_rt_sigprocmask, ~0L, address & ~(uintptr_t)7, NULL, 8) != -EFAULT;
 }
 
-int ssi_page_has_content(uint64_t entry, int file_backed, uintptr_t address) {
+int ssi_page_has_content(uint64_t entry, uintptr_t address) {
     if (entry & SSI_PAGEMAP_PRESENT) return 1;
     if (entry & SSI_PAGEMAP_GUARD) return 0;
-    /* Swapped out, or one of the markers that look so (a guard page of an
-     * older kernel); or a file's page, which may lie behind the file's end. */
-    if ((entry & SSI_PAGEMAP_SWAPPED) || file_backed) return ssi_is_readable(address);
-    return 0;
+    /* Swapped out, or one of the markers that look so: a guard page of an older kernel can't be read. */
+    return (entry & SSI_PAGEMAP_SWAPPED) && ssi_is_readable(address);
 }
 
 /* ---- self-test ------------------------------------------------------------------ */
@@ -55,14 +53,13 @@ int ssi_page_has_content(uint64_t entry, int file_backed, uintptr_t address) {
 #define SMALL_PAGES 16u
 #define DROP_PAGES 512u
 
-/* A private file mapping like any library's data. */
+/* A second mapping, of a library's data: private, of a file. */
 static _Alignas(SS_PAGE) uint8_t data_page[SS_PAGE] = {1};
 
 typedef struct self_test {
     ssi_tracked tracked;
     ss_region regions[2];
-    uint8_t file_backed[2];
-    uint64_t seen[(TEST_PAGES + 64) / 64];
+    uint64_t seen[TEST_PAGES / 64 + 2], named[TEST_PAGES / 64 + 2];
     uint32_t out[TEST_PAGES + 1];
     struct ssi_scan_run runs[SSI_SCAN_RUNS];
 } self_test;
@@ -143,16 +140,16 @@ int ssi_tracker_self_test(const ssi_tracker *tracker, ssi_text *why) {
     int file_first = file.lo < anonymous.lo;
     t->regions[0] = file_first ? file : anonymous;
     t->regions[1] = file_first ? anonymous : file;
-    t->file_backed[file_first ? 0 : 1] = 1;
     t->regions[1].first_page = (uint32_t)((t->regions[0].hi - t->regions[0].lo) / SS_PAGE);
     t->tracked = (ssi_tracked){.regions = t->regions,
-                               .file_backed = t->file_backed,
                                .n_regions = 2,
                                .n_pages = t->regions[1].first_page + (uint32_t)((t->regions[1].hi - t->regions[1].lo) / SS_PAGE),
                                .pagemap = ssi_pagemap_open(),
                                .uffd = -1,
                                .runs = t->runs,
-                               .seen = t->seen};
+                               .may_drop = 1,
+                               .seen = t->seen,
+                               .named = t->named};
     int rc = tracker->open(&t->tracked, why);
     if (!rc) {
         rc = behave(tracker, t, (uint8_t *)lo, drop, why);

@@ -15,13 +15,13 @@
 #define SSI_SCAN_RUNS 4096u
 
 typedef struct ssi_tracked {
-    const ss_region *regions; /* ascending, disjoint */
-    const uint8_t *file_backed; /* one a region: a page that is not present holds the file's content */
+    const ss_region *regions; /* ascending, disjoint, private and anonymous */
     uint32_t n_regions, n_pages;
     int pagemap; /* /proc/self/pagemap, -1 if it can't be read */
     int uffd;
     struct ssi_scan_run *runs; /* SSI_SCAN_RUNS entries */
-    uint64_t *seen;            /* a bit a page, zeroed: the compare tracker's memory */
+    int may_drop;              /* pages may be dropped (MADV_DONTNEED): no guard refuses it */
+    uint64_t *seen, *named;    /* a bit a page each, n_pages / 64 + 1 words, zeroed: the tracker's memory */
 } ssi_tracked;
 
 typedef struct ssi_tracker {
@@ -54,6 +54,6 @@ int ssi_pagemap_read(int pagemap, uintptr_t address, uint64_t *entries, uint32_t
 /* Does reading a byte there fault? Asks the kernel, so nothing is raised. */
 int ssi_is_readable(uintptr_t address);
 /* Has the page content of its own that a plain read may look at? No: reads as zeroes or not at all. */
-int ssi_page_has_content(uint64_t pagemap_entry, int file_backed, uintptr_t address);
+int ssi_page_has_content(uint64_t pagemap_entry, uintptr_t address);
 
 #endif

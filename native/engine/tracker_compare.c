@@ -29,7 +29,7 @@ static long compare_collect(ssi_tracked *t, int rearm, uint32_t *out) {
             for (uint32_t k = 0; k < n; k++) {
                 uint32_t index = r->first_page + at + k;
                 uint64_t bit = UINT64_C(1) << (index % 64);
-                int populated = !known || t->file_backed[i] || (entries[k] & (SSI_PAGEMAP_PRESENT | SSI_PAGEMAP_SWAPPED));
+                int populated = !known || (entries[k] & (SSI_PAGEMAP_PRESENT | SSI_PAGEMAP_SWAPPED));
                 if (populated) t->seen[index / 64] |= bit;
                 if ((t->seen[index / 64] & bit) && out) out[found++] = index;
             }

@@ -6,12 +6,19 @@
  * │ without the bit and sets it again. One call per cluster of mappings: a     │
  * │ call costs more than walking over the gap between two libraries.           │
  * │                                                                            │
- * │ Facts this relies on: with category_mask and return_mask of WRITTEN only,  │
- * │ the kernel also reports entries that are empty (dropped by MADV_DONTNEED)  │
- * │ in page tables that exist; address space without page tables is skipped    │
- * │ and can't have been written. A full buffer stops the walk at walk_end.     │
- * │ An unregistered mapping would be skipped in silence, so every region must  │
- * │ register or the tracker is refused.                                        │
+ * │ How to ask (measured on Linux 6.18):                                       │
+ * │ - "WRITTEN, and PRESENT or SWAPPED" names the populated pages that were    │
+ * │   written, and protects only those. Memory that was never touched costs    │
+ * │   next to nothing.                                                         │
+ * │ - "WRITTEN" alone also names all empty entries. That finds pages that were │
+ * │   dropped (MADV_DONTNEED); but protecting what it names would fill the     │
+ * │   page tables of untouched gigabytes with markers, and make every later    │
+ * │   scan walk over them. So it is asked without protecting, its answer cut   │
+ * │   down to pages that once had content, and only where pages can be         │
+ * │   dropped at all: the guard refuses the calls that do it.                  │
+ * │                                                                            │
+ * │ A full buffer stops the walk at walk_end. An unregistered mapping would be │
+ * │ skipped in silence: every region must register or the tracker is refused.  │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +27,7 @@
 #include "syscall.h"
 
 #define CLUSTER_GAP ((uintptr_t)1 << 30)
+#define POPULATED (SSI_PAGE_IS_PRESENT | SSI_PAGE_IS_SWAPPED)
 
 static int wpasync_open(ssi_tracked *t, ssi_text *why) {
     if (t->pagemap < 0) {
@@ -46,14 +54,50 @@ static int wpasync_open(ssi_tracked *t, ssi_text *why) {
     return 0;
 }
 
-static long scan(ssi_tracked *t, int rearm, uint32_t *out) {
-    uint32_t found = 0;
+/* ---- one scan ------------------------------------------------------------------- */
+
+typedef struct names {
+    ssi_tracked *tracked;
+    uint32_t region, last; /* position in the region table, last of the cluster */
+    uint32_t *out;         /* a list, or NULL: */
+    uint64_t *bits;        /* a bitmap */
+    const uint64_t *only;  /* pages outside it are left out; NULL: none are */
+    long found;
+} names;
+
+static inline void name_page(names *to, uint32_t index) {
+    if (to->out)
+        to->out[to->found++] = index;
+    else
+        to->bits[index / 64] |= (to->only ? to->only[index / 64] : ~UINT64_C(0)) & UINT64_C(1) << (index % 64);
+}
+
+/* Pages [first, end), fast where whole words of the filter are empty. */
+static void name_pages(names *to, uint32_t first, uint32_t end) {
+    for (uint32_t index = first; index < end; index++) {
+        if (to->only && index % 64 == 0)
+            while (index + 64 <= end && !to->only[index / 64]) index += 64;
+        if (index < end) name_page(to, index);
+    }
+}
+
+static void name_run(names *to, uintptr_t start, uintptr_t end) {
+    const ssi_tracked *t = to->tracked;
+    while (to->region <= to->last && start >= t->regions[to->region].hi) to->region++;
+    for (uint32_t i = to->region; i <= to->last && t->regions[i].lo < end; i++) {
+        const ss_region *r = &t->regions[i];
+        uintptr_t lo = start > r->lo ? start : r->lo, hi = end < r->hi ? end : r->hi;
+        if (lo < hi) name_pages(to, r->first_page + (uint32_t)((lo - r->lo) / SS_PAGE), r->first_page + (uint32_t)((hi - r->lo) / SS_PAGE));
+    }
+}
+
+static long scan(ssi_tracked *t, uint64_t any_of, int rearm, names *to) {
     for (uint32_t first = 0, last; first < t->n_regions; first = last + 1) {
         for (last = first; last + 1 < t->n_regions; last++)
             if (t->regions[last + 1].lo - t->regions[last].hi >= CLUSTER_GAP) break;
-        uint64_t at = t->regions[first].lo, end = t->regions[last].hi;
-        uint32_t region = first;
-        while (at < end) {
+        to->region = first;
+        to->last = last;
+        for (uint64_t at = t->regions[first].lo, end = t->regions[last].hi; at < end;) {
             struct ssi_scan_arg arg = {.size = sizeof arg,
                                        .flags = rearm ? SSI_PM_SCAN_WP_MATCHING : 0,
                                        .start = at,
@@ -61,22 +105,39 @@ static long scan(ssi_tracked *t, int rearm, uint32_t *out) {
                                        .vec = (uint64_t)(uintptr_t)t->runs,
                                        .vec_len = SSI_SCAN_RUNS,
                                        .category_mask = SSI_PAGE_IS_WRITTEN,
+                                       .category_anyof_mask = any_of,
                                        .return_mask = SSI_PAGE_IS_WRITTEN};
             long n = SSI_SYSCALL(SYS_ioctl, t->pagemap, SSI_PAGEMAP_SCAN, &arg);
-            if (n == -EINTR) continue; /* interrupted before anything was re-armed: nothing is lost */
             if (n < 0) return n;
-            for (long i = 0; i < n && out; i++)
-                for (uint64_t page = t->runs[i].start; page < t->runs[i].end; page += SS_PAGE) {
-                    while (region <= last && page >= t->regions[region].hi) region++;
-                    if (region > last) break;
-                    if (page < t->regions[region].lo) continue;
-                    out[found++] = t->regions[region].first_page + (uint32_t)((page - t->regions[region].lo) / SS_PAGE);
-                }
+            for (long i = 0; i < n; i++) name_run(to, t->runs[i].start, t->runs[i].end);
             SS_ASSERT(arg.walk_end > at && arg.walk_end <= end);
             at = arg.walk_end;
         }
     }
+    return to->found;
+}
+
+/* ---- collecting ------------------------------------------------------------------- */
+
+static long list_bits(const ssi_tracked *t, const uint64_t *bits, uint32_t *out) {
+    long found = 0;
+    for (uint32_t word = 0; word <= t->n_pages / 64; word++)
+        for (uint64_t left = bits[word]; left; left &= left - 1) out[found++] = word * 64 + (uint32_t)__builtin_ctzll(left);
     return found;
+}
+
+static long wpasync_collect(ssi_tracked *t, int rearm, uint32_t *out) {
+    names list = {.tracked = t, .out = out};
+    if (!t->may_drop) return scan(t, POPULATED, rearm, &list);
+    size_t words = t->n_pages / 64 + 1;
+    memset(t->named, 0, words * sizeof *t->named);
+    names dropped = {.tracked = t, .bits = t->named, .only = t->seen};
+    names written = {.tracked = t, .bits = t->named};
+    long rc = scan(t, 0, 0, &dropped);
+    if (rc >= 0) rc = scan(t, POPULATED, rearm, &written);
+    if (rc < 0) return rc;
+    for (size_t i = 0; i < words; i++) t->seen[i] |= t->named[i];
+    return list_bits(t, t->named, out);
 }
 
 static int wpasync_arm(ssi_tracked *t, ssi_text *why) {
@@ -94,7 +155,8 @@ static int wpasync_arm(ssi_tracked *t, ssi_text *why) {
             return (int)rc;
         }
     }
-    long rc = scan(t, 1, NULL);
+    names written = {.tracked = t, .bits = t->seen};
+    long rc = scan(t, POPULATED, 1, &written);
     if (rc < 0) {
         ssi_text_add(why, "PAGEMAP_SCAN: ");
         ssi_text_add_errno(why, (int)-rc);
@@ -109,4 +171,4 @@ static void wpasync_close(ssi_tracked *t) {
 }
 
 const ssi_tracker ssi_tracker_wpasync = {
-    .name = "wpasync", .exact = 1, .open = wpasync_open, .arm = wpasync_arm, .collect = scan, .close = wpasync_close};
+    .name = "wpasync", .exact = 1, .open = wpasync_open, .arm = wpasync_arm, .collect = wpasync_collect, .close = wpasync_close};

@@ -8,7 +8,9 @@ static int allocate_tables(ss_arena *arena) {
     arena->dirty = ss_scratch_alloc(arena, 2 * n * sizeof *arena->dirty); /* kept ones and new ones */
     arena->changes = ss_scratch_alloc(arena, n * sizeof *arena->changes);
     arena->tracked.seen = ss_scratch_alloc(arena, (n / 64 + 1) * sizeof(uint64_t));
-    if (!arena->dirty || !arena->changes || !arena->tracked.seen) return ssi_fail(arena, -ENOMEM, "scratch memory is used up");
+    arena->tracked.named = ss_scratch_alloc(arena, (n / 64 + 1) * sizeof(uint64_t));
+    arena->tracked.may_drop = !arena->setup.guard;
+    if (!arena->dirty || !arena->changes || !arena->tracked.seen || !arena->tracked.named) return ssi_fail(arena, -ENOMEM, "scratch memory is used up");
     return 0;
 }
 
