@@ -42,7 +42,17 @@ enum ssb_operation {
 
 enum ssb_status { SSB_FREE = 0, SSB_READY, SSB_BLOCKED, SSB_DONE };
 
+/* Of a wait with a deadline: could it not proceed at some choice point, did the deadline end it? */
+enum ssb_wait_end { SSB_PENDING = 0, SSB_TIMED_OUT = 1, SSB_HAS_WAITED = 2 };
+
 enum ssb_granularity { SSB_SYNC = 0, SSB_ACCESS, SSB_LINE, SSB_OPCODE };
+
+/* Properties of memory that the fingerprint leaves out until a program looks at them (ssb.addresses_observed). */
+enum ssb_observed {
+    SSB_OBSERVED_ADDRESSES = 1, /* id(), default hash or repr, order of a set of such objects */
+    SSB_OBSERVED_SETS = 2,      /* order of a set that others changed before */
+    SSB_OBSERVED_GARBAGE = 4,   /* gc.collect() and other looks at garbage */
+};
 
 #define SSB_NO_DEADLINE INT64_MAX
 
@@ -54,7 +64,7 @@ typedef struct ssb_thread {
     uint8_t operation;       /* enum ssb_operation: pending */
     uint8_t access;          /* 0 none, 1 read, 2 write, 3 both */
     uint8_t in_hook;         /* suspended inside a trace hook: the innermost C segment holds no program state */
-    uint8_t timed_out;       /* its wait ended by the deadline */
+    uint8_t timed_out;       /* enum ssb_wait_end */
     uint8_t bookkeeping;     /* inside standard-library bookkeeping of start/end/join: runs first, makes no choice point */
     uint8_t ended;           /* its END operation has been a choice point */
     uint32_t part;           /* part of the object, 0 = whole */
@@ -79,7 +89,7 @@ typedef struct ssb_runtime {
     int recording;           /* replay: call the recorder at every step */
     int64_t clock_ns;        /* virtual monotonic time since the start of the execution */
     int64_t epoch_ns;        /* wall-clock time at clock_ns == 0 (fixed: deterministic) */
-    uint32_t addresses_observed; /* id(), default hash or repr was asked for: see fingerprint */
+    uint32_t addresses_observed; /* enum ssb_observed bits: set before the base snapshot, never during an execution */
     uint64_t random_counter; /* draws of kernel randomness so far: part of the state */
 } ssb_runtime;
 
@@ -135,8 +145,20 @@ int ssb_fingerprint_prepare(void);
 int ssb_fingerprint_freeze(void);
 /* ss_setup.fingerprint: on the agent's stack. */
 int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2]);
+/* The program looks at something the fingerprint leaves out: the search starts again with it
+ * (SS_END_RESTART, detail "observe addresses", "observe sets" or "observe garbage").
+ * Does not return in that case; returns when the search already counts with it. */
+void ssb_observe(uint32_t what);
+/* Would hash(o), id(o) or repr(o) show an address that depends on the interleaving? */
+int ssb_address_matters(PyObject *o);
+/* Bits for assumptions given up before: strings as in the details above; unknown ones are ignored. */
+uint32_t ssb_observed_from(PyObject *promoted);
+/* Statics of the bridge and the engine are not part of a state, except those registered here (hashed as bytes). */
+void ssb_fingerprint_include(const void *data, size_t bytes);
 /* Can states be compared on this interpreter at all? 0 and a reason otherwise. */
 int ssb_fingerprint_supported(const char **reason);
+/* Why the last state could not be compared; "" if it could. */
+const char *ssb_fingerprint_failure(void);
 
 /* -- preempt.c --------------------------------------------------------------------------- */
 int ssb_preempt_install(PyObject *tables); /* child, before the base snapshot: see the Python contract */

@@ -41,7 +41,7 @@ typedef struct ssb_simplequeue_layout {
     bool has_threads_waiting;
     Py_ssize_t put_index, get_index;
     PyObject **items;
-    Py_ssize_t n_items, capacity;
+    Py_ssize_t capacity, n_items;
 } ssb_simplequeue_layout;
 static inline int ssb_simplequeue_layout_empty(const ssb_simplequeue_layout *q) { return q->n_items == 0; }
 #else

@@ -231,6 +231,9 @@ PyObject *ssb_explore(PyObject *callable, PyObject *config)
     if (ssb_preempt_install(s.tables) < 0)
         return NULL;
     phase_done(SSB_PHASE_PREEMPT);
+    PyObject *promoted = PyDict_GetItemString(s.tables, "promoted");
+    if (promoted != NULL)
+        ssb.addresses_observed = ssb_observed_from(promoted);
     if (s.fingerprint && ssb_fingerprint_prepare() < 0)
         return NULL;
     phase_done(SSB_PHASE_FINGERPRINT_PREPARE);

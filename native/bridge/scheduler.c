@@ -15,7 +15,8 @@
  * Time. A wait may have a deadline on the virtual clock. Usually the clock moves
  * only when nothing can proceed, to the earliest deadline; with timeouts_any a
  * timed wait may end at any choice point. A wait that could both proceed and time
- * out gives two alternatives; the timeout has part == 1.
+ * out gives two alternatives; the timeout has part == 1. Nothing times out that
+ * could have proceeded ever since it was asked for.
  *
  * Starting a threading.Thread is one visible operation. The choice point lies in
  * start_new_thread, before the new thread exists. Thread.start then waits for the
@@ -90,7 +91,19 @@ static int can_proceed(const ssb_thread *t)
 static int can_time_out(const ssb_thread *t)
 {
     return t->status == SSB_BLOCKED && t->deadline_ns != SSB_NO_DEADLINE &&
-           (ssb.timeouts_any || t->deadline_ns <= ssb.clock_ns);
+           (ssb.timeouts_any || t->deadline_ns <= ssb.clock_ns) &&
+           (t->operation == SSB_OP_SLEEP || t->timed_out == SSB_HAS_WAITED);
+}
+
+/* A first attempt that succeeds at once never times out: a timeout counts only
+ * from the first choice point on at which the thread could not have proceeded. */
+static void note_waits(void)
+{
+    for (uint32_t i = 0; i < ssb.n_threads; i++) {
+        ssb_thread *t = &ssb.threads[i];
+        if (t->status == SSB_BLOCKED && t->deadline_ns != SSB_NO_DEADLINE && !can_proceed(t))
+            t->timed_out = SSB_HAS_WAITED;
+    }
 }
 
 int ssb_enabled(const ssb_thread *t) { return can_proceed(t) || can_time_out(t); }
@@ -185,7 +198,7 @@ static uint32_t __attribute__((noinline)) ask(const ss_choice *choice)
 static void grant(uint32_t ordinal, int by_timeout)
 {
     ssb_thread *t = &ssb.threads[ordinal];
-    t->timed_out = (uint8_t)by_timeout;
+    t->timed_out = by_timeout ? SSB_TIMED_OUT : 0;
     if (by_timeout && t->deadline_ns > ssb.clock_ns)
         ssb.clock_ns = t->deadline_ns;
     t->deadline_ns = SSB_NO_DEADLINE;
@@ -242,6 +255,7 @@ static uint32_t pick(uint64_t label)
             grant(i, 0);
             return i;
         }
+    note_waits();
     uint32_t n = collect();
     while (n == 0) {
         if (!advance_clock()) {
@@ -331,12 +345,13 @@ static int block(int operation, PyObject *object, int64_t deadline_ns)
     ssb_thread *t = ssb_current();
     set_operation(t, operation, object, 0, operation == SSB_OP_SLEEP ? 0 : 3);
     t->deadline_ns = deadline_ns;
+    t->timed_out = 0;
     t->status = SSB_BLOCKED;
-    if (ssb.recording && !ssb_enabled(t))
+    if (!t->bookkeeping && operation != SSB_OP_SLEEP && !can_proceed(t))
         ssb_record(operation, object, NULL, t->access, NULL, "blocked");
     switch_to(pick(0));
     clear_operation(t);
-    int timed_out = t->timed_out;
+    int timed_out = t->timed_out == SSB_TIMED_OUT;
     t->timed_out = 0;
     return timed_out;
 }

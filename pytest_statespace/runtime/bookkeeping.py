@@ -115,5 +115,6 @@ def build_table() -> dict[CodeType, int]:
     """The table for ``tables["bookkeeping"]``: code object to :class:`CallerClass` number."""
     table: dict[CodeType, int] = {code: int(CallerClass.ATOMIC) for code in _import_codes()}
     for path, caller_class in _FUNCTIONS.items():
-        table[_function(path).__code__] = int(caller_class)
+        for code in _nested(_function(path).__code__):
+            table[code] = int(caller_class)
     return table

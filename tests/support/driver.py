@@ -93,7 +93,7 @@ def _end(end: int, text: str) -> NoReturn:
     raise AssertionError("end_execution returned")
 
 
-def _run_child(program: Callable[[], object], config: dict[str, Any]) -> NoReturn:
+def _run_child(program: Callable[[], object], config: dict[str, Any], pipe: int) -> NoReturn:
     def failed(error: BaseException) -> NoReturn:
         _end(lib.SS_END_FAILED, f"failed: {type(error).__name__}: {error}")
 
@@ -113,8 +113,7 @@ def _run_child(program: Callable[[], object], config: dict[str, Any]) -> NoRetur
         config["thread_failed"] = failed
         _bridge.explore(body, config)
     except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
+        os.write(pipe, traceback.format_exc().encode()[-4000:])
     finally:
         os._exit(70)
 
@@ -145,7 +144,7 @@ def explore(
     assert lib.ss_arena_create(256 << 20, out) == 0
     arena = out[0]
     report = Report()
-    pid = 0
+    pid = reading = 0
     try:
         _bridge.attach(int(ffi.cast("uintptr_t", lib.ss_engine_get_table())), int(ffi.cast("uintptr_t", arena)))
         config: dict[str, Any] = {
@@ -165,15 +164,23 @@ def explore(
         }
         sys.stdout.flush()
         sys.stderr.flush()
+        reading, writing = os.pipe()
         pid = _bridge.fork()
         if pid == 0:
-            _run_child(program, config)
+            os.close(reading)
+            _run_child(program, config, writing)
+        os.close(writing)
+        _wait(arena, pid, timeout_s)
+        if (gone := os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+            raise RuntimeError(f"the child's set-up failed ({gone.si_status}):\n{os.read(reading, 4000).decode()}")
         _search(arena, pid, report, fingerprint, prune, forced, max_executions, timeout_s)
         report.setup_ms = {phase: ns / 1e6 for phase, ns in _bridge.setup_times().items()}
     finally:
         if pid > 0:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+        if reading > 0:
+            os.close(reading)
         lib.ss_arena_destroy(arena)
     return report
 
@@ -198,7 +205,6 @@ def _search(
     max_executions: int,
     timeout_s: float,
 ) -> None:
-    _wait(arena, pid, timeout_s)
     command = ffi.new("ss_command *")
     result = ffi.new("ss_result *")
     statistics = ffi.new("ss_statistics *")
