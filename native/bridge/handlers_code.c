@@ -84,9 +84,11 @@ static void generator_content(PyObject *o)
     ssbf_reference(g->gi_name);
     ssbf_reference(g->gi_qualname);
     ssbf_reference(g->gi_exc_state.exc_value);
-    ssbf_reference(g->gi_origin_or_finalizer);
-    ssbf_count((uint64_t)(unsigned char)g->gi_hooks_inited | (uint64_t)(unsigned char)g->gi_closed << 8 |
-               (uint64_t)(unsigned char)g->gi_running_async << 16);
+    if (!PyGen_CheckExact(o)) { /* plain generators leave these fields uninitialised */
+        ssbf_reference(g->gi_origin_or_finalizer);
+        ssbf_count((uint64_t)(unsigned char)g->gi_hooks_inited | (uint64_t)(unsigned char)g->gi_closed << 8 |
+                   (uint64_t)(unsigned char)g->gi_running_async << 16);
+    }
     if (ssb_generator_has_frame(o))
         ssbf_frame(ssb_generator_frame(o));
 }
