@@ -15,7 +15,7 @@
 #include <time.h>
 
 const char *const ssb_phase_names[SSB_N_PHASES] = {
-    "malloc", "donors", "take_over", "heap", "preempt", "fingerprint_prepare", "fingerprint_freeze", "begin",
+    "malloc", "donors", "take_over", "heap", "preempt", "fingerprint_prepare", "fingerprint_freeze",
 };
 
 typedef struct settings {
@@ -248,7 +248,6 @@ PyObject *ssb_explore(PyObject *callable, PyObject *config)
     if (s.fingerprint && ssb_fingerprint_freeze() < 0)
         return NULL;
     phase_done(SSB_PHASE_FINGERPRINT_FREEZE);
-    /* The engine counts the rest, up to its first command. */
     ssb.engine->call_on_main_stack(ssb.arena, run_paths);
     failed("taking the base snapshot", begin_error);
     return NULL;

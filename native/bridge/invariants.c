@@ -37,6 +37,12 @@ PyObject *ssb_refuse_to_wait(void)
     return NULL;
 }
 
+PyObject *ssb_refuse_to_start(void)
+{
+    PyErr_SetString(PyExc_RuntimeError, "an invariant or recorder callback can't start a thread");
+    return NULL;
+}
+
 /* -- invariants ---------------------------------------------------------------------- */
 
 void ssb_set_invariants(PyObject *list) { Py_XSETREF(invariants, Py_NewRef(list)); }

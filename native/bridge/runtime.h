@@ -86,6 +86,8 @@ PyObject *ssb_original(ssb_hook *hook, PyObject *self, PyObject *const *args, Py
 
 /* The current thread waits inside bookkeeping: no choice point, and it runs first when it can go on. */
 int ssb_block_quietly(int operation, PyObject *object, int prefer);
+/* The current thread was switched to and has the GIL: what could not be done before. */
+void ssb_resumed(void);
 /* The current thread is over and holds no GIL: run another one. Does not return. */
 void ssb_leave_thread(void) __attribute__((noreturn));
 /* A data choice point with n alternatives. */
@@ -172,6 +174,8 @@ void ssb_resume(void);
 int ssb_is_paused(void);
 /* Sets RuntimeError: a callback wants to wait for what only a simulated thread can bring. Returns NULL. */
 PyObject *ssb_refuse_to_wait(void);
+/* Sets RuntimeError: a callback wants to start a thread. Returns NULL. */
+PyObject *ssb_refuse_to_start(void);
 
 /* -- explore.c ---------------------------------------------------------------------------------------- */
 PyObject *ssb_explore(PyObject *body, PyObject *config);
@@ -184,7 +188,6 @@ enum ssb_setup_phase {
     SSB_PHASE_PREEMPT,
     SSB_PHASE_FINGERPRINT_PREPARE,
     SSB_PHASE_FINGERPRINT_FREEZE,
-    SSB_PHASE_BEGIN,
     SSB_N_PHASES,
 };
 extern const char *const ssb_phase_names[SSB_N_PHASES];

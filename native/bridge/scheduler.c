@@ -289,6 +289,14 @@ static uint32_t pick(uint64_t label)
     return next;
 }
 
+void ssb_resumed(void)
+{
+    if (invariants_due) {
+        invariants_due = 0;
+        ssb_check_invariants();
+    }
+}
+
 /* Let `next` run; returns when the current thread is chosen again. */
 static void switch_to(uint32_t next)
 {
@@ -299,10 +307,7 @@ static void switch_to(uint32_t next)
     ssb.current = next;
     ssb.engine->switch_to(&ssb.threads[self].context, &ssb.threads[next].context);
     PyEval_RestoreThread(tstate);
-    if (invariants_due) {
-        invariants_due = 0;
-        ssb_check_invariants();
-    }
+    ssb_resumed();
 }
 
 static void set_operation(ssb_thread *t, int operation, PyObject *object, uint32_t part, int access)

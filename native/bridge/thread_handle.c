@@ -42,6 +42,8 @@ static PyObject *hook_start_joinable(ssb_hook *hook, PyObject *self, PyObject *c
         handle = NULL;
     int valid = known && function != NULL && PyCallable_Check(function) &&
                 (handle == NULL || (ssb_is_handle(handle) && ssb_thread_of_handle(handle) == SS_NONE));
+    if (valid && ssb_is_paused())
+        return ssb_refuse_to_start();
     if (!ssb.active)
         return ssb_original(hook, self, args, nargs, kwnames);
     if (handle != NULL && ssb_is_handle(handle) && ssb_thread_of_handle(handle) != SS_NONE) {

@@ -60,6 +60,7 @@ static void thread_main(void)
     t->access = 0;
     if (ssb_preempt_enter_thread() < 0)
         ssb_thread_failed();
+    ssb_resumed();
     if (!t->bookkeeping)
         ssb_record(SSB_OP_BEGIN, NULL, NULL, 2, NULL, "done");
 
@@ -113,6 +114,8 @@ static PyObject *hook_start(ssb_hook *hook, PyObject *self, PyObject *const *arg
     /* What the original refuses it refuses with its own words. */
     int valid = (nargs == 2 || nargs == 3) && kwnames == NULL && PyCallable_Check(args[0]) && PyTuple_Check(args[1]) &&
                 (nargs == 2 || PyDict_Check(args[2]));
+    if (valid && ssb_is_paused())
+        return ssb_refuse_to_start();
     if (!ssb.active || !valid)
         return ssb_original(hook, self, args, nargs, kwnames);
     PyObject *kwargs = nargs == 3 ? args[2] : NULL;
@@ -134,7 +137,7 @@ static PyObject *hook_set_sentinel(ssb_hook *hook, PyObject *self, PyObject *con
 
 static PyObject *hook_count(ssb_hook *hook, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    if (!ssb.active)
+    if (!ssb.active && !ssb_is_paused())
         return ssb_original(hook, self, args, nargs, kwnames);
     long n = 0;
     for (uint32_t i = 1; i < ssb.n_threads; i++)
@@ -145,7 +148,7 @@ static PyObject *hook_count(ssb_hook *hook, PyObject *self, PyObject *const *arg
 /* The kernel's thread number would differ between a run and its replay. */
 static PyObject *hook_native_id(ssb_hook *hook, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    if (!ssb.active)
+    if (!ssb.active && !ssb_is_paused())
         return ssb_original(hook, self, args, nargs, kwnames);
     return PyLong_FromUnsignedLong(ssb.current + 1ul);
 }

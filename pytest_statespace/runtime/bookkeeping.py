@@ -56,6 +56,7 @@ _FUNCTIONS: dict[str, CallerClass] = {
     "Thread._set_ident": CallerClass.BOOK,
     "Thread._set_native_id": CallerClass.BOOK,
     "Thread._delete": CallerClass.END,
+    "_DummyThread.__init__": CallerClass.BOOK,
     "Condition.__enter__": CallerClass.HELPER,
     "Condition.__exit__": CallerClass.HELPER,
     "Condition.wait": CallerClass.CONDITION_WAIT,

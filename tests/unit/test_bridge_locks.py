@@ -183,6 +183,34 @@ def test_a_timed_wait_against_a_holder() -> None:
     assert explore(program, timeouts_any=True).results == {"[True]", "[False]"}
 
 
+def test_a_wait_that_is_due_may_still_time_out_when_the_lock_is_free_again() -> None:
+    def program(seconds: float) -> object:
+        lock = Lock()
+        trace: list[str] = []
+
+        def hold() -> None:
+            with lock:
+                time.sleep(seconds)
+            trace.append("released")
+
+        def wait() -> None:
+            if lock.acquire(timeout=1):
+                trace.append("got it")
+                lock.release()
+            else:
+                trace.append("timed out")
+
+        _with_threads(hold, wait)
+        return trace
+
+    first, second = "['got it', 'released']", "['released', 'got it']"
+    early, late = "['timed out', 'released']", "['released', 'timed out']"
+    assert explore(lambda: program(0)).results == {first, second}
+    assert explore(lambda: program(1)).results == {first, second, early, late}
+    assert explore(lambda: program(2)).results == {first, early}
+    assert explore(lambda: program(0), timeouts_any=True).results == {first, second, early, late}
+
+
 def test_condition_wakes_a_waiter_or_the_notification_is_lost() -> None:
     def program() -> object:
         condition = Condition()

@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import threading
+import time
 import uuid
 from threading import Lock
 from typing import Any
@@ -111,6 +112,17 @@ def test_an_invariant_must_not_wait() -> None:
 
     (text,) = explore(program, invariants=[waits]).results
     assert text.startswith("failed: RuntimeError: an invariant or recorder callback would have to wait")
+
+
+def test_an_invariant_must_not_start_threads_and_clocks_stay_virtual() -> None:
+    def checks() -> None:
+        threading.Thread(target=int).start()
+
+    def program() -> object:
+        threading.Thread(target=int).start()
+
+    (text,) = explore(program, invariants=[lambda: time.time() == 1.7e9 or 1 / 0, checks]).results
+    assert text == "failed: RuntimeError: an invariant or recorder callback can't start a thread"
 
 
 def test_the_recorder_is_told_every_step_switch_and_wait() -> None:
@@ -219,7 +231,7 @@ def test_the_bookkeeping_table_of_this_version() -> None:
         if code.co_filename == threading.__file__:
             names.setdefault(CallerClass(number), set()).add(code.co_qualname.split(".<locals>")[0])
     new = sys.version_info >= (3, 13)
-    book = {"Thread.start", "Thread._bootstrap", "Thread._set_ident", "Thread._set_native_id"}
+    book = {"Thread.start", "Thread._bootstrap", "Thread._set_ident", "Thread._set_native_id", "_DummyThread.__init__"}
     old_book = {"Thread._set_tstate_lock", "Thread._stop", "_maintain_shutdown_locks"}
     condition = {"__enter__", "__exit__", "wait_for", "notify", "notify_all", "_release_save", "_acquire_restore"}
     expected = {

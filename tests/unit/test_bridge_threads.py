@@ -279,9 +279,7 @@ def test_too_many_threads_is_unsupported_and_says_what_to_do() -> None:
         return "passed"
 
     assert explore(program, max_threads=4).results == {"'passed'"}
-    assert explore(program, max_threads=3).results == {
-        "unsupported: more than 3 threads (--statespace-max-threads)"
-    }
+    assert explore(program, max_threads=3).results == {"unsupported: more than 3 threads (--statespace-max-threads)"}
 
 
 def test_refused_arguments_are_refused_as_ever() -> None:

@@ -51,14 +51,14 @@ def test_wall_clock_starts_at_the_epoch_in_every_execution() -> None:
 def test_calendar_functions_follow_the_virtual_clock() -> None:
     def program() -> object:
         time.sleep(2)
-        now = datetime.datetime.fromtimestamp(EPOCH + 2, datetime.timezone.utc)
+        now = datetime.datetime.fromtimestamp(EPOCH + 2, datetime.UTC)
         return (
             time.gmtime() == time.gmtime(EPOCH + 2),
             time.localtime() == time.localtime(EPOCH + 2),
             time.ctime() == time.ctime(EPOCH + 2),
             time.asctime() == time.asctime(time.localtime(EPOCH + 2)),
             time.strftime("%s") == time.strftime("%s", time.localtime(EPOCH + 2)),
-            datetime.datetime.now(datetime.timezone.utc) == now,
+            datetime.datetime.now(datetime.UTC) == now,
             datetime.datetime.now() == datetime.datetime.fromtimestamp(EPOCH + 2),
             datetime.datetime.today() == datetime.datetime.fromtimestamp(EPOCH + 2),
         )
