@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 from pytest_statespace.errors import (
     FormatError,
     InternalError,
@@ -12,6 +14,13 @@ from pytest_statespace.errors import (
 )
 from pytest_statespace.marks import explore, reproduce
 from pytest_statespace.runtime.api import always, choose, observe, sometimes
+
+# The decorator `explore` and the package of the same name share one attribute of this module.
+# Importing a package sets it, but only the first time: so that happens here, and the decorator
+# stays. (The package's __init__ is empty; this costs nothing.)
+_explore = explore
+importlib.import_module("pytest_statespace.explore")
+explore = _explore
 
 __version__ = "0.1.0"
 

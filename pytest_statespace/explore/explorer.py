@@ -11,6 +11,7 @@ takes that back.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -93,6 +94,7 @@ class Search:
     refused: int = 0  # alternatives the last round's bound did not allow
     unbounded: bool = False  # the last round had no bound
     seconds: float = 0.0
+    threads: int = 0  # most threads in one execution, the main thread included
     engine: EngineStatistics = field(default_factory=EngineStatistics)
 
 
@@ -126,7 +128,7 @@ class Explorer:
             search.end = ended
         search.outcomes |= self._round_outcomes
         search.seconds = self._budget.elapsed()
-        search.engine = self._engine.statistics()
+        search.engine = dataclasses.replace(self._engine.statistics(), threads=search.threads)
         return search
 
     def _rounds(self) -> SearchEnd | None:
@@ -305,6 +307,7 @@ class Explorer:
             search.sometimes[label] = search.sometimes.get(label, False) or held
         for category, message, file, line in payload.get("warnings", ()):
             search.warnings[(category, message, file, line)] = None
+        search.threads = max(search.threads, payload.get("threads", 0))
         if payload.get("left_running"):
             search.left_running += 1
 

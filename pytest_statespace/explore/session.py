@@ -31,7 +31,13 @@ from pytest_statespace.sandbox.pinning import pinned
 from pytest_statespace.sandbox.recording import Recorded, record
 from pytest_statespace.sandbox.session import Sandbox
 from pytest_statespace.settings import Settings
-from pytest_statespace.types import ExplorationResult, Failure, ProgressSnapshot, Schedule
+from pytest_statespace.types import (
+    ExplorationResult,
+    Failure,
+    FailureKind,
+    ProgressSnapshot,
+    Schedule,
+)
 
 __all__ = ["Exploration", "explore", "replay"]
 
@@ -206,5 +212,8 @@ def _failure(
         )
         notes.append(f"the schedule could not be reproduced: {what}")
         report = dataclasses.replace(report, diverged=what)
-    message = report.message if report.kind is found.kind and report.message else found.message
+    told = report.kind is found.kind and found.kind not in (FailureKind.CRASH, FailureKind.HANG)
+    message = report.message if told and report.message else found.message
+    if not told:  # a crash or hang can't speak for itself: the parent knows more
+        report = dataclasses.replace(report, message=message)
     return dataclasses.replace(failure, report=report, message=message)

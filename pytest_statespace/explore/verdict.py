@@ -121,8 +121,8 @@ def _notes(search: Search) -> tuple[str, ...]:
     notes: list[str] = []
     if search.left_running:
         notes.append(
-            f"threads left running when the test ended: in {search.left_running} executions "
-            "(an execution ends with the test function)"
+            f"threads left running when the test ended: {search.left_running} of "
+            f"{search.finished} executions (an execution ends with the test function)"
         )
     if search.skipped:
         notes.append(f"executions ended by pytest.skip() or pytest.xfail(): {search.skipped}")

@@ -7,6 +7,7 @@ only in a process in which the exploration has imported it already.
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -91,7 +92,7 @@ def _checked(invariant: Callable[[], object], context: _contexts.Context) -> Cal
                 return True
         except Exception as error:
             context.fail(error)
-        context.fail(AssertionError(f"invariant {_describe(invariant)} violated"))
+        context.fail(AssertionError(f"invariant violated: {_describe(invariant)}"))
 
     return check
 
@@ -102,4 +103,5 @@ def _describe(invariant: Callable[[], object]) -> str:
     if code is None:
         return str(name)
     file = code.co_filename.rpartition("/")[2]
-    return f"{name} ({file}:{code.co_firstlineno})"
+    source = linecache.getline(code.co_filename, code.co_firstlineno).strip()
+    return f"{source or name}  ({file}:{code.co_firstlineno})"

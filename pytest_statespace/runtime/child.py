@@ -14,6 +14,7 @@ from __future__ import annotations
 import faulthandler
 import io
 import os
+import sys
 import threading
 import traceback
 from dataclasses import dataclass
@@ -87,7 +88,11 @@ class _Child:
         if not task.interactive:
             capture.redirect(bridge, item.fixturenames)
         if task.recording:
-            self._recorder = Recorder(lambda message: send(self._pipe, message), item.config.rootpath)
+            self._recorder = Recorder(
+                lambda message: send(self._pipe, message),
+                item.config.rootpath,
+                task.settings.trace,
+            )
             self._recorder.deadlocked = self._report_deadlock
             if task.crash_file >= 0:
                 faulthandler.enable(task.crash_file, all_threads=False)
@@ -125,7 +130,9 @@ class _Child:
                 row["status"] != "done" and row["ordinal"] != self._bridge.current_thread()
                 for row in self._bridge.thread_table()
             )
-        data = outcome.payload(described, self._context, running)
+        data = outcome.payload(
+            described, self._context, threads=self._bridge.thread_count(), left_running=running
+        )
         self._bridge.end_execution(end, data, described["message"][:200])
         raise AssertionError("end_execution returned")
 
@@ -165,6 +172,14 @@ class _Child:
         kind = described["kind"]
         if kind in _PASSED or kind in ("exit", "interrupt"):
             self._send_report(None, described["message"], described["type"], "")
+            return
+        if error.__traceback__ is None:  # a violated invariant: nothing was raised
+            assert self._recorder is not None
+            where = self._recorder.view.position(sys._getframe())
+            text = f"E   {described['type']}: {described['message']}"
+            if where.line:
+                text = f">   {where.source}\n{text}\n\n{where.file}:{where.line}: found before this line"
+            self._send_report(FailureKind(kind), described["message"], described["type"], text)
             return
         excinfo = pytest.ExceptionInfo.from_exception(_without_our_frames(error))
         try:

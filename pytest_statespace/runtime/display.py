@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import enum
 import linecache
+import sys
 import threading
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-__all__ = ["Names", "Position", "position", "short_repr"]
+__all__ = ["Names", "Position", "View", "short_repr"]
 
 _SCALARS = frozenset({bool, int, float, complex, str, bytes, type(None), type(Ellipsis), range})
 _BRACKETS: dict[type, tuple[str, str]] = {
@@ -30,13 +31,9 @@ _PACKAGES = tuple(
 )
 # The library may be reached through a symbolic link: code objects keep the path as it was used.
 _LIBRARIES = tuple(
-    path.parent for path in (Path(threading.__file__), Path(threading.__file__).resolve())
+    f"{path.parent}/" for path in (Path(threading.__file__), Path(threading.__file__).resolve())
 )
-_HELPERS = tuple(
-    f"{library}/{name}"
-    for library in _LIBRARIES
-    for name in ("threading.py", "queue.py", "concurrent/", "asyncio/")
-)
+_TOOLS = ("_pytest", "pluggy", "pytest")
 
 
 class Position:
@@ -51,29 +48,57 @@ class Position:
         self.source = source
 
 
-def position(frame: FrameType | None, root: str) -> Position:
-    """Where the user's code is: the innermost frame outside of threading, queue and us."""
-    frame = user_frame(frame)
-    if frame is None:
+class View:
+    """Whose code is worth showing: not the standard library's, unless the user traces it."""
+
+    def __init__(self, root: str, traced: tuple[str, ...] = ()) -> None:
+        self._root = root.rstrip("/") + "/"
+        self._traced = traced
+
+    def position(self, frame: FrameType | None) -> Position:
+        """Where the user's code is; without any, where this thread's function begins."""
+        own = self.user_frame(frame)
+        if own is not None:
+            return self.of_code(own.f_code, own.f_lineno)
+        thread = threading._active.get(threading.get_ident())  # type: ignore[attr-defined]
+        target = getattr(thread, "_target", None) or getattr(thread, "run", None)
+        code = getattr(getattr(target, "__func__", target), "__code__", None)
+        if isinstance(code, CodeType) and not self.is_helper(code.co_filename, ""):
+            return self.of_code(code, None)
         return Position("", 0, "", "")
-    code = frame.f_code
-    file = code.co_filename
-    line = frame.f_lineno or code.co_firstlineno
-    source = linecache.getline(file, line, frame.f_globals).strip()
-    if file.startswith(root + "/"):
-        file = file[len(root) + 1 :]
-    return Position(file, line, code.co_qualname, source)
 
+    def of_code(self, code: CodeType, line: int | None) -> Position:
+        """The position of a line of a code object, by default of its first."""
+        line = line or code.co_firstlineno
+        source = linecache.getline(code.co_filename, line).strip()
+        return Position(
+            code.co_filename.removeprefix(self._root), line, code.co_qualname, source
+        )
 
-def user_frame(frame: FrameType | None) -> FrameType | None:
-    """The innermost frame that is neither a standard-library helper's nor this package's."""
-    at = frame
-    while at is not None:
-        file = at.f_code.co_filename
-        if not file.startswith((*_HELPERS, *_PACKAGES)):
-            return at
-        at = at.f_back
-    return frame
+    def user_frame(self, frame: FrameType | None) -> FrameType | None:
+        """The innermost frame of the user's code, None if there is none."""
+        while frame is not None:
+            if not self.is_helper(frame.f_code.co_filename, frame.f_globals.get("__name__", "")):
+                return frame
+            frame = frame.f_back
+        return None
+
+    def user_frames(self, frame: FrameType | None) -> list[FrameType]:
+        """All frames of the user's code, outermost first."""
+        frames: list[FrameType] = []
+        while (frame := self.user_frame(frame)) is not None:
+            frames.append(frame)
+            frame = frame.f_back
+        frames.reverse()
+        return frames
+
+    def is_helper(self, file: str, module: str) -> bool:
+        """Is this code of the standard library, of pytest or of this package?"""
+        if file.startswith(_PACKAGES) or module.partition(".")[0] in _TOOLS:
+            return True
+        if not file.startswith((*_LIBRARIES, "<frozen")) or "/site-packages/" in file:
+            return False
+        return not any(module == name or module.startswith(name + ".") for name in self._traced)
 
 
 def short_repr(value: object, depth: int = 2) -> str:
@@ -127,7 +152,8 @@ def _some(entries: Any, depth: int) -> list[str]:
 class Names:
     """What objects are called, as the user would write it: found once, then remembered."""
 
-    def __init__(self) -> None:
+    def __init__(self, view: View) -> None:
+        self._view = view
         self._known: dict[int, tuple[object, str]] = {}  # keeps the object: ids stay unique
 
     def target(self, value: object, part: object, frame: FrameType | None) -> str:
@@ -140,9 +166,13 @@ class Names:
             if isinstance(value, type):
                 return f"{value.__qualname__}.{part}"
             return f"{type(value).__qualname__}.{part}"
-        name = self.of(value, frame)
         if part is None:
-            return name
+            return self.of(value, frame)
+        if isinstance(part, str) and type(value) is dict:
+            for module in list(sys.modules.values()):
+                if getattr(module, "__dict__", None) is value:  # globals are entries of it
+                    return f"{module.__name__}.{part}"
+        name = self.of(value, frame)
         return f"{name}[{short_repr(part, 1)}]"
 
     def of(self, value: object, frame: FrameType | None) -> str:
@@ -150,41 +180,52 @@ class Names:
         known = self._known.get(id(value))
         if known is not None:
             return known[1]
-        own = value.name if isinstance(value, threading.Thread) else _find(value, frame)
+        own = value.name if isinstance(value, threading.Thread) else self._find(value, frame)
         name = own or f"<{type(value).__name__}>"
         if not name.startswith("<"):
             self._known[id(value)] = (value, name)
         return name
 
 
-def _find(value: object, frame: FrameType | None) -> str:
-    """Look for the object in the variables of the frames, outermost helpers included."""
-    at = frame
-    while at is not None:
-        file = at.f_code.co_filename
-        variables = at.f_locals
-        owner = variables.get("self")
-        helper = file.startswith((*_HELPERS, *_PACKAGES))
-        if not helper:
-            for scope in (variables, at.f_globals):
-                for name, entry in list(scope.items()):
-                    if entry is value and not name.startswith("@"):
-                        return str(name)
-            for name, entry in list(variables.items()):
-                found = _attribute(entry, value)
+    def _find(self, value: object, frame: FrameType | None) -> str:
+        """Look for the object in the variables of the frames, from the innermost out."""
+        fallback = ""
+        while frame is not None:
+            variables = frame.f_locals
+            if not self._view.is_helper(
+                frame.f_code.co_filename, frame.f_globals.get("__name__", "")
+            ):
+                found = _in_scopes(value, variables, frame.f_globals)
                 if found:
-                    prefix = type(entry).__qualname__ if name == "self" else name
-                    return f"{prefix}.{found}"
-            for name, entry in list(at.f_globals.items()):
-                if not isinstance(entry, type | ModuleType):
-                    found = _attribute(entry, value)
-                    if found:
-                        return f"{name}.{found}"
-        elif owner is not None and _attribute(owner, value):
-            if isinstance(owner, threading.Thread):
-                return owner.name
-            value = owner  # the lock inside a Condition, Event or Queue: name that
-        at = at.f_back
+                    return found
+            else:
+                owner = variables.get("self")
+                if owner is not None and _attribute(owner, value):
+                    if isinstance(owner, threading.Thread):
+                        return owner.name
+                    fallback = fallback or f"{type(owner).__name__}.{_attribute(owner, value)}"
+                    value = owner  # the lock inside a Condition, Event or Queue: name that
+                elif not fallback:
+                    for name, entry in list(frame.f_globals.items()):
+                        if entry is value:
+                            fallback = f"{frame.f_globals.get('__name__')}.{name}"
+            frame = frame.f_back
+        return fallback
+
+
+def _in_scopes(value: object, variables: dict[str, Any], module: dict[str, Any]) -> str:
+    for scope in (variables, module):
+        for name, entry in list(scope.items()):
+            if entry is value and not name.startswith("@"):
+                return str(name)
+    for scope in (variables, module):
+        for name, entry in list(scope.items()):
+            if isinstance(entry, type | ModuleType):
+                continue
+            found = _attribute(entry, value)
+            if found:
+                prefix = type(entry).__qualname__ if name == "self" else name
+                return f"{prefix}.{found}"
     return ""
 
 

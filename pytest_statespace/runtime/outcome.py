@@ -35,9 +35,9 @@ def finished() -> dict[str, Any]:
     return {"kind": "finished", "type": "", "message": ""}
 
 
-def payload(described: dict[str, Any], context: Context, left_running: int) -> bytes:
+def payload(described: dict[str, Any], context: Context, *, threads: int, left_running: int) -> bytes:
     """What goes to the parent at the end of an execution: the end and what was observed."""
-    message = dict(described)
+    message = {**described, "threads": threads}
     if context.outcomes:
         message["outcomes"] = [_shorten(text, _LONGEST_OUTCOME) for text in context.outcomes]
     if context.sometimes:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pytest_statespace.runtime.display import Names, position, short_repr, user_frame
+from pytest_statespace.runtime.display import Names, Position, View, short_repr
 from pytest_statespace.runtime.wire import to_plain
 from pytest_statespace.types import Step, WaitingThread
 
@@ -25,10 +25,13 @@ _SILENT = frozenset({"resume", "none"})
 class Recorder:
     """The bridge's recorder: called with choice points off, on the thread concerned."""
 
-    def __init__(self, send: Callable[[dict[str, Any]], None], root: Path) -> None:
+    def __init__(
+        self, send: Callable[[dict[str, Any]], None], root: Path, traced: tuple[str, ...]
+    ) -> None:
         self._send = send
         self._root = str(root)
-        self._names = Names()
+        self.view = View(self._root, traced)
+        self._names = Names(self.view)
         self._threads: dict[int, str] = {0: "main"}
         self._last = 0
         self._could_go_on = False
@@ -58,11 +61,11 @@ class Recorder:
             return
         frame: FrameType | None = event.get("frame")
         try:
-            where = position(frame, self._root)
+            where = self.view.position(frame)
             target = self._names.target(event.get("object"), event.get("name"), frame)
             value = short_repr(event["value"]) if "value" in event else ""
         except Exception as error:
-            where = position(None, self._root)
+            where = Position("", 0, "", "")
             target, value = "", f"<{type(error).__name__} while naming this step>"
         switched = thread != self._last
         step = Step(
@@ -111,7 +114,7 @@ class Recorder:
             if row["status"] != "blocked":
                 continue
             frame = row.get("frame")
-            where = position(frame, self._root)
+            where = self.view.position(frame)
             holder = row.get("holder")
             self.waiting.append(
                 WaitingThread(
@@ -133,23 +136,8 @@ class Recorder:
 
     def _stack(self, ordinal: int, frame: FrameType | None) -> str:
         """The user's frames of a waiting thread, outermost first."""
-        own = user_frame(frame)
-        summary = traceback.StackSummary.extract(
-            ((at, at.f_lineno or 0) for at in _chain(own)), lookup_lines=True
-        )
+        frames = self.view.user_frames(frame)
+        summary = traceback.StackSummary.extract(((at, at.f_lineno or 0) for at in frames))
         entries = "".join(summary.format()).replace(self._root + "/", "")
         return f"{self._threads.get(ordinal, f'thread {ordinal}')} waits here:\n{entries}"
 
-
-def _chain(frame: FrameType | None) -> list[FrameType]:
-    """Frames from the outermost of the user's code to this one."""
-    frames: list[FrameType] = []
-    while frame is not None:
-        if user_frame(frame) is frame:
-            module = frame.f_globals.get("__name__", "")
-            if str(module).startswith(("_pytest", "pluggy")):
-                break
-            frames.append(frame)
-        frame = frame.f_back
-    frames.reverse()
-    return frames

@@ -21,6 +21,7 @@ from pytest_statespace.types import Choice, ChoiceKind, FailureKind, Report, Sch
 
 __all__ = ["Recorded", "record"]
 
+_BELOW_THE_TEST = '/pytest_statespace/runtime/child.py"'
 _MEBIBYTES = 16  # no snapshots are taken: only choice points are kept in the arena
 
 
@@ -67,7 +68,7 @@ def record(
             sandbox.drain()
             messages = list(sandbox.messages)
         crash.seek(0)
-        crash_text = crash.read().decode("utf-8", "replace").strip()
+        crash_text = _own_part(crash.read().decode("utf-8", "replace"))
     return _assemble(result, messages, crash_text, schedule)
 
 
@@ -117,6 +118,16 @@ def _assemble(
     )
     report = dataclasses.replace(report, steps=steps, schedule=_met(result, messages))
     return Recorded(report, result.end, result.detail, exit_text)
+
+
+def _own_part(crash: str) -> str:
+    """What faulthandler wrote, without the frames below the test function."""
+    lines: list[str] = []
+    for line in crash.strip().splitlines():
+        if _BELOW_THE_TEST in line:
+            break
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _kind_of_end(end: End) -> FailureKind | None:

@@ -50,7 +50,7 @@ class Sandbox:
         self._hang_seconds = hang_seconds
         self._states_before = 0
         self._dead = False
-        self._setup_times: dict[str, int] = {}
+        self._setup_ms = 0.0
         self.messages: list[dict[str, object]] = []
 
     @classmethod
@@ -67,6 +67,7 @@ class Sandbox:
         ``messages``: the child sends messages while paths run (recording mode).
         Raises StatespaceError with the child's own words if its set-up failed.
         """
+        started = time.monotonic()
         bridge = bridge_module()
         arena = Arena(mebibytes)
         try:
@@ -85,7 +86,7 @@ class Sandbox:
         os.set_blocking(read_end, False)
         sandbox = cls(arena, ChildProcess(pid), read_end, hang_seconds, messages)
         try:
-            sandbox._await_base(bridge)
+            sandbox._await_base(started)
         except BaseException:
             sandbox.close()
             raise
@@ -133,10 +134,9 @@ class Sandbox:
 
     def statistics(self) -> EngineStatistics:
         """Numbers of the engine, of the set-up, and the greatest memory use so far."""
-        times = self._setup_times
         return dataclasses.replace(
             self._arena.statistics(),
-            setup_ms=sum(times.values()) / 1e6,
+            setup_ms=self._setup_ms,
             peak_rss_kib=self._peak_rss(),
         )
 
@@ -168,7 +168,7 @@ class Sandbox:
             between=self._between,
         )
 
-    def _await_base(self, bridge: object) -> None:
+    def _await_base(self, started: float) -> None:
         waited = wait_for_turn(
             self._arena,
             self._child,
@@ -177,7 +177,7 @@ class Sandbox:
             between=self.drain,
         )
         if waited.turn:
-            self._setup_times = dict(bridge.setup_times())  # type: ignore[attr-defined]
+            self._setup_ms = (time.monotonic() - started) * 1000
             return
         self.drain()
         self._dead = waited.died is not None
