@@ -93,6 +93,15 @@ static size_t lay_out(ss_arena *header, uint8_t *base, size_t store_bytes) {
     return l.used;
 }
 
+/* All arenas of this process, inherited by its children. Ordinary memory. */
+static ss_arena *arenas;
+
+int ssi_is_arena_memory(uintptr_t lo, uintptr_t hi) {
+    for (const ss_arena *a = arenas; a; a = a->next_arena)
+        if (lo >= (uintptr_t)a && hi <= (uintptr_t)a + a->bytes) return 1;
+    return 0;
+}
+
 static void start_empty(ss_arena *arena) {
     arena->turn = SSI_TURN_AGENT; /* until ss_begin is done */
     arena->state_fresh = 0;
@@ -118,6 +127,8 @@ int ss_arena_create(size_t store_bytes, ss_arena **out) {
     arena->store_bytes = store_bytes;
     arena->visited_epoch = 1;
     start_empty(arena);
+    arena->next_arena = arenas;
+    arenas = arena;
     *out = arena;
     return 0;
 }
@@ -125,6 +136,11 @@ int ss_arena_create(size_t store_bytes, ss_arena **out) {
 int ss_arena_destroy(ss_arena *arena) {
     if (!arena || arena->magic != MAGIC) return -EINVAL;
     arena->magic = 0;
+    for (ss_arena **link = &arenas; *link; link = &(*link)->next_arena)
+        if (*link == arena) {
+            *link = arena->next_arena;
+            break;
+        }
     return (int)SSI_SYSCALL(SYS_munmap, arena, arena->bytes);
 }
 
@@ -133,6 +149,7 @@ int ss_arena_reset(ss_arena *arena) {
     size_t bytes = arena->bytes, store_bytes = arena->store_bytes;
     ss_statistics statistics = arena->statistics;
     uint32_t used = arena->visited_used, epoch = arena->visited_epoch;
+    ss_arena *next = arena->next_arena;
     /* Punching holes zeroes the memory and gives it back; the visited table stays. */
     uint8_t *lo = (uint8_t *)arena, *keep = (uint8_t *)arena->visited, *rest = arena->scratch, *stack = (uint8_t *)arena->agent_lo;
     SSI_SYSCALL(SYS_madvise, lo, stack - SS_PAGE - lo, MADV_REMOVE);
@@ -146,6 +163,7 @@ int ss_arena_reset(ss_arena *arena) {
     arena->statistics = statistics;
     arena->visited_used = used;
     arena->visited_epoch = epoch;
+    arena->next_arena = next;
     start_empty(arena);
     return 0;
 }

@@ -142,6 +142,7 @@ typedef struct ssi_donor {
 struct ss_arena {
     uint64_t magic;
     size_t bytes, store_bytes;
+    ss_arena *next_arena; /* of this process */
 
     _Alignas(64) _Atomic uint32_t turn; /* enum ssi_turn; futex word */
     _Atomic uint32_t mutating;          /* 1 while the agent changes store, tree or state tables */
@@ -215,6 +216,8 @@ struct ss_arena {
 
 /* ---- arena.c, explorer.c --------------------------------------------------------------------- */
 
+/* Does this range lie in an arena of this process? */
+int ssi_is_arena_memory(uintptr_t lo, uintptr_t hi);
 /* Sets ss_last_error and returns error (negative). */
 int ssi_fail(ss_arena *arena, int error, const char *text);
 uint32_t ssi_state_alloc(ss_arena *arena); /* SS_NONE when the table is full */

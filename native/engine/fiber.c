@@ -20,6 +20,7 @@ void ss_context_make(ss_context *context, uintptr_t hi, uintptr_t tls, void (*en
 }
 
 void ss_switch(ss_context *save, const ss_context *to) {
+    if (save == to) return; /* it goes on where it is; to->sp is of the time before */
     void *sp = to->sp;
     uintptr_t tls = to->tls;
     save->tls = ssi_arch_tls();

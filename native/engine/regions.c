@@ -95,10 +95,6 @@ static int refuse_mapping(ss_arena *arena, const mapping *m) {
     return -ENOTSUP;
 }
 
-static int is_ours(const ss_arena *arena, const mapping *m) {
-    return m->lo >= (uintptr_t)arena && m->hi <= (uintptr_t)arena + arena->bytes;
-}
-
 /* Puts a private anonymous copy in the place of a mapping of a file or of
  * shared memory: same content, same address, this process only.
  *
@@ -131,7 +127,7 @@ int ssi_regions_read(ss_arena *arena) {
     for (const char *at = maps; *at; before = m) {
         at = parse_line(at, &m);
         if (!m.name[0] && before.file && before.hi == m.lo) memcpy(m.name, before.name, sizeof m.name);
-        if (!m.writable || is_ours(arena, &m)) continue;
+        if (!m.writable || ssi_is_arena_memory(m.lo, m.hi)) continue;
         if ((m.file || !m.private) && (rc = make_anonymous(arena, &m))) return (int)rc;
         if (n == SSI_MAX_REGIONS)
             return ssi_fail(arena, -E2BIG, "more than " SSI_STRING(SSI_MAX_REGIONS) " writable mappings");

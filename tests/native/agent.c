@@ -32,25 +32,347 @@ static void expect_finished(const ss_result *r) {
 }
 
 static void test_combinations(const char *tracker) {
+    ss_statistics s, before;
+    ss_get_statistics(arena, &before);
     pid_t child = start_child(arena, (child_options){.tracker = tracker, .body = combinations});
     CHECK(search(arena, child, SS_RUN_SNAPSHOT, expect_finished) == 3 * 4 * 5);
     for (uint32_t a = 0; a < 10; a++)
         for (uint32_t b = 0; b < 10; b++)
             for (uint32_t c = 0; c < 10; c++) CHECK(outcomes[a * 100 + b * 10 + c] == (a < 3 && b < 4 && c < 5));
     CHECK_VALID(arena);
-    ss_statistics s;
     ss_get_statistics(arena, &s);
-    CHECK(s.checkpoints == 1 + 3 + 12 + 0 || s.checkpoints > 0);
+    CHECK(s.checkpoints - before.checkpoints == 1 + 3 + 3 * 4 && s.restores - before.restores == 60 && s.states == 0);
     CHECK(!strcmp(ss_tracker_name(arena), strcmp(tracker, "auto") ? tracker : "wpasync"));
     stop_child(arena, child);
 }
 
+/* ---- simulated threads, merged states, preemption bounds -------------------------------- */
+
+#define WORKERS 3u
+#define WORK 3u
+
+static ss_context contexts[WORKERS];
+static uint32_t current, done[WORKERS], shared_total;
+
+/* State: how far each worker is. The fingerprint is exact, so counts are known. */
+static int progress(void *user, uint32_t root, uint64_t out[2]) {
+    (void)user;
+    CHECK(root != SS_NONE);
+    out[0] = out[1] = 0;
+    for (uint32_t i = 0; i < WORKERS; i++) out[0] = out[0] * 16 + done[i];
+    return 0;
+}
+
+static void switch_point(int may_run) {
+    ss_alternative alternatives[WORKERS];
+    uint32_t n = 0, me = current;
+    if (may_run) alternatives[n++] = (ss_alternative){.thread = (uint16_t)me};
+    for (uint32_t i = 0; i < WORKERS; i++)
+        if (i != me && done[i] < WORK) alternatives[n++] = (ss_alternative){.thread = (uint16_t)i};
+    if (!n) ss_end_path(arena, SS_END_FINISHED, "all done");
+    ss_choice choice = {.kind = SS_CHOICE_THREAD, .current = (uint16_t)me, .n = n, .label = me + 1, .alternatives = alternatives};
+    uint32_t next = alternatives[ss_choose(arena, &choice)].thread;
+    if (next == me) return;
+    current = next;
+    ss_switch(&contexts[me], &contexts[next]);
+}
+
+static void worker(void) {
+    uint32_t me = current;
+    for (uint32_t i = 0; i < WORK; i++) {
+        uint32_t sum = 0;
+        for (uint32_t k = 0; k < WORKERS; k++) sum += done[k];
+        CHECK(sum == shared_total && done[me] == i); /* memory is that of this very interleaving */
+        shared_total++;
+        done[me]++;
+        switch_point(i + 1 < WORK);
+    }
+    CHECK(!"a worker went on after its end");
+}
+
+static void workers(void) {
+    CHECK(ss_thread_pointer() != 0);
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        uintptr_t lo, hi, tls;
+        CHECK(ss_donor_stack(arena, i, &lo, &hi, &tls) == 0);
+        ss_context_make(&contexts[i], hi, tls, worker);
+        done[i] = 0;
+    }
+    shared_total = 0;
+    current = 0;
+    static ss_context main_context;
+    ss_switch(&main_context, &contexts[0]);
+}
+
+static uint64_t finished, cut;
+static uint32_t fewest;
+static void count_ends(const ss_result *r) {
+    finished += r->end == SS_END_FINISHED;
+    cut += r->end == SS_END_VISITED;
+    CHECK(r->end == SS_END_FINISHED || r->end == SS_END_VISITED);
+    for (uint32_t i = 0; i < r->n_states; i++) {
+        const ss_state *s = ss_get_state(arena, r->states[i]);
+        CHECK(s->preemptions <= s->depth && (s->root == SS_NONE) == ((s->flags & SS_STATE_VISITED) != 0));
+        CHECK((s->taken == SS_NONE) == ((s->flags & SS_STATE_VISITED) != 0));
+        if (s->preemptions < fewest) fewest = s->preemptions;
+    }
+}
+
+static pid_t start_workers(const char *tracker) {
+    return start_child(arena, (child_options){.tracker = tracker, .n_donors = WORKERS, .fingerprint = progress, .body = workers});
+}
+
+/* Worker 0 makes the first step. Interleavings of 2, 3 and 3 further steps: 8! / (2! 3! 3!). */
+static void test_interleavings(const char *tracker) {
+    pid_t child = start_workers(tracker);
+    CHECK(search(arena, child, SS_RUN_SNAPSHOT, count_ends) == 560);
+    CHECK(finished == 560 && cut == 0);
+    CHECK_VALID(arena);
+    stop_child(arena, child);
+}
+
+/* Distinct states: worker 0 at 1..3, the others at 0..3, without the end: 3 * 4 * 4 - 1. */
+static void test_visited(const char *tracker) {
+    pid_t child = start_workers(tracker);
+    uint32_t flags = SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT | SS_RUN_PRUNE;
+    uint64_t paths = search(arena, child, flags, count_ends);
+    ss_statistics s;
+    ss_get_statistics(arena, &s);
+    CHECK(s.states == 47 && paths == finished + cut && s.visited_hits == cut && s.unhashable_states == 0);
+    CHECK(finished == 3); /* the last step may be anybody's; each is taken from one state only */
+    CHECK_VALID(arena);
+    stop_child(arena, child);
+}
+
+/* Same states, but the thread that ran last counts, and fewer preemptions reopen a state. */
+static void test_bounded(const char *tracker) {
+    pid_t child = start_workers(tracker);
+    uint32_t flags = SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT | SS_RUN_PRUNE | SS_RUN_KEY_LAST_THREAD;
+    fewest = SS_NONE;
+    search(arena, child, flags, count_ends);
+    ss_statistics s;
+    ss_get_statistics(arena, &s);
+    CHECK(s.states == 47 && fewest == 0);
+    /* A state with fewer preemptions is expanded again, with as many or more it is not. */
+    uint64_t fingerprint[2] = {1, 2};
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 5) == SSI_VISIT_NEW);
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 5) == SSI_VISIT_PRUNE);
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 6) == SSI_VISIT_PRUNE);
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 1, 5) == SSI_VISIT_NEW); /* another thread */
+    CHECK(ssi_visited_check(arena, fingerprint, 9, 0, 1, 0, 5) == SSI_VISIT_NEW); /* another shape */
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 4) == SSI_VISIT_NEW);
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 5) == SSI_VISIT_PRUNE);
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 0, 0, 0) == SSI_VISIT_NEW); /* unbounded: an entry of its own */
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 0, 0, 9) == SSI_VISIT_PRUNE);
+    CHECK(ss_visited_clear(arena) == 0);
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 9) == SSI_VISIT_NEW);
+    ss_get_statistics(arena, &s);
+    CHECK(s.states == 49); /* counted once, whatever else is asked */
+    stop_child(arena, child);
+}
+
+/* ---- forced schedules ------------------------------------------------------------------------ */
+
+static void expect_outcome(const ss_result *r, uint32_t value) {
+    CHECK(r->end == SS_END_FINISHED && r->outbox_bytes == sizeof value && !memcmp(r->outbox, &value, sizeof value));
+}
+
+static void test_forced(const char *tracker) {
+    pid_t child = start_child(arena, (child_options){.tracker = tracker, .body = combinations});
+    uint32_t flags = SS_RUN_SNAPSHOT;
+    CHECK(wait_for_result(arena, child, NULL) == 0);
+    CHECK(ss_set_forced(arena, (uint32_t[]){2, 3, 4}, (uint64_t[]){1, 2, 3}, 3) == 0);
+    ss_result r = run_path(arena, child, 0, 0, flags, 3);
+    expect_outcome(&r, 234);
+    uint32_t second = r.states[1];
+    CHECK(ss_get_state(arena, second)->arrived_by == 2 && ss_get_state(arena, second)->taken == 3);
+    CHECK(ss_get_state(arena, second)->depth == 2);
+
+    CHECK(ss_set_forced(arena, (uint32_t[]){1}, NULL, 1) == 0);
+    r = run_path(arena, child, second, 0, flags, 1); /* on from the middle: 2, 0, 1 */
+    expect_outcome(&r, 201);
+    r = run_path(arena, child, second, 1, flags, 0); /* a schedule is used only if asked for */
+    expect_outcome(&r, 210);
+
+    CHECK(ss_set_forced(arena, (uint32_t[]){0, 0}, (uint64_t[]){1, 99}, 2) == 0);
+    r = run_path(arena, child, 0, 0, flags, 2);
+    CHECK(r.end == SS_END_DIVERGED && r.n_states == 2 && strstr(r.detail, "choice point 2: the schedule expects operation 0x63"));
+    CHECK(ss_set_forced(arena, (uint32_t[]){3}, NULL, 1) == 0);
+    r = run_path(arena, child, 0, 0, flags, 1);
+    CHECK(r.end == SS_END_DIVERGED && strstr(r.detail, "takes alternative 3 but there are only 3"));
+
+    ss_command wrong = {.state = 0, .alternative = 1};
+    CHECK(ss_send(arena, &wrong) == -EINVAL);
+    wrong = (ss_command){.state = 12345};
+    CHECK(ss_send(arena, &wrong) == -EINVAL && ss_state_release(arena, 12345) == -EINVAL);
+    wrong = (ss_command){.n_forced = 7};
+    CHECK(ss_send(arena, &wrong) == -EINVAL);
+    stop_child(arena, child);
+}
+
+/* A forced schedule runs through visited states; behind its end they are cut. */
+static void test_forced_through_visited(void) {
+    pid_t child = start_child(arena, (child_options){.tracker = "auto", .n_donors = WORKERS, .fingerprint = progress, .body = workers});
+    uint32_t flags = SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT | SS_RUN_PRUNE;
+    CHECK(wait_for_result(arena, child, NULL) == 0);
+    ss_result r = run_path(arena, child, 0, 0, flags, 0);
+    CHECK(r.end == SS_END_FINISHED && r.n_states == 8);
+    r = run_path(arena, child, 0, 0, flags, 0);
+    CHECK(r.end == SS_END_VISITED && r.n_states == 1);
+    CHECK(ss_set_forced(arena, (uint32_t[]){0, 0, 0}, NULL, 3) == 0);
+    r = run_path(arena, child, 0, 0, flags, 3);
+    CHECK(r.end == SS_END_VISITED && r.n_states == 4);
+    for (uint32_t i = 0; i < 3; i++) CHECK(ss_get_state(arena, r.states[i])->root != SS_NONE);
+    CHECK_VALID(arena);
+    stop_child(arena, child);
+}
+
+/* ---- without a tracker: one path -------------------------------------------------------------- */
+
+static void test_none(void) {
+    pid_t child = start_child(arena, (child_options){.tracker = "none", .body = combinations});
+    CHECK(wait_for_result(arena, child, NULL) == 0 && !strcmp(ss_tracker_name(arena), "none"));
+    CHECK(ss_set_forced(arena, (uint32_t[]){2, 3, 4}, NULL, 3) == 0);
+    ss_result r = run_path(arena, child, 0, 0, SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT, 3);
+    expect_outcome(&r, 234);
+    CHECK(r.n_states == 3 && ss_get_state(arena, r.states[0])->root == SS_NONE);
+    r = run_path(arena, child, 0, 0, 0, 0);
+    CHECK(r.end == SS_END_ERROR);
+    stop_child(arena, child);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------- */
+
+#define HUNGRY_PAGES 400u
+static _Alignas(SS_PAGE) uint8_t hungry[HUNGRY_PAGES][SS_PAGE];
+
+static void eat(void) {
+    uint64_t seed = 1;
+    for (uint32_t round = 0;; round++) {
+        if (round == 40) return;
+        for (uint32_t i = 0; i < HUNGRY_PAGES; i++) {
+            uint64_t value = next_random(&seed);
+            for (uint32_t k = 0; k < 4; k++) memcpy(hungry[i] + k * 1000, &value, 8);
+        }
+        uint64_t sum = 0, again = 0;
+        for (uint32_t i = 0; i < HUNGRY_PAGES; i++) sum += hungry[i][3001] + hungry[i][2] * i;
+        choose_data(2, 0);
+        for (uint32_t i = 0; i < HUNGRY_PAGES; i++) again += hungry[i][3001] + hungry[i][2] * i;
+        CHECK(sum == again);
+    }
+}
+
+static void test_memory(const char *tracker) {
+    ss_arena_destroy(arena);
+    arena = new_arena((size_t)48 << 20); /* the base snapshot fits, and some twenty rounds */
+    pid_t child = start_child(arena, (child_options){.tracker = tracker, .body = eat});
+    CHECK(wait_for_result(arena, child, NULL) == 0);
+    ss_result base;
+    CHECK(ss_get_result(arena, &base) == 0 && base.n_states == 1);
+    uint32_t state = 0;
+    for (uint32_t attempt = 0; attempt < 4; attempt++) {
+        ss_result r = run_path(arena, child, state, 0, SS_RUN_SNAPSHOT, 0);
+        CHECK(r.end == SS_END_MEMORY && !strcmp(r.detail, "the page store is full") && r.n_states > 3);
+        CHECK_VALID(arena);
+        ss_statistics s;
+        ss_get_statistics(arena, &s);
+        CHECK(s.stored_bytes <= (48u << 20) && s.peak_stored_bytes > (44u << 20));
+        state = attempt % 2 ? 0 : r.states[1];
+        for (uint32_t i = 0; i < r.n_states; i++)
+            if (r.states[i] != state) CHECK(ss_state_release(arena, r.states[i]) == 0);
+        if (attempt == 3) break;
+        if (!state) continue;
+    }
+    /* With the snapshots given back a path without new ones runs to its end: memory was restored. */
+    ss_result r = run_path(arena, child, 0, 0, 0, 0);
+    CHECK(r.end == SS_END_FINISHED && r.n_states == 40);
+    stop_child(arena, child);
+    ss_arena *tiny = new_arena(1 << 20);
+    int status;
+    child = start_child(tiny, (child_options){.tracker = tracker, .body = eat});
+    CHECK(wait_for_result(tiny, child, &status) == -1 && WEXITSTATUS(status) == 70);
+    CHECK(strstr(ss_last_error(tiny), "too small for the base snapshot"));
+}
+
+/* ---- a child that dies ------------------------------------------------------------------------------ */
+
+static void die(void) {
+    for (uint32_t i = 0;; i++)
+        if (choose_data(2, i + 1) == 1) raise(SIGKILL);
+}
+
+static void test_death(void) {
+    pid_t child = start_child(arena, (child_options){.tracker = "auto", .body = die});
+    CHECK(wait_for_result(arena, child, NULL) == 0);
+    CHECK(ss_set_forced(arena, (uint32_t[]){0, 0, 1}, NULL, 3) == 0);
+    ss_command command = {.flags = SS_RUN_SNAPSHOT, .n_forced = 3};
+    int status = 0;
+    CHECK(ss_send(arena, &command) == 0 && ss_send(arena, &command) == -EBUSY);
+    CHECK(wait_for_result(arena, child, &status) == -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    ss_result r;
+    CHECK(ss_get_result(arena, &r) == 0 && r.end == SS_END_NONE && r.n_states == 3 && r.transitions == 3);
+    for (uint32_t i = 0; i < 3; i++) CHECK(ss_get_state(arena, r.states[i])->taken == (i == 2));
+    CHECK_VALID(arena);
+    for (uint32_t i = 0; i < 3; i++) CHECK(ss_state_release(arena, r.states[i]) == 0);
+    CHECK_VALID(arena);
+    /* The next child on the same arena. */
+    CHECK(ss_arena_reset(arena) == 0 && ss_get_state(arena, 0) == NULL);
+    CHECK_VALID(arena);
+    outcomes = shared_memory(arena, 1 << 20);
+    test_combinations("auto");
+}
+
+static void never(void) { CHECK(!"no path was asked for"); }
+
+static void test_orphan(void) {
+    int alive[2];
+    CHECK(pipe(alive) == 0);
+    pid_t middle = fork();
+    if (!middle) {
+        close(alive[0]);
+        pid_t child = start_child(arena, (child_options){.tracker = "auto", .body = never});
+        CHECK(wait_for_result(arena, child, NULL) == 0);
+        _exit(0);
+    }
+    close(alive[1]);
+    int status;
+    char byte;
+    CHECK(waitpid(middle, &status, 0) == middle && status == 0);
+    CHECK(read(alive[0], &byte, 1) == 0); /* end of file: the agent noticed and ended the child */
+}
+
+static void endless(void) {
+    for (;;) choose_data(1, 0);
+}
+
+static void test_limit(void) {
+    pid_t child = start_child(arena, (child_options){.tracker = "none", .body = endless});
+    CHECK(wait_for_result(arena, child, NULL) == 0);
+    ss_result r = run_path(arena, child, 0, 0, 0, 0);
+    CHECK(r.end == SS_END_LIMIT && r.n_states == SS_MAX_PATH);
+    stop_child(arena, child);
+}
+
 int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed) {
+    static const struct {
+        const char *name;
+        void (*test)(const char *tracker);
+    } with_tracker[] = {{"combinations:", test_combinations}, {"interleavings:", test_interleavings}, {"visited:", test_visited},
+                        {"bounded:", test_bounded},           {"forced:", test_forced},               {"memory:", test_memory}};
+    static const struct {
+        const char *name;
+        void (*test)(void);
+    } plain[] = {{"through", test_forced_through_visited}, {"none", test_none}, {"death", test_death},
+                 {"orphan", test_orphan},                  {"limit", test_limit}};
     (void)seed;
     CHECK(ss_set_hash(xxh3_64, xxh3_128) == 0);
     arena = new_arena((size_t)256 << 20);
     outcomes = shared_memory(arena, 1 << 20);
-    if (!strncmp(name, "combinations:", 13)) test_combinations(name + 13);
-    else return 2;
-    return 0;
+    for (size_t i = 0; i < sizeof with_tracker / sizeof *with_tracker; i++) {
+        size_t n = strlen(with_tracker[i].name);
+        if (!strncmp(name, with_tracker[i].name, n)) return with_tracker[i].test(name + n), 0;
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (!strcmp(name, plain[i].name)) return plain[i].test(), 0;
+    return 2;
 }

@@ -1,0 +1,20 @@
+"""The agent: paths, states, merging, forced schedules, memory limits and dying children."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+RunNative = Callable[..., str]
+
+
+@pytest.mark.parametrize("tracker", ["wpasync", "compare"])
+@pytest.mark.parametrize("name", ["combinations", "interleavings", "visited", "bounded", "forced", "memory"])
+def test_search(run_native: RunNative, name: str, tracker: str) -> None:
+    run_native("agent", f"{name}:{tracker}")
+
+
+@pytest.mark.parametrize("name", ["through", "none", "death", "orphan", "limit"])
+def test_agent(run_native: RunNative, name: str) -> None:
+    run_native("agent", name)
