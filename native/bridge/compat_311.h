@@ -148,9 +148,8 @@ static inline void ssb_each_gc_object(void (*visit)(PyObject *))
 }
 
 /* New objects in the collector's order (base objects are frozen), and its counters if it runs by itself. */
-static inline void ssb_each_young_object(void (*visit)(PyObject *), void (*number)(uint64_t))
+static inline void ssb_each_young_object(PyInterpreterState *is, void (*visit)(PyObject *), void (*number)(uint64_t))
 {
-    PyInterpreterState *is = PyInterpreterState_Get();
     for (int g = 0; g < NUM_GENERATIONS; g++) {
         PyGC_Head *head = &is->gc.generations[g].head;
         for (PyGC_Head *h = _PyGCHead_NEXT(head); h != head; h = _PyGCHead_NEXT(h))
@@ -243,9 +242,8 @@ static inline void ssb_thread_tokens(PyThreadState *ts, void (*number)(uint64_t)
 }
 
 /* Blocks that the next objects of some types will be made of, in order. */
-static inline void ssb_free_list_tokens(void (*number)(uint64_t))
+static inline void ssb_free_list_tokens(PyInterpreterState *is, void (*number)(uint64_t))
 {
-    PyInterpreterState *is = PyInterpreterState_Get();
 #define SSB_FREE_LIST(list, n)                 \
     number((uint64_t)(n));                     \
     for (int i = 0; i < (n); i++)              \

@@ -143,12 +143,12 @@ static void observed_properties(void)
 {
     ssbf_count(ssb.addresses_observed);
     if (ssb.addresses_observed & SSB_OBSERVED_GARBAGE) { /* unreachable objects in the collector's order */
-        ssb_each_young_object(new_tracked_object, number);
+        ssb_each_young_object(ssbf->base_tstate->interp, new_tracked_object, number);
         ssbf_drain();
     }
     if (ssb.addresses_observed & SSB_OBSERVED_ADDRESSES) { /* which addresses come next */
         ssb_heap_each(live_block, NULL);
-        ssb_free_list_tokens(number);
+        ssb_free_list_tokens(ssbf->base_tstate->interp, number);
     }
 }
 

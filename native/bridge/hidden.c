@@ -13,23 +13,41 @@
  * │ are such classes down to object: its slots only look up and call methods,  │
  * │ and which method runs is visible as a frame.                               │
  * └──────────────────────────────────────────────────────────────────────────┘ */
-#define SSB_NEED_OPCODE_NAMES
 #include "fingerprint.h"
 
 #if SSB_CAN_FINGERPRINT
 
 #include <opcode.h>
+#include <string.h>
 
 #include "opcodes.h"
 
 static PyTypeObject *partial_type;
+
+/* A partial object called by its fast protocol overwrites the slot of the callable with its first argument
+ * for as long as the call lasts, and the slot is all we have to tell what was called. Its slow protocol does not. */
+static void forbid_fast_calls(PyTypeObject *type)
+{
+    type->tp_flags &= ~Py_TPFLAGS_HAVE_VECTORCALL;
+    PyObject *table = ssb_type_subclasses(type), *key, *reference;
+    Py_ssize_t position = 0;
+    while (table && PyDict_Next(table, &position, &key, &reference)) {
+        PyObject *subclass = ssb_weakref_object((PyWeakReference *)reference);
+        if (PyType_Check(subclass))
+            forbid_fast_calls((PyTypeObject *)subclass);
+    }
+    PyType_Modified(type);
+}
 
 int ssbf_hidden_prepare(void)
 {
     PyObject *functools = PyImport_ImportModule("functools");
     partial_type = functools ? (PyTypeObject *)PyObject_GetAttrString(functools, "partial") : NULL;
     Py_XDECREF(functools);
-    return partial_type ? 0 : -1;
+    if (!partial_type)
+        return -1;
+    forbid_fast_calls(partial_type);
+    return 0;
 }
 
 static int is_python_class(PyTypeObject *t)
@@ -44,8 +62,8 @@ static int is_plain_instance(PyObject *o) { return o && is_python_class(Py_TYPE(
 
 static int is_generator(PyObject *o) { return o && (Py_TYPE(o) == &PyGen_Type || Py_TYPE(o) == &PyCoro_Type); }
 
-/* innermost: the call has not entered Python again, so C itself is at the choice point: only our hooks may be. */
-static int callable_is_transparent(PyObject *c, int innermost)
+/* callee: the frame that was entered, or NULL if C itself is at the choice point; then only our hooks may be called. */
+static int callable_is_transparent(PyObject *c, ssb_frame *callee)
 {
     for (int depth = 0; c && depth < 8; depth++) {
         PyTypeObject *t = Py_TYPE(c);
@@ -53,19 +71,52 @@ static int callable_is_transparent(PyObject *c, int innermost)
             c = PyMethod_GET_FUNCTION(c);
             continue;
         }
-        if (t == partial_type && !innermost) {
+        if (t == partial_type && callee) {
             c = *(PyObject **)((char *)c + sizeof(PyObject));
             continue;
         }
         if (t == &PyFunction_Type)
-            return !innermost;
+            return callee && ssb_frame_function(callee) == c;
         if (t == &PyCFunction_Type)
             return ssb_is_hooked(((PyCFunctionObject *)c)->m_ml->ml_meth);
         if (t == &PyMethodDescr_Type)
             return ssb_is_hooked(((PyMethodDescrObject *)c)->d_method->ml_meth);
-        return t == &PyType_Type && !innermost && is_python_class((PyTypeObject *)c);
+        return t == &PyType_Type && callee && is_python_class((PyTypeObject *)c);
     }
     return 0;
+}
+
+/* What a class has under a name, without the caches of the interpreter. */
+static PyObject *class_attribute(PyTypeObject *type, const char *name)
+{
+    PyObject *mro = ssb_type_mro(type);
+    for (Py_ssize_t i = 0; mro && i < PyTuple_GET_SIZE(mro); i++) {
+        PyDictObject *d = (PyDictObject *)ssb_type_dict((PyTypeObject *)PyTuple_GET_ITEM(mro, i));
+        PyDictKeysObject *keys = d->ma_keys;
+        for (Py_ssize_t e = 0; DK_IS_UNICODE(keys) && !d->ma_values && e < keys->dk_nentries; e++) {
+            PyDictUnicodeEntry *entry = &DK_UNICODE_ENTRIES(keys)[e];
+            if (entry->me_value && PyUnicode_IS_ASCII(entry->me_key) && !strcmp(PyUnicode_DATA(entry->me_key), name))
+                return entry->me_value;
+        }
+    }
+    return NULL;
+}
+
+/* The call at the end of a with block. While a bound method runs, its slot holds the instance. */
+static int exit_call_is_transparent(PyObject *slot, ssb_frame *callee)
+{
+    if (is_plain_instance(slot))
+        return callee && ssb_frame_function(callee) == class_attribute(Py_TYPE(slot), "__exit__");
+    return callable_is_transparent(slot, callee);
+}
+
+/* __enter__ runs: of one of our locks, or of an instance of a Python class. */
+static int enter_is_transparent(PyObject *exit_method, ssb_frame *callee)
+{
+    if (Py_TYPE(exit_method) == &PyMethod_Type)
+        return callee && is_plain_instance(PyMethod_GET_SELF(exit_method)) &&
+               ssb_frame_function(callee) == class_attribute(Py_TYPE(PyMethod_GET_SELF(exit_method)), "__enter__");
+    return callable_is_transparent(exit_method, NULL);
 }
 
 /* Operand of an operator: a plain instance, or a number (which leaves the work to the other side). */
@@ -77,16 +128,9 @@ static int operands_are_transparent(PyObject *left, PyObject *right)
     return (plain_left && (plain_right || number_right)) || (number_left && plain_right);
 }
 
-/* __enter__ runs: of one of our locks, or of an instance of a Python class. */
-static int exit_is_transparent(PyObject *exit_method, int innermost)
+static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
 {
-    if (Py_TYPE(exit_method) == &PyMethod_Type && !is_plain_instance(PyMethod_GET_SELF(exit_method)))
-        return 0;
-    return callable_is_transparent(exit_method, innermost);
-}
-
-static int frame_is_transparent(ssb_frame *frame, int innermost)
-{
+    int innermost = callee == NULL;
     PyCodeObject *code = ssb_frame_code(frame);
     int depth, unit = ssbf_instruction(frame, &depth);
     if (unit < 0)
@@ -99,14 +143,16 @@ static int frame_is_transparent(ssb_frame *frame, int innermost)
         if (!SSBF_HAS(argument + 2))
             return 0;
         PyObject *method = sp[-(argument + 2)], *self_or_callable = sp[-(argument + 1)];
-        return callable_is_transparent(method ? method : self_or_callable, innermost);
+        if (method && argument == 2 && sp[-3] == Py_None && sp[-2] == Py_None && sp[-1] == Py_None)
+            return exit_call_is_transparent(method, callee);
+        return callable_is_transparent(method ? method : self_or_callable, callee);
     }
     case CALL_FUNCTION_EX:
-        return SSBF_HAS((argument & 1) + 2) && callable_is_transparent(sp[-((argument & 1) + 2)], innermost);
+        return SSBF_HAS((argument & 1) + 2) && callable_is_transparent(sp[-((argument & 1) + 2)], callee);
     case BEFORE_WITH: /* the manager's __exit__ has taken its place on the stack already */
-        return SSBF_HAS(1) && exit_is_transparent(sp[-1], innermost);
+        return SSBF_HAS(1) && enter_is_transparent(sp[-1], callee);
     case WITH_EXCEPT_START:
-        return SSBF_HAS(4) && callable_is_transparent(sp[-4], innermost);
+        return SSBF_HAS(4) && callable_is_transparent(sp[-4], callee);
     case SEND:
         return SSBF_HAS(2) && !innermost && (is_generator(sp[-2]) || is_plain_instance(sp[-2]));
     case FOR_ITER:
@@ -158,13 +204,13 @@ void ssbf_hidden(uint32_t thread, ssb_frame **frames, uint32_t n)
     const void *entry = ssb_thread_entry(t->tstate);
     if (!n)
         return;
-    if (!t->in_hook && !frame_is_transparent(frames[0], 1))
+    if (!t->in_hook && !frame_is_transparent(frames[0], NULL))
         raw_segment(t, (uintptr_t)t->context.sp, (uintptr_t)entry);
     for (uint32_t k = 0; k < n; k++) {
         if (!ssb_frame_is_entry(frames[k]))
             continue;
         const void *outer = ssb_entry_previous(entry);
-        if (k + 1 < n && outer && outer != ssbf->base_entry && !frame_is_transparent(frames[k + 1], 0))
+        if (k + 1 < n && outer && outer != ssbf->base_entry && !frame_is_transparent(frames[k + 1], frames[k]))
             raw_segment(t, ssb_entry_end(entry), (uintptr_t)outer);
         entry = outer ? outer : entry;
     }

@@ -87,13 +87,22 @@ static int ends_with(PyObject *text, const char *end)
     return PyUnicode_IS_ASCII(text) && n >= m && !memcmp((const char *)PyUnicode_DATA(text) + n - m, end, (size_t)m);
 }
 
-/* ThreadPoolExecutor.shutdown joins a set of threads: it ends when all have, in whatever order it waits. */
-static int joins_a_pool(void)
+static int starts_with(PyObject *text, const char *start)
+{
+    size_t n = strlen(start);
+    return PyUnicode_IS_ASCII(text) && (size_t)PyUnicode_GET_LENGTH(text) >= n && !memcmp(PyUnicode_DATA(text), start, n);
+}
+
+/* Loops of the standard library over sets whose order makes no difference afterwards:
+ * ThreadPoolExecutor.shutdown joins a set of threads, it ends when all have, in whatever order it waits;
+ * _maintain_shutdown_locks takes released locks out of a set. */
+static int order_is_irrelevant(void)
 {
     ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
     PyCodeObject *code = frame ? ssb_frame_code(frame) : NULL;
-    return code && ends_with(code->co_qualname, "ThreadPoolExecutor.shutdown") &&
-           ends_with(code->co_filename, "concurrent/futures/thread.py");
+    return code && ((starts_with(code->co_qualname, "ThreadPoolExecutor.shutdown") &&
+                     ends_with(code->co_filename, "concurrent/futures/thread.py")) ||
+                    (starts_with(code->co_qualname, "_maintain_shutdown_locks") && ends_with(code->co_filename, "threading.py")));
 }
 
 /* pytest describes a failed assertion: the outcome is decided. */
@@ -119,7 +128,7 @@ static void look_at_order(PyObject *o)
     if (PyFrozenSet_Check(o) && !ssb_heap_is_new((uintptr_t)o))
         return; /* made before the exploration: the same in every execution */
     uint32_t what = SSB_OBSERVED_SETS | (ssbf_set_uses_addresses(s) ? SSB_OBSERVED_ADDRESSES : 0);
-    if (what & ~ssb.addresses_observed && !joins_a_pool())
+    if (what & ~ssb.addresses_observed && !order_is_irrelevant())
         ssb_observe(what);
 }
 

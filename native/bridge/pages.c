@@ -23,10 +23,11 @@ int ssbf_pages_prepare(void)
     return 0;
 }
 
-/* A reference count of an object that is not in the index: the word before a type pointer. */
+/* A reference count of an object that is not in the index: the word before a type pointer. It may have died:
+ * only caches of the interpreter held it. */
 static int is_reference_count(const uint64_t *now, const uint64_t *base, uint32_t i)
 {
-    return i + 1 < WORDS && now[i + 1] == base[i + 1] && now[i] >> 40 == 0 && base[i] >> 40 == 0 && now[i] && base[i] &&
+    return i + 1 < WORDS && now[i + 1] == base[i + 1] && now[i] >> 40 == 0 && base[i] >> 40 == 0 && base[i] &&
            ssbf_is_type((PyTypeObject *)now[i + 1]);
 }
 

@@ -230,6 +230,7 @@ def build_tables(
         "codes": {code: classifier.records(code, open_cells) for code in found.traced},
         "untraced": tuple(found.untraced),
         "classify": _classify(under_test, classifier),
+        "promoted": promoted,
         "rebound": classifier.rebound,
         "stored_names": classifier.stored_names,
         "plain_calls": plain_calls(),
@@ -262,5 +263,3 @@ def _classify(under_test: UnderTest, classifier: Classifier) -> Callable[[CodeTy
         return classifier.records(code) if under_test.has_code(code, namespace) else None
 
     return classify
-
-
