@@ -81,7 +81,7 @@ class Search:
     payload: dict[str, Any] = field(default_factory=dict)  # of the path that ended the search
     executions: int = 0
     transitions: int = 0
-    states: int = 0  # distinct states of the present (at the end: the last) round
+    states: int = 0  # distinct states, of all rounds together
     finished: int = 0  # executions that reached the end of the test
     skipped: int = 0  # executions that ended in pytest.skip() or pytest.xfail()
     left_running: int = 0  # executions whose test ended while other threads still ran

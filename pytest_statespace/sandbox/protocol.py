@@ -104,7 +104,7 @@ class Engine(Protocol):
         ...
 
     def state_count(self) -> int:
-        """Distinct fingerprints since the visited set was cleared."""
+        """Distinct fingerprints of the whole search."""
         ...
 
     def statistics(self) -> EngineStatistics:

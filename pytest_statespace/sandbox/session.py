@@ -48,7 +48,6 @@ class Sandbox:
         self._pipe = pipe
         self._reader = MessageReader()
         self._hang_seconds = hang_seconds
-        self._states_before = 0
         self._dead = False
         self._setup_ms = 0.0
         self.messages: list[dict[str, object]] = []
@@ -126,11 +125,10 @@ class Sandbox:
     def clear_visited(self) -> None:
         """Forget which states were seen."""
         self._arena.clear_visited()
-        self._states_before = self._arena.distinct_states()
 
     def state_count(self) -> int:
-        """Distinct states since the visited set was cleared."""
-        return self._arena.distinct_states() - self._states_before
+        """Distinct states of the whole search; clearing the visited set does not forget them."""
+        return self._arena.distinct_states()
 
     def statistics(self) -> EngineStatistics:
         """Numbers of the engine, of the set-up, and the greatest memory use so far."""

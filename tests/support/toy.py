@@ -174,7 +174,6 @@ class ToyEngine:
 
     def clear_visited(self) -> None:
         self.visited.clear()
-        self.distinct.clear()
 
     def state_count(self) -> int:
         return len(self.distinct)
