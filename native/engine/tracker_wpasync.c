@@ -17,8 +17,8 @@
  * │   down to pages that once had content, and only where pages can be         │
  * │   dropped at all: the guard refuses the calls that do it.                  │
  * │                                                                            │
- * │ A full buffer stops the walk at walk_end. An unregistered mapping would be │
- * │ skipped in silence: every region must register or the tracker is refused.  │
+ * │ A full buffer stops the walk. An unregistered mapping would be skipped in  │
+ * │ silence: every region must register or the tracker is refused.             │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include <errno.h>
 #include <fcntl.h>
@@ -110,8 +110,11 @@ static long scan(ssi_tracked *t, uint64_t any_of, int rearm, names *to) {
             long n = SSI_SYSCALL(SYS_ioctl, t->pagemap, SSI_PAGEMAP_SCAN, &arg);
             if (n < 0) return n;
             for (long i = 0; i < n; i++) name_run(to, t->runs[i].start, t->runs[i].end);
-            SS_ASSERT(arg.walk_end > at && arg.walk_end <= end);
-            at = arg.walk_end;
+            /* The kernel fills the answer in pieces; when a full piece is followed by a last one that
+             * is not, walk_end stays where the full one ended. Up to the last run all was looked at. */
+            uint64_t seen = n ? t->runs[n - 1].end : 0;
+            SS_ASSERT(arg.walk_end > at && arg.walk_end <= end && seen <= end);
+            at = arg.walk_end > seen ? arg.walk_end : seen;
         }
     }
     return to->found;
