@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest._code.code import TerminalRepr
+from _pytest._io import TerminalWriter
 
 from pytest_statespace import hookspecs
 from pytest_statespace.errors import (
@@ -369,6 +371,19 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, Any] | None:
     return None
 
 
+def _relayed(text: str, result: ExplorationResult) -> TerminalRepr:
+    """A failure report that came from an xdist worker as text, with its one-line message again."""
+    from pytest_statespace.reporting.failure import FailureRepr
+
+    class Relayed(TerminalRepr):
+        reprcrash = FailureRepr(result, result.failures[0]).reprcrash
+
+        def toterminal(self, tw: TerminalWriter) -> None:
+            tw.write(text + "\n")
+
+    return Relayed()
+
+
 class _Reporter:
     """Collects results and shows them: a plugin object of its own, because it needs the session.
 
@@ -397,7 +412,10 @@ class _Reporter:
             from pytest_statespace.runtime.wire import from_plain
             from pytest_statespace.types import ExplorationResult
 
-            self._session.results.append(from_plain(ExplorationResult, plain))
+            result = from_plain(ExplorationResult, plain)
+            self._session.results.append(result)
+            if isinstance(report.longrepr, str) and result.failures:
+                report.longrepr = _relayed(report.longrepr, result)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         if self._session.results:

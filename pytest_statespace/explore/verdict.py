@@ -48,7 +48,7 @@ def conclude(
     elif search.end in (SearchEnd.BUDGET, SearchEnd.MEMORY):
         verdict = Verdict.INCOMPLETE
         cut = search.detail if search.end is SearchEnd.BUDGET else _memory(search, settings)
-        reason = f"cut by {cut}; {_covered(search)}"
+        reason = f"cut by {cut}{_covered(search)}"
     else:
         raise InternalError(f"{nodeid}: {search.detail or search.end.value}")
     return ExplorationResult(
@@ -73,12 +73,12 @@ def conclude(
 def _exhausted(search: Search, missing: Sequence[str]) -> tuple[Verdict, str]:
     if search.cuts:
         cuts = ", ".join(f"{what} ({count} times)" for what, count in search.cuts.items())
-        return Verdict.INCOMPLETE, f"cut by {cuts}; {_covered(search)}"
+        return Verdict.INCOMPLETE, f"cut by {cuts}{_covered(search)}"
     if search.refused:
         return (
             Verdict.INCOMPLETE,
-            f"everything with up to {search.bound} preemptions was explored; "
-            f"{search.refused} alternatives need more",
+            f"stopped after preemption bound {search.bound}: "
+            f"{search.refused} alternatives beyond it were not run",
         )
     if not search.finished:
         why = "all of them repeat a state"
@@ -92,11 +92,11 @@ def _exhausted(search: Search, missing: Sequence[str]) -> tuple[Verdict, str]:
 
 
 def _covered(search: Search) -> str:
+    """What was explored, unless the result's ``preemption_bound`` says it better."""
     if search.covered_bound is not None:
-        count = search.covered_bound
-        what = "1 preemption" if count == 1 else f"{count} preemptions"
-        return f"everything with up to {what} was explored"
-    return f"{search.executions} executions were explored"
+        return ""
+    count = search.executions
+    return " after 1 execution" if count == 1 else f" after {count} executions"
 
 
 def _memory(search: Search, settings: Settings) -> str:

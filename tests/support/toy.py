@@ -206,10 +206,7 @@ class ToyEngine:
                 options = self._order(world, current)
                 if not options:
                     return self._end(world, new, transitions)
-                if len(options) > 1:
-                    thread = -1
-                else:
-                    thread = options[0]
+                thread = -1 if len(options) > 1 else options[0]
             if thread >= 0:
                 current = thread
                 many = alternatives_of(self.program, world, thread)

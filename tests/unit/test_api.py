@@ -34,7 +34,7 @@ def test_the_others_check_their_arguments() -> None:
 
 def test_the_decorator_is_not_hidden_by_the_package_of_its_name() -> None:
     import pytest_statespace
-    import pytest_statespace.explore.explorer  # noqa: F401
+    import pytest_statespace.explore.explorer
 
     assert callable(pytest_statespace.explore)
     assert pytest_statespace.explore(seed=1).mark.kwargs == {"seed": 1}

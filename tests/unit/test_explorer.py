@@ -7,7 +7,8 @@ import time
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.toy import Program, ToyEngine, fewest_preemptions, terminals
 
 from pytest_statespace.errors import InternalError, InvalidArgument
@@ -141,7 +142,7 @@ def test_a_bounded_search_says_whether_the_space_ended(program: Program, bound: 
     elif found.finished:
         assert verdict(found, preemptions=bound).verdict is Verdict.INCOMPLETE
         if not found.cuts:
-            assert f"up to {bound} preemptions" in verdict(found, preemptions=bound).reason
+            assert f"preemption bound {bound}" in verdict(found, preemptions=bound).reason
 
 
 def test_exact_numbers_of_two_increments() -> None:

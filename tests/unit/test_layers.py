@@ -44,9 +44,12 @@ def imported(tree: ast.AST) -> Iterator[str]:
                 yield from (f"pytest_statespace.{alias.name}" for alias in node.names)
             else:
                 yield node.module
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if node.value.startswith("pytest_statespace.") and " " not in node.value:
-                yield node.value
+        elif isinstance(node, ast.Constant) and is_module_name(node.value):
+            yield str(node.value)
+
+
+def is_module_name(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("pytest_statespace.") and " " not in value
 
 
 def upward_edges(layer: str, source: str) -> list[str]:

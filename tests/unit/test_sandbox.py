@@ -7,7 +7,8 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_statespace.runtime.wire import MessageReader, from_plain, pack, send, to_plain, unpack
 from pytest_statespace.sandbox.pinning import pinned
