@@ -112,7 +112,10 @@ static int before_instruction(PyFrameObject *object)
             return 0;
         access = (ssbp_access){0};
     }
-    return suspend(&view, &access, every ? SSB_OP_OPCODE : access.operation, unit);
+    int result = suspend(&view, &access, every ? SSB_OP_OPCODE : access.operation, unit);
+    if (!every && (record->check == SSBP_ALWAYS || record->check >= SSBP_ATTRIBUTE_READ))
+        ssbp_opaque_push(frame, unit);
+    return result;
 }
 
 static int enter_frame(PyFrameObject *object)
@@ -125,7 +128,16 @@ static int enter_frame(PyFrameObject *object)
     if (entry == NULL)
         return -1;
     int traced = entry->records != NULL, lines = ssb.granularity == SSB_LINE;
-    return ssbp_frame_request(object, traced && !lines, traced && lines);
+    if (ssbp_frame_request(object, traced && !lines, traced && lines) < 0)
+        return -1;
+    if (!traced || !ssb.active || ssb.granularity != SSB_ACCESS)
+        return 0;
+    int inside = ssbp_opaque_entered(frame);
+    if (inside <= 0)
+        return inside;
+    ssbp_view view = {.frame = frame, .code = code, .entry = entry, .record = entry->records};
+    ssbp_access access = {.access = SSBP_BOTH};
+    return suspend(&view, &access, SSB_OP_CALL, ssbp_frame_unit(frame, code));
 }
 
 static int hook(PyObject *Py_UNUSED(user), PyFrameObject *frame, int what, PyObject *Py_UNUSED(argument))

@@ -5,6 +5,7 @@
  * │ preempt_tables.c   code objects and name sets, in scratch memory           │
  * │ preempt_examine.c  does this instruction need a choice point now?          │
  * │ preempt_calls.c    the same for calls                                      │
+ * │ preempt_opaque.c   C code that calls back into traced code                 │
  * │ preempt_values.c   what a value on the stack can be reached by, changed by │
  * │                                                                            │
  * │ Everything that examines only reads: no attribute lookup that runs code,   │
@@ -150,6 +151,12 @@ int ssbp_compares_by_identity(PyObject *value);
 /* Stable over processes; 0 stands for the whole object and is never returned. */
 uint32_t ssbp_part(PyObject *name);
 int ssbp_others_alive(void);
+
+/* -- preempt_opaque.c ----------------------------------------------------------------- */
+/* The current thread is about to perform an operation on shared data that may call back. */
+void ssbp_opaque_push(const ssbp_frame *frame, int unit);
+/* Is the frame that begins (or goes on: generators) called from inside one? -1: exception. */
+int ssbp_opaque_entered(const ssbp_frame *frame);
 
 /* -- preempt_calls.c ------------------------------------------------------------------ */
 /* Does calling `callable` need a choice point? positional arguments only; named: more values, borrowed, or NULL. */

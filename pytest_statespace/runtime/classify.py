@@ -60,19 +60,76 @@ RECORD = struct.Struct("=BBhh")
 MAX_HEIGHT = 32767
 
 _HARMLESS = frozenset(
-    """
-    CACHE POP_TOP PUSH_NULL NOP RESUME LOAD_CONST LOAD_FAST LOAD_FAST_CHECK LOAD_FAST_AND_CLEAR
-    LOAD_FAST_LOAD_FAST STORE_FAST STORE_FAST_LOAD_FAST STORE_FAST_STORE_FAST DELETE_FAST SWAP COPY
-    BUILD_TUPLE BUILD_LIST BUILD_MAP BUILD_SET BUILD_SLICE BUILD_STRING BUILD_CONST_KEY_MAP
-    JUMP_FORWARD JUMP_BACKWARD JUMP_BACKWARD_NO_INTERRUPT POP_JUMP_FORWARD_IF_NONE
-    POP_JUMP_FORWARD_IF_NOT_NONE POP_JUMP_BACKWARD_IF_NONE POP_JUMP_BACKWARD_IF_NOT_NONE
-    POP_JUMP_IF_NONE POP_JUMP_IF_NOT_NONE IS_OP RETURN_VALUE RETURN_CONST PUSH_EXC_INFO POP_EXCEPT
-    RERAISE RAISE_VARARGS CHECK_EXC_MATCH CHECK_EG_MATCH PREP_RERAISE_STAR LOAD_ASSERTION_ERROR
-    LOAD_BUILD_CLASS KW_NAMES MAKE_CELL LOAD_CLOSURE COPY_FREE_VARS RETURN_GENERATOR MAKE_FUNCTION
-    SET_FUNCTION_ATTRIBUTE EXTENDED_ARG LIST_TO_TUPLE LIST_APPEND SET_ADD MAP_ADD YIELD_VALUE
-    END_FOR END_SEND ASYNC_GEN_WRAP GET_AWAITABLE END_ASYNC_FOR CLEANUP_THROW LOAD_LOCALS
-    MATCH_MAPPING MATCH_SEQUENCE INTERPRETER_EXIT EXIT_INIT_CHECK
-    """.split()
+    [
+        "CACHE",
+        "POP_TOP",
+        "PUSH_NULL",
+        "NOP",
+        "RESUME",
+        "LOAD_CONST",
+        "LOAD_FAST",
+        "LOAD_FAST_CHECK",
+        "LOAD_FAST_AND_CLEAR",
+        "LOAD_FAST_LOAD_FAST",
+        "STORE_FAST",
+        "STORE_FAST_LOAD_FAST",
+        "STORE_FAST_STORE_FAST",
+        "DELETE_FAST",
+        "SWAP",
+        "COPY",
+        "BUILD_TUPLE",
+        "BUILD_LIST",
+        "BUILD_MAP",
+        "BUILD_SET",
+        "BUILD_SLICE",
+        "BUILD_STRING",
+        "BUILD_CONST_KEY_MAP",
+        "JUMP_FORWARD",
+        "JUMP_BACKWARD",
+        "JUMP_BACKWARD_NO_INTERRUPT",
+        "POP_JUMP_FORWARD_IF_NONE",
+        "POP_JUMP_FORWARD_IF_NOT_NONE",
+        "POP_JUMP_BACKWARD_IF_NONE",
+        "POP_JUMP_BACKWARD_IF_NOT_NONE",
+        "POP_JUMP_IF_NONE",
+        "POP_JUMP_IF_NOT_NONE",
+        "IS_OP",
+        "RETURN_VALUE",
+        "RETURN_CONST",
+        "PUSH_EXC_INFO",
+        "POP_EXCEPT",
+        "RERAISE",
+        "RAISE_VARARGS",
+        "CHECK_EXC_MATCH",
+        "CHECK_EG_MATCH",
+        "PREP_RERAISE_STAR",
+        "LOAD_ASSERTION_ERROR",
+        "LOAD_BUILD_CLASS",
+        "KW_NAMES",
+        "MAKE_CELL",
+        "LOAD_CLOSURE",
+        "COPY_FREE_VARS",
+        "RETURN_GENERATOR",
+        "MAKE_FUNCTION",
+        "SET_FUNCTION_ATTRIBUTE",
+        "EXTENDED_ARG",
+        "LIST_TO_TUPLE",
+        "LIST_APPEND",
+        "SET_ADD",
+        "MAP_ADD",
+        "YIELD_VALUE",
+        "END_FOR",
+        "END_SEND",
+        "ASYNC_GEN_WRAP",
+        "GET_AWAITABLE",
+        "END_ASYNC_FOR",
+        "CLEANUP_THROW",
+        "LOAD_LOCALS",
+        "MATCH_MAPPING",
+        "MATCH_SEQUENCE",
+        "INTERPRETER_EXIT",
+        "EXIT_INIT_CHECK",
+    ]
 )
 
 #: name -> (check, operand); operand None: computed from the instruction's argument.
@@ -118,12 +175,23 @@ _SIMPLE: Mapping[str, tuple[Check, int]] = {
 }
 
 _HARMLESS_INTRINSICS = frozenset(
-    """
-    INTRINSIC_1_INVALID INTRINSIC_STOPITERATION_ERROR INTRINSIC_ASYNC_GEN_WRAP INTRINSIC_LIST_TO_TUPLE
-    INTRINSIC_TYPEVAR INTRINSIC_PARAMSPEC INTRINSIC_TYPEVARTUPLE INTRINSIC_SUBSCRIPT_GENERIC
-    INTRINSIC_TYPEALIAS INTRINSIC_2_INVALID INTRINSIC_PREP_RERAISE_STAR INTRINSIC_TYPEVAR_WITH_BOUND
-    INTRINSIC_TYPEVAR_WITH_CONSTRAINTS INTRINSIC_SET_FUNCTION_TYPE_PARAMS INTRINSIC_SET_TYPEPARAM_DEFAULT
-    """.split()
+    [
+        "INTRINSIC_1_INVALID",
+        "INTRINSIC_STOPITERATION_ERROR",
+        "INTRINSIC_ASYNC_GEN_WRAP",
+        "INTRINSIC_LIST_TO_TUPLE",
+        "INTRINSIC_TYPEVAR",
+        "INTRINSIC_PARAMSPEC",
+        "INTRINSIC_TYPEVARTUPLE",
+        "INTRINSIC_SUBSCRIPT_GENERIC",
+        "INTRINSIC_TYPEALIAS",
+        "INTRINSIC_2_INVALID",
+        "INTRINSIC_PREP_RERAISE_STAR",
+        "INTRINSIC_TYPEVAR_WITH_BOUND",
+        "INTRINSIC_TYPEVAR_WITH_CONSTRAINTS",
+        "INTRINSIC_SET_FUNCTION_TYPE_PARAMS",
+        "INTRINSIC_SET_TYPEPARAM_DEFAULT",
+    ]
 )
 
 _CELL_READS = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"})
@@ -152,7 +220,7 @@ def instructions(code: CodeType) -> list[dis.Instruction]:
 
 
 def _slots(code: CodeType) -> tuple[str, ...]:
-    """Names of the fast locals in order: arguments and locals, then cells that are no arguments, then free variables."""
+    """Names of the fast locals in order: arguments and locals, further cells, free variables."""
     return (
         code.co_varnames + tuple(name for name in code.co_cellvars if name not in code.co_varnames) + code.co_freevars
     )
@@ -179,11 +247,11 @@ def stack_heights(code: CodeType) -> dict[int, int]:
     """Height of the value stack before each reachable instruction, by offset.
 
     Raises:
-        ValueError: two ways to reach an instruction disagree, or one pops too much.
+        ValueError: two ways to an instruction disagree, or one pops too much.
     """
     sequence = instructions(code)
     index = {instruction.offset: i for i, instruction in enumerate(sequence)}
-    targets = dis.hasjrel if sys.version_info < (3, 13) else dis.hasjump
+    targets: list[int] = getattr(dis, "hasjump", None) or dis.hasjrel
     heights: dict[int, int] = {}
     work: list[tuple[int, int]] = []
 
@@ -327,7 +395,7 @@ class Classifier:
             flags = DELETE if name.startswith("DELETE") else 0
             return check, flags, operand
         if name == "CALL" and sys.version_info < (3, 12):
-            return Check.NONE, CALLS, argument  # checked before PRECALL, of which it is the second half
+            return Check.NONE, CALLS, argument  # checked before its PRECALL
         if name in ("CALL", "PRECALL"):
             return Check.CALL, CALLS, argument
         if name == "CALL_KW":
@@ -354,7 +422,9 @@ class Classifier:
         if name in ("CALL_INTRINSIC_1", "CALL_INTRINSIC_2"):
             if instruction.argrepr == "INTRINSIC_UNARY_POSITIVE":
                 return Check.OPERANDS, 0, 1
-            harmless = instruction.argrepr in _HARMLESS_INTRINSICS or not instruction.argrepr and argument in (3, 4, 6)
+            harmless = instruction.argrepr in _HARMLESS_INTRINSICS or (
+                not instruction.argrepr and argument in (3, 4, 6)
+            )
             return (Check.NONE if harmless else Check.ALWAYS), 0, 0
         if name == "FORMAT_VALUE":
             return Check.OPERANDS, 0, 2 if argument & 0x04 else 1
