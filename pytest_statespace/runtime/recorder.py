@@ -137,7 +137,7 @@ class Recorder:
     def _stack(self, ordinal: int, frame: FrameType | None) -> str:
         """The user's frames of a waiting thread, outermost first."""
         frames = self.view.user_frames(frame)
-        summary = traceback.StackSummary.extract(((at, at.f_lineno or 0) for at in frames))
+        summary = traceback.StackSummary.extract((at, at.f_lineno or 0) for at in frames)
         entries = "".join(summary.format()).replace(self._root + "/", "")
         return f"{self._threads.get(ordinal, f'thread {ordinal}')} waits here:\n{entries}"
 
