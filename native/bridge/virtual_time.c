@@ -2,8 +2,9 @@
  * │ virtual_time.c — clocks that move only when the scheduler moves them.      │
  * │                                                                            │
  * │ Wall clocks start at the configured epoch in every execution; the others   │
- * │ at the time of attach() rounded up to a second, so that differences to     │
- * │ what fixtures measured are never negative, and equal in every child.       │
+ * │ at the time of attach() rounded up to a second: differences to what        │
+ * │ fixtures measured are never negative, and sums of floats round the same    │
+ * │ way whatever the second (while its power of two is the same).              │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "runtime.h"
 

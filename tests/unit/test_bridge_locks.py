@@ -229,6 +229,26 @@ def test_condition_wakes_a_waiter_or_the_notification_is_lost() -> None:
     assert _ends(explore(program).results) == {"'woken'", "deadlock"}
 
 
+def test_a_waiter_holds_the_lock_until_it_waits() -> None:
+    def program() -> object:
+        condition = Condition()
+        got: list[bool] = []
+
+        def wait() -> None:
+            with condition:
+                condition.wait(1)
+
+        def attempt() -> None:
+            got.append(condition.acquire(blocking=False))
+            if got[0]:
+                condition.release()
+
+        _with_threads(wait, attempt)
+        return got
+
+    assert explore(program).results == {"[True]", "[False]"}
+
+
 def test_condition_with_a_predicate_never_misses_it() -> None:
     def program() -> object:
         condition = Condition(Lock())
@@ -282,17 +302,23 @@ def test_condition_wait_with_a_timeout() -> None:
 
 
 def test_owned_check_of_a_plain_lock_condition_sees_other_holders() -> None:
-    """`notify` without holding the lock: refused unless another thread happens to hold it."""
+    """`notify` without holding the lock: refused unless another thread happens to hold it still."""
 
     def program() -> object:
         condition = Condition(Lock())
+        held, noticed = Lock(), Lock()
+        held.acquire()
+        noticed.acquire()
         errors: list[str] = []
 
         def hold() -> None:
             with condition:
-                pass
+                held.release()
+                noticed.acquire()
 
         def misuse() -> None:
+            held.acquire()
+            noticed.release()
             try:
                 condition.notify()
             except RuntimeError:
@@ -456,6 +482,27 @@ def test_simple_queue_get_variants() -> None:
     assert explore(program).results == {"1", "'empty'"}
     assert explore(blocking).results == {"1"}
     assert explore(blocking, timeouts_any=True).results == {"1", "'empty'"}
+
+
+def test_a_get_that_timed_out_leaves_the_item() -> None:
+    def program() -> object:
+        items = queue.SimpleQueue[int]()
+
+        def produce() -> None:
+            time.sleep(1)
+            items.put(7)
+
+        thread = threading.Thread(target=produce)
+        thread.start()
+        try:
+            got: object = items.get(timeout=1)
+        except queue.Empty:
+            got = "empty", items.qsize()
+        thread.join()
+        return got, items.qsize()
+
+    # Both deadlines are the same: the timeout may come first, last, or not at all.
+    assert explore(program).results == {"(7, 0)", "(('empty', 0), 1)", "(('empty', 1), 1)"}
 
 
 def test_waiting_for_an_item_that_never_comes_is_a_deadlock() -> None:
