@@ -1,4 +1,4 @@
-"""Compiles the native test programs together with the engine's sources, once a session."""
+"""Compiles the native test programs together with the engine's sources."""
 
 from __future__ import annotations
 
@@ -15,53 +15,90 @@ HERE = Path(__file__).parent
 ENGINE = HERE.parents[1] / "native" / "engine"
 ISA = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}[platform.machine()]
 FLAGS = [
-    *("-std=gnu17", "-O2", "-g", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-stack-protector", "-pthread"),
-    *("-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-DSS_DEBUG", "-Wl,-z,now", f"-I{ENGINE}"),
+    *("-std=gnu17", "-O2", "-g", "-fPIC", "-fvisibility=hidden", "-fno-stack-protector", "-pthread"),
+    *("-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-DSS_DEBUG", f"-I{ENGINE}", f"-I{HERE}"),
 ]
 
-RunNative = Callable[..., str]
 
+class Builder:
+    """Compiles into one folder; objects of the engine are made once and shared."""
 
-def compiler() -> str:
-    """The compiler this Python was built with: its name without flags."""
-    return (sysconfig.get_config_var("CC") or "cc").split()[0]
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # The compiler this Python was built with: its name without flags.
+        self.compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+        self.sources = sorted([*ENGINE.glob("*.c"), *ENGINE.glob(f"*_{ISA}.S")])
 
+    def _run(self, *arguments: str) -> None:
+        done = subprocess.run([self.compiler, *FLAGS, *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
-def engine_sources() -> list[str]:
-    """What CMake compiles into the engine."""
-    return [str(path) for path in sorted([*ENGINE.glob("*.c"), *ENGINE.glob(f"*_{ISA}.S")])]
+    def compile(self, source: Path, folder: Path | None = None, *options: str) -> Path:
+        """Object file of one source, reused if it is there."""
+        target = (folder or self.folder) / f"{source.name}.o"
+        if not target.exists():
+            self._run("-c", *options, str(source), "-o", str(target))
+        return target
+
+    def library(self, program: str, replaced: Path | None = None) -> Path:
+        """Shared library of one test program; `replaced`: a changed copy of one engine file."""
+        folder = replaced.parent if replaced else self.folder
+        target = folder / f"{program}.so"
+        if not target.exists():
+            objects = [
+                self.compile(replaced, folder, "-Wno-error") if replaced and source.name == replaced.name else self.compile(source)
+                for source in self.sources
+            ]
+            objects.append(self.compile(HERE / f"{program}.c", self._programs()))
+            self._run("-shared", "-Wl,-z,now", *map(str, objects), "-o", str(target))
+        return target
+
+    def _programs(self) -> Path:
+        folder = self.folder / "programs"  # guard.c is a name in both places
+        folder.mkdir(exist_ok=True)
+        return folder
 
 
 @pytest.fixture(scope="session")
-def build_native(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Shared library of one test program, built at its first use."""
-    folder = tmp_path_factory.mktemp("native")
-    built: dict[str, Path] = {}
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
+    return Builder(tmp_path_factory.mktemp("native"))
 
-    def build(program: str) -> Path:
-        if program not in built:
-            library = folder / f"{program}.so"
-            command = [compiler(), *FLAGS, *engine_sources(), str(HERE / f"{program}.c"), "-o", str(library)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
-            built[program] = library
-        return built[program]
 
-    return build
+def run_library(library: Path, name: str, seed: int | str = 0) -> subprocess.CompletedProcess[str]:
+    """One test of a built program, in a process of its own."""
+    command = [sys.executable, str(HERE / "driver.py"), str(library), name, str(seed)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture
-def run_native(build_native: Callable[[str], Path]) -> RunNative:
-    """Run a test of a program in its own process; it must succeed (or, expect="...", fail saying so)."""
+def run_native(builder: Builder) -> Callable[..., None]:
+    """Run a test of a program; it must succeed (or, expect="...", fail saying so)."""
 
-    def run(program: str, name: str, seed: int = 0, expect: str | None = None) -> str:
-        command = [sys.executable, str(HERE / "driver.py"), str(build_native(program)), name, str(seed)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    def run(program: str, name: str, seed: int = 0, expect: str | None = None) -> None:
+        done = run_library(builder.library(program), name, seed)
         if expect is None:
             assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
         else:
             assert done.returncode != 0, f"a defect planted on purpose went unnoticed: {name}"
             assert expect in done.stderr, done.stderr
-        return done.stdout
 
     return run
+
+
+@pytest.fixture
+def mutant_survives(builder: Builder, tmp_path: Path) -> Callable[..., bool]:
+    """Change one place of one engine file: does this test ("name" or "name@seed") still succeed?"""
+
+    def survives(file: str, there: str, instead: str, program: str, name: str) -> bool:
+        source = (ENGINE / file).read_text()
+        assert source.count(there) == 1, f"{file} has this {source.count(there)} times, not once: {there}"
+        (tmp_path / file).write_text(source.replace(there, instead))
+        library = builder.library(program, tmp_path / file)
+        try:
+            done = run_library(library, *name.split("@"))
+        except subprocess.TimeoutExpired:
+            return False
+        assert done.returncode != 2, f"{program} has no test {name}"
+        return done.returncode == 0
+
+    return survives

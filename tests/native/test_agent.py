@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-RunNative = Callable[..., str]
+RunNative = Callable[..., None]
 
 
 @pytest.mark.parametrize("tracker", ["wpasync", "compare"])

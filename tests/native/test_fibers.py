@@ -8,5 +8,5 @@ import pytest
 
 
 @pytest.mark.parametrize("name", ["fast-tls", "slow-tls"])
-def test_fibers(run_native: Callable[..., str], name: str) -> None:
+def test_fibers(run_native: Callable[..., None], name: str) -> None:
     run_native("fibers", name)

@@ -8,5 +8,5 @@ import pytest
 
 
 @pytest.mark.parametrize("name", ["refused", "allowed", "abort"])
-def test_guard(run_native: Callable[..., str], name: str) -> None:
+def test_guard(run_native: Callable[..., None], name: str) -> None:
     run_native("guard", name)

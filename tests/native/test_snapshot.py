@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-RunNative = Callable[..., str]
+RunNative = Callable[..., None]
 TRACKERS = ["wpasync", "compare"]
 
 

@@ -8,6 +8,6 @@ import pytest
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("name", ["store", "collisions", "tree", "full", "validator"])
-def test_store(run_native: Callable[..., str], name: str, seed: int) -> None:
+@pytest.mark.parametrize("name", ["store", "collisions", "tree", "tree-collisions", "full", "validator"])
+def test_store(run_native: Callable[..., None], name: str, seed: int) -> None:
     run_native("store", name, seed)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,9 +30,9 @@ def symbols(path: Path, *options: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def library(build_native: Callable[[str], Path]) -> Path:
+def library(builder: Any) -> Path:
     """The engine with next to nothing around it."""
-    return build_native("nothing")
+    return Path(builder.library("nothing"))
 
 
 def test_undefined_symbols(library: Path) -> None:

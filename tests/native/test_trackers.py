@@ -9,5 +9,5 @@ import pytest
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("tracker", ["wpasync", "compare"])
-def test_trackers(run_native: Callable[..., str], tracker: str, seed: int) -> None:
+def test_trackers(run_native: Callable[..., None], tracker: str, seed: int) -> None:
     run_native("trackers", tracker, seed)

@@ -1,0 +1,55 @@
+"""The native tests are worth something: each defect planted in the engine makes one of them fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+# (file, what is there, what is put there instead, program, test name)
+MUTATIONS = [
+    pytest.param(*mutation, id=f"{mutation[0]}-{number}")
+    for number, mutation in enumerate(
+        [
+            ("store.c", "s->hash[page].high == hash.high && !memcmp(page_at(s, page), content, SS_PAGE)",
+             "s->hash[page].high == hash.high", "store", "collisions"),
+            ("store.c", "if (!page || --s->ref[page]) return;", "if (!page || --s->ref[page] > 1) return;", "store", "store"),
+            ("store.c", "s->serial[page] = s->next_serial++;", "s->serial[page] = page;", "store", "store"),
+            ("tree.c", " && !memcmp(f->nodes[node].slot, slots, sizeof(ssi_node))", "", "store", "tree-collisions"),
+            ("tree.c", "for (; fresh; fresh &= fresh - 1)", "for (; fresh && result != SS_NONE; fresh &= fresh - 1)", "store", "full"),
+            ("tree.c", "if (in_a[i] == in_b[i]) continue;", "if (in_a[i] == in_b[i] || i == 63) continue;", "store", "tree"),
+            ("snapshot.c", "ss_tree_diff(arena, arena->current, root, put_back_difference, arena);", "", "snapshot", "wpasync"),
+            ("snapshot.c", "if (!page && !walk_has_content(arena, &w, arena->dirty, i, n, address)) continue;",
+             "if (!page) continue;", "snapshot", "wpasync"),
+            ("snapshot.c", "arena->n_dirty_kept = n; /*", "arena->n_dirty_kept = 0; /*", "agent", "memory:wpasync"),
+            ("snapshot.c", "ssi_guard_restore_actions(arena);", "", "guard", "allowed"),
+            ("snapshot.c", "SSI_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &kernel->signal_mask, NULL, sizeof kernel->signal_mask);",
+             "(void)kernel;", "guard", "allowed"),
+            ("tracker_wpasync.c", "at = arg.walk_end > seen ? arg.walk_end : seen;", "at = end;", "trackers", "wpasync"),
+            ("tracker_wpasync.c", "at = arg.walk_end > seen ? arg.walk_end : seen;", "at = arg.walk_end;", "trackers", "wpasync@1"),
+            ("tracker_wpasync.c", "if (rc >= 0) rc = scan(t, POPULATED, rearm, &written);", "", "trackers", "wpasync"),
+            ("tracker_wpasync.c", "long rc = scan(t, 0, 0, &dropped);", "long rc = 0; (void)dropped;", "snapshot", "wpasync"),
+            ("tracker_compare.c", "if (populated) t->seen[index / 64] |= bit;", "", "trackers", "compare"),
+            ("regions.c", "if ((m.file || !m.private) && ", "if (!m.private && ", "snapshot", "wpasync@1"),
+            ("visited.c", "v->preemptions <= preemptions", "v->preemptions < preemptions", "agent", "bounded:wpasync"),
+            ("visited.c", "v->epoch == arena->visited_epoch && ", "v->epoch && ", "agent", "bounded:wpasync"),
+            ("agent.c", "arena->preemptions = s->preemptions;", "", "agent", "bounded:wpasync"),
+            ("agent.c", "if (label && label != s->label)", "if (0 && label != s->label)", "agent", "forced:wpasync"),
+            ("agent.c", "arena->child = s->context;", "", "agent", "interleavings:wpasync"),
+            ("agent.c", "if (arena->child.tls != ssi_arch_tls())", "if (0)", "agent", "interleavings:wpasync"),
+            ("agent.c", "if (SSI_SYSCALL(SYS_getppid) != arena->parent_pid)", "if (0)", "agent", "orphan"),
+            ("fiber_x86_64.S", "        ldmxcsr (%rsp)\n", "", "fibers", "fast-tls"),
+            ("fiber_x86_64.S", "        pop     %r15\n        pop     %r14\n", "        pop     %r14\n        pop     %r15\n", "fibers", "fast-tls"),
+            ("guard.c", "set &= ~(SIGNAL_BIT(SIGSYS) | ", "set &= ~(", "guard", "refused"),
+            ("guard.c", "SYS_getpid, SYS_gettid,", "SYS_getpid, SYS_gettid, SYS_chdir,", "guard", "refused"),
+            ("guard.c", "fd != STDOUT && fd != STDERR", "0", "guard", "refused"),
+        ]
+    )
+]
+
+
+@pytest.mark.parametrize(("file", "there", "instead", "program", "name"), MUTATIONS)
+def test_defect_is_noticed(
+    mutant_survives: Callable[..., bool], file: str, there: str, instead: str, program: str, name: str
+) -> None:
+    assert not mutant_survives(file, there, instead, program, name)
