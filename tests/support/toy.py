@@ -112,6 +112,28 @@ def terminals(program: Program) -> set[tuple[str, World]]:
     return ends
 
 
+def terminals_within(program: Program, bound: int) -> set[tuple[str, World]]:
+    """Every end that needs at most so many preemptions, without any visited set of states alone."""
+    ends: set[tuple[str, World]] = set()
+    seen: set[tuple[World, int, int]] = set()
+    todo = [(start(program), 0, 0)]
+    while todo:
+        world, current, used = todo.pop()
+        if (world, current, used) in seen:
+            continue
+        seen.add((world, current, used))
+        threads = enabled(program, world)
+        if not threads:
+            ends.add(("finished" if finished(program, world) else "deadlock", world))
+        for thread in threads:
+            cost = used + (current in threads and thread != current)
+            for value in range(alternatives_of(program, world, thread)):
+                after = step(program, world, thread, value)
+                if cost <= bound and after is not None:
+                    todo.append((after, thread, cost))
+    return ends
+
+
 def fewest_preemptions(program: Program) -> int | None:
     """Fewest preemptions with which the program can fail or deadlock; None: it can't."""
     layer = {(start(program), 0)}

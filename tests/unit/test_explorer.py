@@ -7,9 +7,9 @@ import time
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.toy import Program, ToyEngine, fewest_preemptions, terminals
+from support.toy import Program, ToyEngine, fewest_preemptions, terminals, terminals_within
 
 from pytest_statespace.errors import InternalError, InvalidArgument
 from pytest_statespace.explore.budget import Budget
@@ -143,6 +143,30 @@ def test_a_bounded_search_says_whether_the_space_ended(program: Program, bound: 
         assert verdict(found, preemptions=bound).verdict is Verdict.INCOMPLETE
         if not found.cuts:
             assert f"preemption bound {bound}" in verdict(found, preemptions=bound).reason
+
+
+# Programs that lose outcomes at bound 1 when the visited set forgets which thread ran last.
+FORGETFUL: Program = (
+    (("copy", "t", "y"), ("copy", "t", "y")),
+    (("put", "x", "t"), ("put", "y", "t")),
+    (("copy", "t", "y"), ("add", "y", 1)),
+)
+FORGETFUL_TOO: Program = (
+    (("copy", "t", "x"), ("copy", "t", "y")),
+    (("add", "x", 1), ("add", "y", 1), ("copy", "t", "y")),
+    (("add", "y", 1), ("add", "y", 1)),
+)
+
+
+@pytest.mark.parametrize("bound", [0, 1, 2])
+@settings(deadline=None, max_examples=60)
+@example(program=FORGETFUL)
+@example(program=FORGETFUL_TOO)
+@given(program=PROGRAMS)
+def test_a_bounded_search_reaches_exactly_what_its_bound_allows(bound: int, program: Program) -> None:
+    engine = Survivor(program)
+    search(program, "dfs", engine=engine, preemptions=bound)
+    assert set(engine.ended) == terminals_within(program, bound)
 
 
 def test_exact_numbers_of_two_increments() -> None:
