@@ -243,6 +243,13 @@ void ssbf_add_block(const void *lo, size_t bytes, int32_t owner)
     ssbf->blocks[ssbf->n_blocks++] = (ssbf_block){(uintptr_t)lo, (uintptr_t)lo + bytes, owner};
 }
 
+void ssbf_hide(PyObject *o)
+{
+    int b = o ? ssbf_find_object((uintptr_t)o) : -1;
+    if (b >= 0)
+        ssbf->objects[b].flags |= SSBF_HIDDEN;
+}
+
 static void add_memory(uint32_t b)
 {
     const ssbf_object *entry = &ssbf->objects[b];
@@ -296,6 +303,8 @@ static void hash_objects(void)
         ssbf_content(entry->object);
         ssbf->probing = 0;
         ssbf_hash(0, entry->shallow);
+        if (PyAnySet_Check(entry->object))
+            entry->table = ssbf_set_table((PySetObject *)entry->object);
         if (ssbf->failed) /* never equal: the object counts as changed whenever its memory is touched */
             entry->shallow[0] = entry->shallow[1] = 0;
     }

@@ -38,7 +38,8 @@ static const char workout[] =
     "        pass\n"
     "    with_lock = __import__('_thread').allocate_lock()\n"
     "    with with_lock:\n"
-    "        pass\n";
+    "        pass\n"
+    "kept = __import__('collections').deque(range(700))\n";
 
 static struct {
     uintptr_t lo, hi;
@@ -66,27 +67,50 @@ static int find_segments(struct dl_phdr_info *info, size_t bytes, void *unused)
     return holds_interpreter;
 }
 
-static int run_workout(void)
-{
-    PyObject *globals = PyDict_New();
-    if (!globals || PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) < 0)
-        return -1;
-    PyObject *r = PyRun_String(workout, Py_file_input, globals, globals);
-    PyDict_Clear(globals);
-    Py_DECREF(globals);
-    Py_XDECREF(r);
-    PyGC_Collect();
-    return r ? 0 : -1;
-}
-
 static int add_noisy(uintptr_t address)
 {
+    for (uint32_t i = 0; i < ssbf->n_noisy; i++)
+        if (ssbf->noisy[i] == address)
+            return 0;
     if (ssbf->n_noisy == SSBF_NOISY) {
         PyErr_SetString(PyExc_RuntimeError, "calibration: too many words of the interpreter change all the time");
         return -1;
     }
     ssbf->noisy[ssbf->n_noisy++] = address;
     return 0;
+}
+
+/* Words that differ from the copy taken before. */
+static int note_changes(void)
+{
+    for (int s = 0; s < n_segments; s++) {
+        const uint64_t *now = (const uint64_t *)segments[s].lo;
+        for (size_t i = 0; i < (segments[s].hi - segments[s].lo) / 8; i++)
+            if (now[i] != segments[s].before[i] && !ssbf_is_masked((uintptr_t)&now[i]) && add_noisy((uintptr_t)&now[i]))
+                return -1;
+    }
+    return 0;
+}
+
+/* measure: also while the workout's objects live (free lists of modules fill up when they go). */
+static int run_workout(int measure)
+{
+    PyObject *globals = PyDict_New();
+    if (!globals || PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) < 0)
+        return -1;
+    PyObject *r = PyRun_String(workout, Py_file_input, globals, globals);
+    int failed = !r || (measure && note_changes());
+    PyDict_Clear(globals);
+    Py_DECREF(globals);
+    Py_XDECREF(r);
+    PyGC_Collect();
+    return failed || (measure && note_changes()) ? -1 : 0;
+}
+
+static int address_order(const void *a, const void *b)
+{
+    uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
+    return x < y ? -1 : x > y;
 }
 
 /* Words of objects are owned by them; masked ones need no second mask. */
@@ -100,8 +124,12 @@ int ssbf_calibrate(void)
     ssbf->n_noisy = 0;
     n_segments = 0;
     dl_iterate_phdr(find_segments, NULL);
-    if (run_workout()) /* once before: what is made on first use is no counter */
+    if (run_workout(0)) /* once before: what is made on first use is no counter */
         return -1;
+    if (ssbf_masks_build()) {
+        PyErr_SetString(PyExc_RuntimeError, "too many memory ranges to mask");
+        return -1;
+    }
     for (int s = 0; s < n_segments; s++) {
         size_t bytes = segments[s].hi - segments[s].lo;
         segments[s].before = malloc(bytes);
@@ -109,19 +137,10 @@ int ssbf_calibrate(void)
             return -1;
         memcpy(segments[s].before, (void *)segments[s].lo, bytes);
     }
-    int failed = run_workout();
-    if (ssbf_masks_build()) {
-        PyErr_SetString(PyExc_RuntimeError, "too many memory ranges to mask");
-        failed = -1;
-    }
-    for (int s = 0; s < n_segments; s++) {
-        const uint64_t *now = (const uint64_t *)segments[s].lo;
-        for (size_t i = 0; !failed && i < (segments[s].hi - segments[s].lo) / 8; i++) {
-            if (now[i] != segments[s].before[i] && !ssbf_is_masked((uintptr_t)&now[i]))
-                failed = add_noisy((uintptr_t)&now[i]);
-        }
+    int failed = run_workout(1);
+    for (int s = 0; s < n_segments; s++)
         free(segments[s].before);
-    }
+    qsort(ssbf->noisy, ssbf->n_noisy, sizeof *ssbf->noisy, address_order);
     return failed;
 }
 
@@ -136,7 +155,7 @@ void ssbf_calibrate_finish(void)
 
 int ssbf_is_noisy(uintptr_t address)
 {
-    uint32_t lo = 0, hi = ssbf->n_noisy; /* ascending: segments and words were visited in order */
+    uint32_t lo = 0, hi = ssbf->n_noisy;
     while (lo < hi) {
         uint32_t middle = (lo + hi) / 2;
         if (ssbf->noisy[middle] < address)

@@ -87,7 +87,7 @@ static void changed_base_object(uint32_t b)
     PyObject *o = entry->object;
     uint64_t hash[2];
     ssbf->marks[b / 8] &= (uint8_t) ~(1u << (b % 8));
-    if (Py_REFCNT(o) == 0 || entry->flags & SSBF_SUBCLASSES || ssbf->failed)
+    if (Py_REFCNT(o) == 0 || entry->flags & (SSBF_SUBCLASSES | SSBF_HIDDEN) || ssbf->failed)
         return;
     uint32_t before = ssbf->n_tokens;
     ssbf_token(SSBF_TOKEN(SSBF_T_BASE, (uintptr_t)o));

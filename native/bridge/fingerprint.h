@@ -65,7 +65,7 @@ int ssbf_register_threading(void);
 
 /* ---- tables in arena memory ------------------------------------------------------ */
 
-enum { SSBF_ATOM = 1, SSBF_TYPE = 2, SSBF_CODE = 4, SSBF_SUBCLASSES = 8 /* a type's table of subclasses */ };
+enum { SSBF_ATOM = 1, SSBF_TYPE = 2, SSBF_CODE = 4, SSBF_SUBCLASSES = 8 /* a type's table of subclasses */, SSBF_HIDDEN = 16 /* a cache */ };
 
 /* An object of the base state. */
 typedef struct ssbf_object {
@@ -75,6 +75,7 @@ typedef struct ssbf_object {
     union {
         const ssbf_handler *instances; /* of a type: handler of its instances, NULL = word by word */
         int16_t *depths;               /* of a code object: computed when first needed */
+        uint64_t table;                /* of a set: hash of its table as it lay in memory */
     };
     uint32_t flags;
 } ssbf_object;
@@ -221,6 +222,8 @@ int ssbf_find_object(uintptr_t address);
 const ssbf_block *ssbf_find_block(uintptr_t address);
 void ssbf_add_block(const void *lo, size_t bytes, int32_t owner);
 int ssbf_is_type(PyTypeObject *t);
+/* While the index is built: changes of a base object mean nothing. May be NULL. */
+void ssbf_hide(PyObject *o);
 
 /* ---- masks.c, calibrate.c, pages.c ------------------------------------------------------- */
 
@@ -256,6 +259,7 @@ int ssbf_observe_install(void); /* runs Python code */
 void ssbf_observe_begin(void);  /* from now on looking ends the path */
 int ssbf_hash_uses_address(PyObject *o, int depth);
 int ssbf_set_uses_addresses(PySetObject *s);
+uint64_t ssbf_set_table(PySetObject *s); /* hash of everything that decides its order */
 
 #endif
 #endif

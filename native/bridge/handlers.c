@@ -8,6 +8,8 @@
 
 #if SSB_CAN_FINGERPRINT
 
+#include <string.h>
+
 #define MAX_HANDLERS 128
 
 static struct {
@@ -143,6 +145,12 @@ void ssbf_fields(PyObject *o, Py_ssize_t from, Py_ssize_t to)
 
 /* ---- content ----------------------------------------------------------------------- */
 
+/* Caches of abstract base classes forget a class when it dies: no program notices. */
+static int is_cache_callback(PyObject *callback)
+{
+    return PyCFunction_CheckExact(callback) && !strcmp(((PyCFunctionObject *)callback)->m_ml->ml_name, "_destroy");
+}
+
 /* Weak references that will call back when the object dies, in calling order. */
 static void callbacks(PyObject *o)
 {
@@ -151,7 +159,7 @@ static void callbacks(PyObject *o)
         return;
     PyWeakReference *w = *(PyWeakReference **)((char *)o + t->tp_weaklistoffset);
     for (; w; w = w->wr_next)
-        if (w->wr_callback)
+        if (w->wr_callback && !is_cache_callback(w->wr_callback))
             ssbf_reference((PyObject *)w);
     ssbf_count(0);
 }

@@ -1,6 +1,6 @@
 /* ┌──────────────────────────────────────────────────────────────────────────┐
- * │ handlers_collections.c — deque, SimpleQueue, array, bytearray, ABC data,   │
- * │ context variables: structs that are private to their modules.              │
+ * │ handlers_collections.c — deque, SimpleQueue, array, bytearray, BytesIO,    │
+ * │ Decimal, ABC data, context variables: structs private to their modules.    │
  * │                                                                            │
  * │ Each layout is checked on a live object before its handler is used; where  │
  * │ it differs the type is walked word by word, as any other.                  │
@@ -11,10 +11,11 @@
 
 #include <string.h>
 
-/* Attribute of a module, as a type; NULL if it is not there. */
+/* A type of a module that is loaded already; NULL if it is not. Nothing is imported on the program's behalf. */
 static PyTypeObject *type_of(const char *module, const char *name)
 {
-    PyObject *m = PyImport_ImportModule(module);
+    PyObject *key = PyUnicode_FromString(module), *m = key ? PyImport_GetModule(key) : NULL;
+    Py_XDECREF(key);
     PyObject *t = m ? PyObject_GetAttrString(m, name) : NULL;
     Py_XDECREF(m);
     PyErr_Clear();
@@ -58,9 +59,24 @@ static void deque_content(PyObject *o)
     }
 }
 
+/* Behind the fields above: the weak references, and (3.11 on) blocks kept for later. */
+typedef struct deque_spare {
+    PyObject *weak_references;
+    Py_ssize_t n;
+    deque_block *blocks[16];
+} deque_spare;
+
 static void deque_buffers(PyObject *o, int32_t owner)
 {
     deque *d = (deque *)o;
+    PyTypeObject *type = Py_TYPE(o);
+    while (type->tp_itemsize == 0 && type->tp_base && type->tp_base != &PyBaseObject_Type)
+        type = type->tp_base;
+    if (type->tp_basicsize == sizeof(deque) + sizeof(deque_spare)) {
+        const deque_spare *spare = (const deque_spare *)(d + 1);
+        for (Py_ssize_t i = 0; i < spare->n && i < 16; i++)
+            ssbf_add_block(spare->blocks[i], sizeof(deque_block), -1);
+    }
     for (deque_block *b = d->leftmost;; b = b->right) {
         ssbf_add_block(b, sizeof *b, owner);
         if (b == d->rightmost)
@@ -201,6 +217,84 @@ static void bytearray_buffers(PyObject *o, int32_t owner)
     ssbf_add_block(b->ob_bytes, (size_t)b->ob_alloc, owner);
 }
 
+/* ---- io.BytesIO -------------------------------------------------------------------------------------- */
+
+typedef struct bytes_io {
+    PyObject_HEAD
+    PyObject *buffer;
+    Py_ssize_t position, size;
+    PyObject *dict, *weak_references;
+    Py_ssize_t exports;
+} bytes_io;
+
+static void bytes_io_content(PyObject *o)
+{
+    bytes_io *b = (bytes_io *)o;
+    ssbf_count((uint64_t)b->position);
+    ssbf_count((uint64_t)b->exports);
+    ssbf_count(b->buffer != NULL); /* NULL: closed */
+    if (b->buffer)
+        ssbf_bytes(PyBytes_AS_STRING(b->buffer), (size_t)b->size);
+    if (b->exports) /* views into the buffer itself */
+        ssbf_reference(b->buffer);
+    ssbf_attribute_dict(b->dict, o);
+}
+
+/* The buffer belongs to this stream as long as nobody else has it. */
+static void bytes_io_buffers(PyObject *o, int32_t owner)
+{
+    bytes_io *b = (bytes_io *)o;
+    if (b->buffer && Py_REFCNT(b->buffer) == 1)
+        ssbf_add_block((char *)b->buffer + sizeof(PyObject), (size_t)ssbf_object_bytes(b->buffer) - sizeof(PyObject), owner);
+}
+
+static int bytes_io_layout_is_known(PyTypeObject *type)
+{
+    PyObject *o = type ? PyObject_CallFunction((PyObject *)type, "y", "abc") : NULL, *r = o ? PyObject_CallMethod(o, "read", "i", 2) : NULL;
+    int known = r && type->tp_basicsize == sizeof(bytes_io) && PyBytes_CheckExact(((bytes_io *)o)->buffer) &&
+                ((bytes_io *)o)->position == 2 && ((bytes_io *)o)->size == 3 && ((bytes_io *)o)->exports == 0;
+    Py_XDECREF(r);
+    Py_XDECREF(o);
+    PyErr_Clear();
+    return known;
+}
+
+/* ---- decimal.Decimal ---------------------------------------------------------------------------------- */
+
+typedef struct decimal {
+    PyObject_HEAD
+    Py_hash_t hash;
+    uint8_t flags;
+    Py_ssize_t exponent, digits, n_words, allocated;
+    uint64_t *words;
+    uint64_t inline_words[4];
+} decimal;
+
+#define DECIMAL_VALUE_FLAGS 0x0f /* sign, infinity, NaN, signalling NaN; the others say who owns the words */
+
+static void decimal_content(PyObject *o)
+{
+    decimal *d = (decimal *)o;
+    ssbf_count(d->flags & DECIMAL_VALUE_FLAGS);
+    ssbf_raw((uint64_t)d->exponent);
+    ssbf_count((uint64_t)d->digits);
+    ssbf_bytes(d->words, (size_t)d->n_words * sizeof *d->words);
+}
+
+static int decimal_layout_is_known(PyTypeObject *type)
+{
+    PyObject *o = type ? PyObject_CallFunction((PyObject *)type, "s", "-123.45") : NULL;
+    int known = 0;
+    if (o && type->tp_basicsize == sizeof(decimal)) {
+        decimal *d = (decimal *)o;
+        known = d->exponent == -2 && d->digits == 5 && d->n_words == 1 && d->words == d->inline_words && d->words[0] == 12345 &&
+                (d->flags & DECIMAL_VALUE_FLAGS) == 1;
+    }
+    Py_XDECREF(o);
+    PyErr_Clear();
+    return known;
+}
+
 /* ---- abc: registry only, caches are left out ----------------------------------------------------- */
 
 typedef struct abc_data {
@@ -211,6 +305,14 @@ typedef struct abc_data {
 } abc_data;
 
 static void abc_content(PyObject *o) { ssbf_reference(((abc_data *)o)->registry); }
+
+/* The caches and what they hold are nobody's. */
+static void abc_buffers(PyObject *o, int32_t owner)
+{
+    (void)owner;
+    ssbf_hide(((abc_data *)o)->cache);
+    ssbf_hide(((abc_data *)o)->negative_cache);
+}
 
 static PyTypeObject *abc_data_type(void)
 {
@@ -233,15 +335,18 @@ static void contextvar_content(PyObject *o)
 
 int ssbf_register_collections(void)
 {
-    static const ssbf_handler deque_handler = {"deque", deque_content, deque_buffers, sizeof(deque) + sizeof(PyObject *)};
+    static ssbf_handler deque_handler = {"deque", deque_content, deque_buffers, 0};
     static const ssbf_handler deque_iter = {"deque iterator", deque_iterator_content, NULL, sizeof(deque_iterator)};
     static const ssbf_handler queue = {"SimpleQueue", simple_queue_content, simple_queue_buffers, sizeof(simple_queue)};
     static const ssbf_handler array_handler = {"array", array_content, array_buffers, sizeof(array)};
     static const ssbf_handler byte_array = {"bytearray", bytearray_content, bytearray_buffers, sizeof(PyByteArrayObject)};
-    static const ssbf_handler abc = {"_abc_data", abc_content, NULL, 0};
+    static const ssbf_handler stream = {"BytesIO", bytes_io_content, bytes_io_buffers, sizeof(bytes_io)};
+    static const ssbf_handler decimal_handler = {"Decimal", decimal_content, NULL, sizeof(decimal)};
+    static const ssbf_handler abc = {"_abc_data", abc_content, abc_buffers, 0};
     static const ssbf_handler context_var = {"ContextVar", contextvar_content, NULL, 0};
     PyTypeObject *type = type_of("collections", "deque");
     if (deque_layout_is_known(type)) {
+        deque_handler.covered = (size_t)type->tp_basicsize;
         ssbf_register(type, &deque_handler);
         PyObject *empty = PyObject_CallNoArgs((PyObject *)type), *it = empty ? PyObject_GetIter(empty) : NULL;
         if (it && Py_TYPE(it)->tp_basicsize == sizeof(deque_iterator) && ((deque_iterator *)it)->deque == (deque *)empty)
@@ -259,6 +364,12 @@ int ssbf_register_collections(void)
     if (array_layout_is_known(type))
         ssbf_register(type, &array_handler);
     ssbf_register(&PyByteArray_Type, &byte_array);
+    type = type_of("io", "BytesIO");
+    if (bytes_io_layout_is_known(type))
+        ssbf_register(type, &stream);
+    type = type_of("_decimal", "Decimal");
+    if (decimal_layout_is_known(type))
+        ssbf_register(type, &decimal_handler);
     ssbf_register(abc_data_type(), &abc);
     ssbf_register(&PyContextVar_Type, &context_var);
     return PyErr_Occurred() ? -1 : 0;

@@ -17,6 +17,7 @@
 
 #if SSB_CAN_FINGERPRINT
 
+#include <link.h>
 #include <opcode.h>
 #include <string.h>
 
@@ -39,8 +40,35 @@ static void forbid_fast_calls(PyTypeObject *type)
     PyType_Modified(type);
 }
 
+/* Our own functions (choose and the like) keep nothing to themselves. */
+static uintptr_t own_lo, own_hi;
+
+static int find_own_library(struct dl_phdr_info *info, size_t bytes, void *unused)
+{
+    (void)bytes;
+    (void)unused;
+    uintptr_t lo = UINTPTR_MAX, hi = 0;
+    for (int k = 0; k < info->dlpi_phnum; k++)
+        if (info->dlpi_phdr[k].p_type == PT_LOAD) {
+            uintptr_t at = info->dlpi_addr + info->dlpi_phdr[k].p_vaddr;
+            lo = at < lo ? at : lo;
+            hi = at + info->dlpi_phdr[k].p_memsz > hi ? at + info->dlpi_phdr[k].p_memsz : hi;
+        }
+    if ((uintptr_t)&ssb < lo || (uintptr_t)&ssb >= hi)
+        return 0;
+    own_lo = lo;
+    own_hi = hi;
+    return 1;
+}
+
+static int is_ours(PyCFunction function)
+{
+    return ((uintptr_t)function >= own_lo && (uintptr_t)function < own_hi) || ssb_is_hooked(function);
+}
+
 int ssbf_hidden_prepare(void)
 {
+    dl_iterate_phdr(find_own_library, NULL);
     PyObject *functools = PyImport_ImportModule("functools");
     partial_type = functools ? (PyTypeObject *)PyObject_GetAttrString(functools, "partial") : NULL;
     Py_XDECREF(functools);
@@ -78,9 +106,9 @@ static int callable_is_transparent(PyObject *c, ssb_frame *callee)
         if (t == &PyFunction_Type)
             return callee && ssb_frame_function(callee) == c;
         if (t == &PyCFunction_Type)
-            return ssb_is_hooked(((PyCFunctionObject *)c)->m_ml->ml_meth);
+            return is_ours(((PyCFunctionObject *)c)->m_ml->ml_meth);
         if (t == &PyMethodDescr_Type)
-            return ssb_is_hooked(((PyMethodDescrObject *)c)->d_method->ml_meth);
+            return is_ours(((PyMethodDescrObject *)c)->d_method->ml_meth);
         return t == &PyType_Type && callee && is_python_class((PyTypeObject *)c);
     }
     return 0;

@@ -79,6 +79,13 @@ int ssbf_set_uses_addresses(PySetObject *s)
     return 0;
 }
 
+uint64_t ssbf_set_table(PySetObject *s)
+{
+    uint64_t parts[4] = {(uint64_t)s->fill, (uint64_t)s->finger, (uint64_t)s->mask,
+                         ssb.engine->hash64(s->table, (size_t)(s->mask + 1) * sizeof(setentry))};
+    return ssb.engine->hash64(parts, sizeof parts);
+}
+
 /* ---- who looks without consequence ---------------------------------------------------------- */
 
 static int ends_with(PyObject *text, const char *end)
@@ -125,8 +132,9 @@ static void look_at_order(PyObject *o)
     PySetObject *s = (PySetObject *)o;
     if (!ssb.active || !looking_matters || s->used < 2)
         return;
-    if (PyFrozenSet_Check(o) && !ssb_heap_is_new((uintptr_t)o))
-        return; /* made before the exploration: the same in every execution */
+    int b = ssbf_find_object((uintptr_t)o);
+    if (b >= 0 && ssbf->objects[b].table == ssbf_set_table(s))
+        return; /* as it was before the exploration: the same in every execution */
     uint32_t what = SSB_OBSERVED_SETS | (ssbf_set_uses_addresses(s) ? SSB_OBSERVED_ADDRESSES : 0);
     if (what & ~ssb.addresses_observed && !order_is_irrelevant())
         ssb_observe(what);
