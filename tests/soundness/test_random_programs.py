@@ -1,0 +1,141 @@
+"""Random programs: the visited set must lose no outcome, and invent none.
+
+For every program the set of results found with the visited set is compared
+
+* with the search without it, exactly where that one ends within its budget, else as a superset;
+* with random whole executions, which no search decides about;
+* with the default strategy (preemption bounds, then everything);
+* for a preemption bound of one: with the bounded search without a visited set;
+* at `access`: with bounded searches at `opcode`, which make no assumption about what is shared.
+
+`STATESPACE_SEEDS=first:last pytest -m campaign tests/soundness` runs a range of seeds (10 000 by
+default) and reports every program that fails; a campaign is continued by giving the rest of the range.
+
+That these checks can fail was tried by hand. Each of these edits of the source makes the tests named
+after it fail; see the list at the end of this file.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass
+
+import pytest
+from soundness.generator import Generated, generate
+from support.search import STATES_ARE_COMPARED, WHY_NOT, Subject, explore_with
+
+pytestmark = pytest.mark.skipif(not STATES_ARE_COMPARED, reason=f"no states are recognised: {WHY_NOT}")
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How far the comparisons go: executions of the searches without a visited set, random walks."""
+
+    executions: int
+    walks: int
+
+
+QUICK = Effort(executions=250, walks=25)
+THOROUGH = Effort(executions=4000, walks=150)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One program under one model of time and preemption."""
+
+    seed: int
+    granularity: str
+    timeouts_any: bool
+
+    def __str__(self) -> str:
+        return f"{self.seed}-{self.granularity}{'-any' if self.timeouts_any else ''}"
+
+
+def check(config: Config, effort: Effort) -> list[str]:
+    """Explore the program in all ways; what is wrong, in words."""
+    generated = generate(config.seed)
+    wrong: list[str] = []
+
+    def use(subject: Subject) -> frozenset[str]:
+        wrong.clear()
+        return _compare(subject, generated, effort, wrong)
+
+    program = generated.load()
+    results = explore_with(program, use, granularity=config.granularity, timeouts_any=config.timeouts_any)
+    if config.granularity == "access":
+        finer = explore_with(
+            program,
+            lambda subject: subject.search(prune=True, bound=1, max_executions=effort.executions),
+            granularity="opcode",
+            timeouts_any=config.timeouts_any,
+        )
+        _superset(wrong, results, finer.results, "one preemption at opcode")
+    return wrong
+
+
+def _compare(subject: Subject, generated: Generated, effort: Effort, wrong: list[str]) -> frozenset[str]:
+    found = subject.search("dfs")
+    assert found.complete, f"seed {generated.seed} is too large a program"
+    everything = subject.search("dfs", prune=False, max_executions=effort.executions)
+    _superset(wrong, found.results, everything.results, "the search without a visited set")
+    if everything.complete:
+        _superset(wrong, everything.results, found.results, "the search with a visited set (which invents)")
+    walks = subject.walk(random.Random(generated.seed), effort.walks)
+    _superset(wrong, found.results, walks, "random executions")
+    exhausted = subject.search("exhaust")
+    assert exhausted.complete
+    if exhausted.results != found.results:
+        _superset(wrong, found.results, exhausted.results, "the default strategy")
+        _superset(wrong, exhausted.results, found.results, "depth-first search, not the default strategy")
+    bounded = subject.search("dfs", bound=1)
+    bounded_all = subject.search("dfs", bound=1, prune=False, max_executions=effort.executions)
+    _superset(wrong, bounded.results, bounded_all.results, "bound 1 without a visited set")
+    return found.results
+
+
+def _superset(wrong: list[str], found: frozenset[str], expected: frozenset[str], by: str) -> None:
+    missing = sorted(expected - found)
+    if missing:
+        wrong.append(f"{len(missing)} of {len(expected)} results are found only by {by}, such as {missing[0]}")
+
+
+def _report(config: Config, wrong: list[str]) -> str:
+    return "\n".join([f"program {config}:", *wrong, generate(config.seed).source])
+
+
+def _configs(seeds: range, step: int) -> list[Config]:
+    """Every `step`-th program at access, the others at sync; with timeouts at any moment in turn."""
+    configs = []
+    for seed in seeds:
+        granularity = "access" if seed % step == 0 else "sync"
+        configs.append(Config(seed, granularity, generate(seed).timed and seed % 2 == 1))
+    return configs
+
+
+@pytest.mark.parametrize("config", _configs(range(100), 3), ids=str)
+def test_the_visited_set_changes_no_result(config: Config) -> None:
+    wrong = check(config, QUICK)
+    assert not wrong, _report(config, wrong)
+
+
+def _campaign() -> range:
+    first, _, last = os.environ.get("STATESPACE_SEEDS", "0:10000").partition(":")
+    return range(int(first), int(last))
+
+
+@pytest.mark.campaign
+def test_campaign(capsys: pytest.CaptureFixture[str]) -> None:
+    failures: list[str] = []
+    for seed in _campaign():
+        timed = generate(seed).timed
+        for granularity in ("sync", "access"):
+            for timeouts_any in (False, True) if timed else (False,):
+                config = Config(seed, granularity, timeouts_any)
+                wrong = check(config, THOROUGH)
+                if wrong:
+                    failures.append(_report(config, wrong))
+        if seed % 100 == 0:
+            with capsys.disabled():
+                print(f"seed {seed}: {len(failures)} failures so far", flush=True)
+    assert not failures, "\n\n".join(failures)
