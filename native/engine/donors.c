@@ -66,26 +66,42 @@ static int create_one(ssi_donor *donor, size_t stack_bytes) {
     return 0;
 }
 
+/* One mapping for all stacks, between two inaccessible pages: the kernel would
+ * merge it with a neighbour of the same kind. */
+static int map_stacks(ss_arena *arena, size_t bytes) {
+    long at = SSI_SYSCALL(SYS_mmap, NULL, bytes + 2 * SS_PAGE, PROT_NONE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (at < 0 && at > -4096) return (int)at;
+    uintptr_t lo = (uintptr_t)at + SS_PAGE;
+    int rc = (int)SSI_SYSCALL(SYS_mprotect, lo, bytes, PROT_READ | PROT_WRITE);
+    if (rc) return rc;
+    SSI_SYSCALL(SYS_madvise, lo, bytes, MADV_NOHUGEPAGE);
+    arena->stacks_lo = lo;
+    arena->stacks_hi = lo + bytes;
+    return 0;
+}
+
+/* Overflowing a stack must fault. A guard region (Linux 6.13) leaves the stacks
+ * in one mapping, and every scan for dirty pages pays per mapping. */
+static int guard_page(uintptr_t at) {
+    if (SSI_SYSCALL(SYS_madvise, at, SS_PAGE, MADV_GUARD_INSTALL) == 0) return 0;
+    return (int)SSI_SYSCALL(SYS_mprotect, at, SS_PAGE, PROT_NONE);
+}
+
 int ss_donors_create(ss_arena *arena, uint32_t n, size_t stack_bytes) {
     if (n >= SS_MAX_THREADS || stack_bytes < MIN_STACK || stack_bytes % SS_PAGE) return -EINVAL;
     if (arena->stacks_lo || arena->begun) return -EBUSY;
     if (!ssi_arch_can_switch_stacks())
         return ssi_fail(arena, -ENOTSUP, "shadow stacks (CET) are on: disable them with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
-    size_t bytes = (n + 1) * stack_bytes;
-    long at = SSI_SYSCALL(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (at < 0 && at > -4096) return ssi_fail(arena, (int)at, "no address space for the stacks of simulated threads");
-    SSI_SYSCALL(SYS_madvise, at, bytes, MADV_NOHUGEPAGE);
-    arena->stacks_lo = (uintptr_t)at;
-    arena->stacks_hi = (uintptr_t)at + bytes;
+    int rc = map_stacks(arena, (n + 1) * stack_bytes);
+    if (rc) return ssi_fail(arena, rc, "no address space for the stacks of simulated threads");
 
     uint64_t all = ~UINT64_C(0), old; /* donors inherit: they never run a handler */
     SSI_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof all);
-    int rc = 0;
     for (uint32_t i = 0; i <= n && !rc; i++) {
-        uintptr_t lo = (uintptr_t)at + i * stack_bytes;
+        uintptr_t lo = arena->stacks_lo + i * stack_bytes;
         ssi_donor *stack = i < n ? &arena->donors[i] : &arena->main_stack;
-        rc = (int)SSI_SYSCALL(SYS_mprotect, lo, SS_PAGE, PROT_NONE);
+        rc = guard_page(lo);
         stack->lo = lo + SS_PAGE;
         stack->hi = lo + stack_bytes;
         if (!rc && i < n) rc = create_one(stack, stack_bytes);

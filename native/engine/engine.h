@@ -194,7 +194,7 @@ SS_EXPORT void ss_end_path(ss_arena *arena, uint32_t end, const char *detail) __
 SS_EXPORT int ss_outbox_write(ss_arena *arena, const void *data, size_t bytes);
 
 /* Simulated threads. ss_donors_create makes n parked pthreads (n may be 0), each with a
- * stack of stack_bytes (lowest page PROT_NONE); call it once, before ss_begin.
+ * stack of stack_bytes (its lowest page faults); call it once, before ss_begin.
  * ss_donor_stack gives [lo, hi) and the thread pointer of donor i (0 <= i < n);
  * ss_main_stack the stack on which simulated thread 0 runs. */
 SS_EXPORT int ss_donors_create(ss_arena *arena, uint32_t n, size_t stack_bytes);
