@@ -87,8 +87,10 @@ static inline int ssbp_frame_request(PyFrameObject *frame, int opcodes, int line
 {
     frame->f_trace_lines = (char)lines;
 #if PY_VERSION_HEX >= 0x030D0000
-    if (opcodes) /* the setter instruments the code object */
+    if (opcodes) { /* the setter instruments the code object, but only of a frame that has a tracer of its own */
+        Py_XSETREF(frame->f_trace, Py_NewRef(Py_None));
         return PyObject_SetAttrString((PyObject *)frame, "f_trace_opcodes", Py_True);
+    }
 #endif
     frame->f_trace_opcodes = (char)opcodes;
     return 0;
