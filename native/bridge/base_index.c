@@ -179,15 +179,36 @@ static void collect_objects(void)
         add_referents(ssbf->objects[i].object);
 }
 
-static int by_address(const void *a, const void *b)
+/* Sort records that begin with an address, ascending; `spare` has room for all of them. Three stable passes of 16 bits:
+ * user space ends below 2^48. */
+static void sort_by_address(void *records, void *spare, uint32_t n, size_t bytes)
 {
-    const ssbf_object *x = a, *y = b;
-    return x->object < y->object ? -1 : x->object > y->object;
+    static uint32_t starts[1u << 16];
+    char *from = records, *to = spare;
+    for (int shift = 0; shift < 48; shift += 16) {
+        memset(starts, 0, sizeof starts);
+        for (uint32_t i = 0; i < n; i++)
+            starts[*(uintptr_t *)(from + i * bytes) >> shift & 0xffff]++;
+        uint32_t next = 0;
+        for (uint32_t d = 0; d < 1u << 16; d++) {
+            uint32_t count = starts[d];
+            starts[d] = next;
+            next += count;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            const char *record = from + i * bytes;
+            memcpy(to + starts[*(const uintptr_t *)record >> shift & 0xffff]++ * bytes, record, bytes);
+        }
+        char *swapped = from;
+        from = to;
+        to = swapped;
+    }
+    memcpy(records, from, n * bytes); /* an odd number of passes ends in the spare */
 }
 
-static void sort_objects(void)
+static void sort_objects(void *spare)
 {
-    qsort(ssbf->objects, ssbf->n_objects, sizeof *ssbf->objects, by_address);
+    sort_by_address(ssbf->objects, spare, ssbf->n_objects, sizeof *ssbf->objects);
     memset(ssbf->object_hash, 0, (ssbf->object_mask + 1) * sizeof *ssbf->object_hash);
     for (uint32_t b = 0; b < ssbf->n_objects; b++) {
         uint32_t i = slot_of((uintptr_t)ssbf->objects[b].object);
@@ -261,8 +282,9 @@ static void add_memory(uint32_t b)
         ssbf_add_block((char *)o - SSB_GC_HEADER, SSB_GC_HEADER + sizeof o->ob_refcnt, -1);
         return;
     }
+    size_t before = 0;
     if (!is_static_type && PyType_IS_GC(t) && PyObject_IS_GC(o)) {
-        size_t before = SSB_GC_HEADER;
+        before = SSB_GC_HEADER;
         if (ssb_type_has_managed_dict(t)) {
             ssbf_add_block((char *)o - SSB_GC_HEADER - SSB_MANAGED_HEADER, SSB_MANAGED_HEADER, owner);
             PyDictValues *values = ssb_instance_values(o);
@@ -273,19 +295,17 @@ static void add_memory(uint32_t b)
                                prefix + (size_t)(keys->dk_nentries + keys->dk_usable) * sizeof(PyObject *), owner);
             }
         }
-        ssbf_add_block((char *)o - before, before, -1);
     }
-    ssbf_add_block(o, sizeof o->ob_refcnt, -1);
-    ssbf_add_block((char *)o + sizeof o->ob_refcnt, (size_t)ssbf_object_bytes(o) - sizeof o->ob_refcnt, owner);
+    size_t count = sizeof o->ob_refcnt, bytes = (size_t)ssbf_object_bytes(o);
+    if (owner < 0) {
+        ssbf_add_block((char *)o - before, before + bytes, -1);
+    } else {
+        ssbf_add_block((char *)o - before, before + count, -1);
+        ssbf_add_block((char *)o + count, bytes - count, owner);
+    }
     const ssbf_handler *handler = ssbf_handler_of(t);
     if (handler && handler->buffers)
         handler->buffers(o, owner);
-}
-
-static int block_order(const void *a, const void *b)
-{
-    const ssbf_block *x = a, *y = b;
-    return x->lo < y->lo ? -1 : x->lo > y->lo;
 }
 
 /* ---- content hashes -------------------------------------------------------------------------- */
@@ -325,13 +345,18 @@ int ssbf_index_build(void)
     ssbf->objects = ssb_scratch((size_t)ssbf->max_objects * sizeof *ssbf->objects);
     ssbf->object_hash = ssb_scratch((size_t)slots * sizeof *ssbf->object_hash);
     ssbf->blocks = ssb_scratch((size_t)ssbf->max_blocks * sizeof *ssbf->blocks);
+    size_t room = ssbf->max_blocks * sizeof *ssbf->blocks;
+    void *spare = malloc(room > ssbf->max_objects * sizeof *ssbf->objects ? room : ssbf->max_objects * sizeof *ssbf->objects);
+    if (!spare)
+        return -1;
     index_full = 0;
     collect_objects();
-    sort_objects();
+    sort_objects(spare);
     classify_objects();
     for (uint32_t b = 0; b < ssbf->n_objects; b++)
         add_memory(b);
-    qsort(ssbf->blocks, ssbf->n_blocks, sizeof *ssbf->blocks, block_order);
+    sort_by_address(ssbf->blocks, spare, ssbf->n_blocks, sizeof *ssbf->blocks);
+    free(spare);
     hash_objects();
     ssbf->candidates = ssb_scratch((size_t)ssbf->n_objects * sizeof *ssbf->candidates);
     ssbf->marks = ssb_scratch(ssbf->n_objects / 8 + 1);

@@ -11,6 +11,7 @@
  * │   base_index.c  what existed when the exploration began                    │
  * │   pages.c       changed bytes → the base objects they belong to            │
  * │   masks.c       memory that is no program state                            │
+ * │   interned.c    the table of interned strings                               │
  * │   calibrate.c   interpreter counters that change all the time              │
  * │   fingerprint.c putting it together                                        │
  * │                                                                            │
@@ -229,6 +230,7 @@ void ssbf_hide(PyObject *o);
 
 void ssbf_mask(const void *lo, size_t bytes);
 int ssbf_masks_build(void);
+void ssbf_mask_interned(void);
 int ssbf_is_masked(uintptr_t address);
 int ssbf_calibrate(void);       /* runs Python code */
 void ssbf_calibrate_finish(void);

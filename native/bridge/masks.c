@@ -11,6 +11,7 @@
  * │   TLS of those     errno, malloc caches. TLS of other libraries stays in.  │
  * │   rseq             written by the kernel when a thread moves to another CPU│
  * │   lazy binding     a function found once is found for good                 │
+ * │   interned strings see interned.c                                          │
  * │   interpreter      the ranges listed in compat_3xx.h                       │
  * │   stacks           read frame by frame (frames.c, hidden.c)                │
  * └──────────────────────────────────────────────────────────────────────────┘ */
@@ -148,6 +149,7 @@ int ssbf_masks_build(void)
     ssb_each_noise_range(ssbf_mask);
     dl_iterate_phdr(visit_library, NULL);
     mask_rseq();
+    ssbf_mask_interned();
     ssb_heap_tables(&lo, &hi);
     ssbf_mask((void *)lo, hi - lo);
     for (uint32_t i = 0; i < ssb.max_threads; i++)

@@ -1,0 +1,239 @@
+"""Merging states loses no outcome, and where nothing hides it merges all that are equal.
+
+`exact` runs every interleaving; `merged` ends paths at visited states. The programs keep state where a
+fingerprint could overlook it: in C frames, in addresses, in the order of sets, in garbage.
+"""
+
+from __future__ import annotations
+
+import _thread
+import functools
+import gc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from support import driver
+
+from pytest_statespace._native import _bridge
+
+pytestmark = pytest.mark.skipif(not _bridge.supported()[0], reason=_bridge.supported()[1])
+
+Program = Callable[[], object]
+
+
+def join(*bodies: Callable[[], object]) -> None:
+    """Run the bodies in threads of their own, with nothing but locks."""
+    done, left = _thread.allocate_lock(), [len(bodies)]
+    done.acquire()
+
+    def run(body: Callable[[], object]) -> None:
+        body()
+        left[0] -= 1
+        if not left[0]:
+            done.release()
+
+    for body in bodies:
+        _thread.start_new_thread(run, (body,))
+    done.acquire()
+
+
+def merged(program: Program) -> tuple[driver.Report, list[str]]:
+    """The search with merging; it begins again when the program looks at what states leave out."""
+    promoted: list[str] = []
+    while True:
+        tables = driver.empty_tables() | {"promoted": frozenset(promoted)}
+        report = driver.explore(program, fingerprint=True, prune=True, guard=False, tables=tables)
+        looked = [text.removeprefix("restart: ") for text in report.results if text.startswith("restart: ")]
+        if not looked:
+            return report, promoted
+        assert looked[0] not in promoted
+        promoted.extend(looked)
+
+
+def exact(program: Program) -> driver.Report:
+    return driver.explore(program, guard=False)
+
+
+class Node:
+    mark: object
+
+
+def increments(k: int) -> Program:
+    def program() -> int:
+        lock, counter = _thread.allocate_lock(), [0]
+
+        def work() -> None:
+            for _ in range(k):
+                with lock:
+                    counter[0] += 1
+
+        join(work, work)
+        return counter[0]
+
+    return program
+
+
+@pytest.mark.parametrize(("k", "states"), [(1, 21), (2, 34), (3, 49), (4, 66)])
+def test_equal_states_are_one(k: int, states: int) -> None:
+    report, promoted = merged(increments(k))
+    assert not promoted
+    assert report.results == {str(2 * k)}
+    assert report.states == states  # k**2 + 10*k + 10, also the size of the quotient by behaviour
+
+
+def sorting() -> object:
+    lock, order, results = _thread.allocate_lock(), [0], dict[int, list[int]]()
+
+    def key(x: int) -> int:
+        with lock:
+            order[0] += 1
+        return order[0] * 7 % 4 + (x & 1)
+
+    def work(n: int) -> None:
+        numbers = [0, 1]
+        numbers.sort(key=key)
+        results[n] = numbers
+
+    join(functools.partial(work, 0), functools.partial(work, 1))
+    return sorted(results.items())
+
+
+def pulling(consume: Callable[[Any], Any]) -> Program:
+    """C code that adds up what a generator yields; how much it has so far is in C only."""
+
+    def program() -> object:
+        lock, order, results = _thread.allocate_lock(), [1], dict[int, Any]()
+
+        def numbers() -> Iterator[int]:
+            for _ in range(2):
+                with lock:
+                    order[0] *= 2
+                yield order[0]
+
+        def work(n: int) -> None:
+            results[n] = consume(numbers())
+
+        join(functools.partial(work, 0), functools.partial(work, 1))
+        return sorted(results.items())
+
+    return program
+
+
+def reduced_by_partial(numbers: Iterator[int]) -> int:
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    return functools.partial(functools.reduce, add)(numbers)
+
+
+def by_address() -> object:
+    """Objects sorted by where they lie."""
+    lock, made = _thread.allocate_lock(), list[Node]()
+
+    def work(n: int) -> None:
+        junk = [Node() for _ in range(n * 3)]
+        with lock:
+            pass
+        node = Node()
+        node.mark = n
+        made.append(node)
+        del junk
+        with lock:
+            pass
+        node = Node()
+        node.mark = n + 10
+        made.append(node)
+
+    join(functools.partial(work, 0), functools.partial(work, 1))
+    return [node.mark for node in sorted(made, key=id)]
+
+
+def by_set() -> object:
+    """Objects in the order of a set of them."""
+    lock, made = _thread.allocate_lock(), set[Node]()
+
+    def work(n: int) -> None:
+        with lock:
+            pass
+        node = Node()
+        node.mark = n
+        made.add(node)
+        with lock:
+            pass
+        node = Node()
+        node.mark = n + 10
+        made.add(node)
+
+    join(functools.partial(work, 0), functools.partial(work, 1))
+    return [node.mark for node in made]
+
+
+def by_dummies() -> object:
+    """Numbers in the order of a set from which others were taken."""
+    lock, numbers = _thread.allocate_lock(), set[int]()
+
+    def work(n: int) -> None:
+        numbers.add(n)
+        with lock:
+            pass
+        numbers.discard(n)
+        with lock:
+            pass
+
+    join(functools.partial(work, 3), functools.partial(work, 11))
+    numbers.update((19, 11, 3))
+    return list(numbers)
+
+
+class Finalized:
+    log: list[int] = []
+
+    def __del__(self) -> None:
+        Finalized.log.append(1)
+
+
+def by_garbage() -> object:
+    """Finalizers that run when somebody collects garbage."""
+    lock, switch = _thread.allocate_lock(), [0]
+
+    def make() -> None:
+        if switch[0]:
+            cycle = [Finalized()]
+            cycle.append(cycle)  # type: ignore[arg-type]
+            del cycle
+        with lock:
+            pass
+        switch[0] = 2
+
+    def flip() -> None:
+        with lock:
+            pass
+        switch[0] = 1
+
+    join(make, flip)
+    gc.collect()
+    return len(Finalized.log)
+
+
+PROGRAMS: dict[str, tuple[Program, tuple[str, ...]]] = {
+    "sort": (sorting, ()),
+    "sum": (pulling(sum), ()),
+    "max": (pulling(max), ()),
+    "tuple": (pulling(tuple), ()),
+    "join": (pulling(lambda g: ",".join(map(str, g))), ()),
+    "reduce": (pulling(reduced_by_partial), ()),
+    "id": (by_address, ("observe addresses",)),
+    "order of a set": (by_set, ("observe addresses", "observe sets")),
+    "dummies of a set": (by_dummies, ("observe sets",)),
+    "garbage": (by_garbage, ("observe garbage",)),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_no_outcome_is_lost(name: str) -> None:
+    program, looks_at = PROGRAMS[name]
+    report, promoted = merged(program)
+    assert report.results == exact(program).results
+    assert set(promoted) == set(looks_at)
+    assert report.visited > 0
