@@ -46,7 +46,9 @@ class Builder:
         target = folder / f"{program}.so"
         if not target.exists():
             objects = [
-                self.compile(replaced, folder, "-Wno-error") if replaced and source.name == replaced.name else self.compile(source)
+                self.compile(replaced, folder, "-Wno-error")
+                if replaced and source.name == replaced.name
+                else self.compile(source)
                 for source in self.sources
             ]
             objects.append(self.compile(HERE / f"{program}.c", self._programs()))
