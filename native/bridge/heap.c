@@ -31,6 +31,7 @@
 #define CLASSES (SMALL_MAX / GRANULE + 1)
 #define RUN_WORDS (RUN_BYTES / GRANULE / 64)
 #define SLICES SS_MAX_THREADS
+#define NOBODY_HAS ((size_t)1 << 42) /* a request this large fails everywhere: that MemoryError is the program's own */
 
 /* state[0] and state[1] hold the two bits of a block's domain (0: free). */
 typedef struct run {
@@ -136,6 +137,13 @@ static uint32_t take_runs_of(slice *s, uint32_t k)
     return 0;
 }
 
+/* The program might have got this memory without us: that is no MemoryError of its own. */
+static void heap_is_full(void)
+{
+    if (ssb.engine)
+        ssb.engine->end_path(ssb.arena, SS_END_MEMORY, "the heap of the simulated threads is full");
+}
+
 /* k runs for slice s; when it is full, from another one (states are not merged after that). */
 static uint32_t take_runs(uint32_t s, uint32_t k)
 {
@@ -145,8 +153,8 @@ static uint32_t take_runs(uint32_t s, uint32_t k)
         if (r)
             tables->overflowed = 1;
     }
-    if (!r && (uint64_t)k * RUN_BYTES < heap_bytes / 2 && ssb.engine)
-        ssb.engine->end_path(ssb.arena, SS_END_MEMORY, "the heap of the simulated threads is full");
+    if (!r)
+        heap_is_full();
     return r;
 }
 
@@ -214,8 +222,12 @@ static void *allocate_small(size_t n, int domain)
 
 static void *allocate_large(size_t n, int domain)
 {
-    if (n >= heap_bytes)
+    if (n >= NOBODY_HAS)
         return NULL;
+    if (n >= heap_bytes) {
+        heap_is_full();
+        return NULL;
+    }
     uint32_t k = (uint32_t)((n + RUN_BYTES - 1) / RUN_BYTES);
     uint32_t index = ssb.current < tables->n_slices ? ssb.current : 0;
     uint32_t lo = take_runs(index, k);

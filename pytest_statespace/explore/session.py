@@ -89,8 +89,8 @@ def explore(
             raise InternalError(f"more than {_MOST_RESTARTS} restarts of one search")
         if len(promoted) > len(settings.promoted):
             notes.append(
-                "searched again after finding out that these are rebound: "
-                + ", ".join(promoted[len(settings.promoted) :])
+                "searched again without these assumptions, which did not hold: "
+                + ", ".join(_assumption(detail) for detail in promoted[len(settings.promoted) :])
             )
         if search.end in (SearchEnd.SKIPPED, SearchEnd.STOPPED):
             return Exploration(search, now, None)
@@ -131,6 +131,12 @@ def replay(
         hang_seconds=settings.hang_seconds if watched else None,
         deadline=time.monotonic() + _REPLAY_SECONDS if watched else None,
     )
+
+
+def _assumption(detail: str) -> str:
+    """What a restart's detail says was assumed: "global LIMIT", "observe addresses"."""
+    looked_at = detail.removeprefix("observe ")
+    return f"{detail} is never rebound" if looked_at == detail else f"{looked_at} are not looked at"
 
 
 def refuse_nesting() -> None:

@@ -83,6 +83,7 @@ class _Child:
         patches.suspend_tracers()
         patches.silence_faulthandler()
         patches.seed_random(task.settings.seed)
+        sys.dont_write_bytecode = True  # an import inside the test must not write files
         patches.fail_on_thread_exception(self.fail)
         patches.collect_warnings(self._context.warnings, item.fixturenames)
         if not task.interactive:
