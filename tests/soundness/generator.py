@@ -104,7 +104,8 @@ class _Writer:
 
     def _attribute(self, who: int, depth: int) -> list[str]:
         name = self.rng.choice(["o.x", "o.y", "Cell.shared"])
-        return [self.rng.choice([f"{name} += 1", f"{name} = {who}", f"log.append({name})", f"{name} = {name} * 2 + {who}"])]
+        doubled = f"{name} = {name} * 2 + {who}"
+        return [self.rng.choice([f"{name} += 1", f"{name} = {who}", f"log.append({name})", doubled])]
 
     def _global(self, who: int, depth: int) -> list[str]:
         return [self.rng.choice(["TOTAL += 1", f"TOTAL = {who}", "log.append(TOTAL)"])]
@@ -158,7 +159,8 @@ class _Writer:
         lock = self.rng.choice(["a", "b", "sem", "r"])
         call = self.rng.choice(["blocking=False", f"timeout={self.rng.choice(['0.5', '1', '2'])}"])
         self.timed |= "timeout" in call
-        return [f"if {lock}.acquire({call}):", "    o.x += 1", f"    {lock}.release()", "else:", "    log.append('busy')"]
+        taken = [f"if {lock}.acquire({call}):", "    o.x += 1", f"    {lock}.release()"]
+        return [*taken, "else:", "    log.append('busy')"]
 
     def _bare_lock(self, who: int, depth: int) -> list[str]:
         return [self.rng.choice(["a.acquire()", "a.release()", "sem.release()", "log.append(a.locked())"])]
@@ -166,7 +168,8 @@ class _Writer:
     # -- hand-over ----------------------------------------------------------------------------------
 
     def _event(self, who: int, depth: int) -> list[str]:
-        call = self.rng.choice(["ev.set()", "ev.clear()", "log.append(ev.is_set())", "log.append(ev.wait(1))", "ev.wait()"])
+        calls = ["ev.set()", "ev.clear()", "log.append(ev.is_set())", "log.append(ev.wait(1))", "ev.wait()"]
+        call = self.rng.choice(calls)
         self.timed |= "wait(1)" in call
         return [call]
 
@@ -180,10 +183,9 @@ class _Writer:
 
     def _queue(self, who: int, depth: int) -> list[str]:
         name = self.rng.choice(["q", "sq"])
-        call = self.rng.choice(
-            [f"{name}.put({who})", f"{name}.put({who + 10})", f"log.append({name}.get())", f"log.append({name}.empty())",
-             f"log.append({name}.get_nowait())", f"log.append({name}.get(timeout=1))"]
-        )  # fmt: skip
+        asked = ["get()", "empty()", "get_nowait()", "get(timeout=1)"]
+        calls = [f"{name}.put({who})", f"{name}.put({who + 10})", *(f"log.append({name}.{ask})" for ask in asked)]
+        call = self.rng.choice(calls)
         self.timed |= "timeout" in call
         return [call]
 

@@ -36,7 +36,7 @@ class Effort:
     walks: int
 
 
-QUICK = Effort(executions=250, walks=25)
+QUICK = Effort(executions=120, walks=15)
 THOROUGH = Effort(executions=4000, walks=150)
 
 

@@ -225,7 +225,7 @@ def _subject(
 ) -> Iterator[Subject]:
     def main(pipe: int) -> NoReturn:
         try:
-            _child(program, granularity, timeouts_any, tracker, promoted)
+            run_child(program, granularity, timeouts_any, promoted, tracker=tracker)
         except BaseException as error:
             send(pipe, {"setup_failed": f"{type(error).__name__}: {error}"})
         os._exit(71)
@@ -236,9 +236,14 @@ def _subject(
         yield Subject(sandbox)
 
 
-def _child(
-    program: Program, granularity: str, timeouts_any: bool, tracker: str, promoted: frozenset[str]
+def run_child(
+    program: Program,
+    granularity: str = "sync",
+    timeouts_any: bool = False,
+    promoted: frozenset[str] = frozenset(),
+    **other: object,
 ) -> NoReturn:
+    """In a forked child: explore the program. `other` replaces settings of the bridge."""
     bridge = bridge_module()
 
     def end(text: str) -> NoReturn:
@@ -263,23 +268,21 @@ def _child(
     tables: dict[str, Any] = build_tables(UNDER_TEST, promoted=promoted)
     tables["bookkeeping"] = build_table()
     tables["promoted"] = promoted
-    bridge.explore(
-        body,
-        {
-            "max_threads": 8,
-            "granularity": bridge.GRANULARITIES[granularity],
-            "timeouts_any": timeouts_any,
-            "tracker": tracker,
-            "guard": True,
-            "fingerprint": True,
-            "heap_bytes": 256 << 20,
-            "brk_bytes": 64 << 20,
-            "stack_bytes": 1 << 20,
-            "epoch_ns": 1_700_000_000_000_000_000,
-            "tables": tables,
-            "recorder": None,
-            "invariants": [],
-            "thread_failed": failed,
-        },
-    )
+    config: dict[str, Any] = {
+        "max_threads": 8,
+        "granularity": bridge.GRANULARITIES[granularity],
+        "timeouts_any": timeouts_any,
+        "tracker": "auto",
+        "guard": True,
+        "fingerprint": True,
+        "heap_bytes": 256 << 20,
+        "brk_bytes": 64 << 20,
+        "stack_bytes": 1 << 20,
+        "epoch_ns": 1_700_000_000_000_000_000,
+        "tables": tables,
+        "recorder": None,
+        "invariants": [],
+        "thread_failed": failed,
+    }
+    bridge.explore(body, config | other)
     raise AssertionError("explore returned")

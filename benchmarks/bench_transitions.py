@@ -1,0 +1,281 @@
+"""Transitions per second: the engine against a fork at every choice point.
+
+One process, one program (two `threading` threads, three locked increments each), rounds in which the
+contenders take turns, medians of the rounds. Times on a shared machine vary by two; ratios vary less.
+
+    python benchmarks/bench_transitions.py [--rounds 5] [--write]
+
+`--write` adds a file to `benchmarks/results`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests"), str(HERE)]
+
+import pytest  # noqa: E402, F401  (a pytest process is what is forked in earnest)
+from fork_per_choice import baseline  # noqa: E402
+from litmus import programs  # noqa: E402
+from support.search import Program, Subject, explore_with, run_child  # noqa: E402
+
+PROGRAM: Program = programs.locked_increments(2, 3)
+_COUNTERS = (
+    "checkpoints", "restores", "dirty_pages", "changed_pages", "restored_pages", "ns_checkpoint", "ns_scan",
+    "ns_fingerprint", "ns_restore",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Series:
+    """Values of one contender over the rounds, by name of the value."""
+
+    values: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, **values: float) -> None:
+        for name, value in values.items():
+            self.values.setdefault(name, []).append(value)
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.values[name])
+
+
+def _child_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(subject: Subject, series: Series, *, prune: bool, times: int, most: int | None) -> None:
+    """Search `times` times in one child and take down what it cost."""
+    arena, pid = subject.sandbox._arena, subject.sandbox._child.pid
+    before = arena._statistics()
+    wall, parent, child = time.perf_counter(), time.process_time(), _child_seconds(pid)
+    executions = transitions = 0
+    for _ in range(times):
+        found = subject.search("dfs", prune=prune, max_executions=most)
+        executions += found.executions
+        transitions += found.transitions
+    wall = time.perf_counter() - wall
+    parent = time.process_time() - parent
+    child = _child_seconds(pid) - child
+    after = arena._statistics()
+    spent = {name: getattr(after, name) - getattr(before, name) for name in _COUNTERS}
+    checkpoints, restores = max(spent["checkpoints"], 1), max(spent["restores"], 1)
+    engine_us = (spent["ns_checkpoint"] + spent["ns_fingerprint"] + spent["ns_restore"]) / 1e3
+    scans_us = spent["ns_scan"] / 1e3
+    series.add(
+        transitions_per_second=transitions / wall,
+        executions_per_second=executions / wall,
+        search_executions=executions / times,
+        checkpoint_us=spent["ns_checkpoint"] / checkpoints / 1e3,
+        fingerprint_us=spent["ns_fingerprint"] / checkpoints / 1e3,
+        restore_us=spent["ns_restore"] / restores / 1e3,
+        scan_us=scans_us / (checkpoints + restores),
+        dirty_pages=spent["dirty_pages"] / (checkpoints + restores),
+        changed_pages=spent["changed_pages"] / checkpoints,
+        restored_pages=spent["restored_pages"] / restores,
+        path_us=wall / executions * 1e6,
+        path_parent_us=parent / executions * 1e6,
+        path_child_us=child / executions * 1e6,
+        path_scan_us=scans_us / executions,
+        path_checkpoint_us=spent["ns_checkpoint"] / executions / 1e3,
+        path_fingerprint_us=spent["ns_fingerprint"] / executions / 1e3,
+        path_restore_us=spent["ns_restore"] / executions / 1e3,
+        path_rest_us=(wall - parent) / executions * 1e6 - engine_us / executions,
+        regions=after.tracked_regions,
+        tracked_mib=after.tracked_pages * 4096 / 2**20,
+    )
+
+
+def memory(subject: Subject, series: Series) -> None:
+    """Share of full copies that the snapshots take when all of them are kept."""
+    arena = subject.sandbox._arena
+    before = arena._statistics()
+    release, subject.sandbox.release = subject.sandbox.release, lambda state: None  # type: ignore[method-assign]
+    try:
+        subject.search("dfs", prune=False, max_executions=500)
+    finally:
+        subject.sandbox.release = release  # type: ignore[method-assign]
+    after = arena._statistics()
+    snapshots = after.checkpoints - before.checkpoints
+    copies = after.naive_bytes - before.naive_bytes
+    series.add(
+        snapshots=snapshots,
+        memory_share=after.stored_bytes / copies,
+        snapshot_kib=(after.stored_bytes - before.stored_bytes) / snapshots / 1024,
+        full_copy_kib=copies / snapshots / 1024,
+    )
+
+
+def _engine_round(series: Series, tracker: str, *, times: int) -> None:
+    def use(subject: Subject) -> None:
+        subject.search("dfs")  # warm: page caches, the child's and the parent's code
+        measure(subject, series, prune=True, times=times, most=None)
+
+    explore_with(PROGRAM, use, tracker=tracker)
+
+
+def _plain_round(series: Series, tracker: str, most: int) -> None:
+    def use(subject: Subject) -> None:
+        subject.search("dfs")
+        measure(subject, series, prune=False, times=1, most=most)
+        memory(subject, series)
+
+    explore_with(PROGRAM, use, tracker=tracker)
+
+
+def _whole_space() -> int:
+    """Executions without a visited set: what the baseline would have to run to say the same."""
+    counted: Callable[[Subject], int] = lambda subject: subject.search("dfs", prune=False).executions  # noqa: E731
+    return explore_with(PROGRAM, counted)
+
+
+def _machine() -> list[str]:
+    lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    model = models[0] if models else platform.machine()
+    return [
+        f"- {model}, {os.cpu_count()} CPUs, Linux {platform.release()}, Python {platform.python_version()}",
+        f"- commit {commit or 'unknown'}, {datetime.date.today().isoformat()}, load averages at the end {load}",
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The medians' material: one series for each contender, and the size of the whole space."""
+
+    engine: Series
+    compare: Series
+    plain: Series
+    forked: Series
+    whole: int
+
+
+def run(rounds: int) -> Results:
+    """All contenders in turn, `rounds` times."""
+    engine, compare, plain, forked = Series(), Series(), Series(), Series()
+    with tempfile.TemporaryDirectory() as folder:
+        library = baseline.build(Path(folder))
+        for _ in range(rounds):
+            one = baseline.run(library, lambda other: run_child(PROGRAM, **other), 80)
+            forked.add(
+                transitions_per_second=one.transitions / one.seconds,
+                executions_per_second=one.executions / one.seconds,
+                fork_us=one.seconds / one.forks * 1e6,
+            )
+            _engine_round(engine, "wpasync", times=6)
+            _engine_round(compare, "compare", times=1)
+            _plain_round(plain, "wpasync", 600)
+    return Results(engine, compare, plain, forked, _whole_space())
+
+
+def _speed(results: Results) -> list[str]:
+    forked = results.forked.median
+    lines = [
+        "| | transitions/s | against fork | checkpoint µs | scan µs (part of both) | fingerprint µs | restore µs |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, series in (
+        ("engine, wpasync, fingerprints and visited set", results.engine),
+        ("engine, compare, fingerprints and visited set", results.compare),
+        ("engine, wpasync, snapshots only", results.plain),
+    ):
+        value = series.median
+        ratio = value("transitions_per_second") / forked("transitions_per_second")
+        costs = " | ".join(f"{value(f'{what}_us'):.0f}" for what in ("checkpoint", "scan", "fingerprint", "restore"))
+        lines.append(f"| {name} | {value('transitions_per_second'):.0f} | {ratio:.1f}x | {costs} |")
+    cost = f"{forked('fork_us'):.0f} (fork, exit, wait)"
+    lines.append(f"| fork at every choice point | {forked('transitions_per_second'):.0f} | 1x | {cost} | | | |")
+    ours = results.engine.median("search_executions")
+    seconds = ours / results.engine.median("executions_per_second")
+    theirs = results.whole / forked("executions_per_second")
+    lines += [
+        "",
+        f"The whole space: with the visited set {ours:.0f} executions in {seconds:.2f} s; without it there are"
+        f" {results.whole}, for which forking would take {theirs:.0f} s: {theirs / seconds:.0f} times as long.",
+    ]
+    return lines
+
+
+def _goals(results: Results) -> list[str]:
+    speed = results.engine.median("transitions_per_second")
+    forked = results.forked.median("transitions_per_second")
+    plain = results.plain.median
+    ratio, without = speed / forked, plain("transitions_per_second") / forked
+    share = plain("memory_share")
+
+    def verdict(met: bool) -> str:
+        return "met" if met else "MISSED"
+
+    return [
+        f"- at least 100 times the baseline's transitions: {verdict(ratio >= 100)}, {ratio:.1f}"
+        f" ({without:.1f} without fingerprints)",
+        f"- at least 5 000 transitions/s: {verdict(speed >= 5000)}, {speed:.0f}",
+        f"- snapshots take at most 2 % of full copies: {verdict(share <= 0.02)}, {100 * share:.2f} %"
+        f" ({plain('snapshots'):.0f} snapshots kept, {plain('snapshot_kib'):.0f} KiB each beyond the base,"
+        f" a full copy has {plain('full_copy_kib'):.0f} KiB)",
+    ]
+
+
+def _path(results: Results) -> list[str]:
+    engine, plain = results.engine.median, results.plain.median
+    lines = ["| | with fingerprints | snapshots only |", "|---|---|---|"]
+    for name, text in (
+        ("path_us", "whole path"),
+        ("path_parent_us", "explorer (Python, CPU time)"),
+        ("path_checkpoint_us", "checkpoints, scans included"),
+        ("path_fingerprint_us", "fingerprints"),
+        ("path_restore_us", "restore, scan included"),
+        ("path_scan_us", "(all scans)"),
+        ("path_rest_us", "the rest: running the program with its page faults, wake-ups, preemption by others"),
+        ("path_child_us", "(CPU time of the child)"),
+    ):
+        lines.append(f"| {text} | {engine(name):.0f} | {plain(name):.0f} |")
+    return [
+        *lines,
+        "",
+        f"A scan names {engine('dirty_pages'):.0f} pages as perhaps dirty;"
+        f" {engine('changed_pages'):.0f} have changed at a checkpoint, {engine('restored_pages'):.0f} are written back by a restore. {engine('regions'):.0f} mappings,"
+        f" {engine('tracked_mib'):.0f} MiB of address space are tracked.",
+    ]
+
+
+def report(results: Results, rounds: int) -> str:
+    """The results as Markdown."""
+    lines = ["# Transitions per second", "", *_machine(), f"- medians of {rounds} rounds, contenders alternating", ""]
+    lines += [*_speed(results), "", "## Goals", "", *_goals(results)]
+    lines += ["", "## One path, in microseconds", "", *_path(results)]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
+    options = parser.parse_args()
+    text = report(run(options.rounds), options.rounds)
+    print(text)
+    if options.write:
+        folder = HERE / "results"
+        folder.mkdir(exist_ok=True)
+        (folder / f"transitions-{datetime.date.today().isoformat()}.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
