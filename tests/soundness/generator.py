@@ -119,8 +119,8 @@ class _Writer:
                 [f"items.append({who})"],
                 ["log.append(items.pop() if items else None)"],
                 ["log.append(len(items))"],
-                ["items[0] += 1"],
-                [f"items[-1] = {who}"],
+                ["items.sort()"],
+                [f"items[:1] = [{who}]"],
                 ["log.append(sum(items))"],
                 ["for item in items:", "    log.append(item)"],
                 [f"items.insert(0, {who})"],
@@ -163,31 +163,33 @@ class _Writer:
         return [*taken, "else:", "    log.append('busy')"]
 
     def _bare_lock(self, who: int, depth: int) -> list[str]:
-        return [self.rng.choice(["a.acquire()", "a.release()", "sem.release()", "log.append(a.locked())"])]
+        return [self.rng.choices(["a.acquire()", "a.release()", "sem.release()", "log.append(a.locked())"], [1, 1, 3, 5])[0]]
 
     # -- hand-over ----------------------------------------------------------------------------------
 
     def _event(self, who: int, depth: int) -> list[str]:
         calls = ["ev.set()", "ev.clear()", "log.append(ev.is_set())", "log.append(ev.wait(1))", "ev.wait()"]
-        call = self.rng.choice(calls)
+        call = self.rng.choices(calls, [4, 2, 4, 3, 1])[0]
         self.timed |= "wait(1)" in call
         return [call]
 
     def _condition(self, who: int, depth: int) -> list[str]:
         if self.rng.random() < 0.5:
             return ["with cond:", "    o.y += 1", f"    cond.{self.rng.choice(['notify()', 'notify_all()'])}"]
-        if self.rng.random() < 0.5:
+        if self.rng.random() < 0.75:
             self.timed = True
             return ["with cond:", "    if not o.y:", "        log.append(cond.wait(1))"]
         return ["with cond:", "    while not o.y:", "        cond.wait()"]
 
     def _queue(self, who: int, depth: int) -> list[str]:
         name = self.rng.choice(["q", "sq"])
-        asked = ["get()", "empty()", "get_nowait()", "get(timeout=1)"]
-        calls = [f"{name}.put({who})", f"{name}.put({who + 10})", *(f"log.append({name}.{ask})" for ask in asked)]
-        call = self.rng.choice(calls)
-        self.timed |= "timeout" in call
-        return [call]
+        if self.rng.random() < 0.5:
+            return [f"{name}.put({self.rng.randint(0, 1)})"]
+        ask = self.rng.choices(["get()", "empty()", "get_nowait()", "get(timeout=1)"], [1, 3, 3, 3])[0]
+        self.timed |= "timeout" in ask
+        if ask in ("get()", "empty()"):
+            return [f"log.append({name}.{ask})"]
+        return ["try:", f"    log.append({name}.{ask})", "except queue.Empty:", "    log.append('empty')"]
 
     # -- the rest -------------------------------------------------------------------------------------
 
@@ -203,7 +205,7 @@ class _Writer:
             [
                 ["try:", "    items.remove(1)", "except ValueError:", "    log.append('gone')"],
                 ["try:", "    o.x = 1 // o.x", "except ZeroDivisionError:", "    o.x = 1"],
-                ["if o.x > 1:", f"    raise RuntimeError({who})"],
+                ["if o.x > 2:", f"    raise RuntimeError({who})"],
             ]
         )
 
@@ -217,7 +219,7 @@ class _Writer:
 
 
 _WEIGHTS = {
-    "attribute": 5, "global": 2, "cell": 2, "list": 3, "dict": 3, "check_then_act": 1, "locked": 5, "two_locks": 2,
+    "attribute": 4, "global": 3, "cell": 2, "list": 3, "dict": 3, "check_then_act": 2, "locked": 9, "two_locks": 1,
     "try_lock": 2, "bare_lock": 1, "event": 2, "condition": 2, "queue": 3, "sleep": 1, "choose": 1, "raise": 1,
     "spawn": 1,
 }  # fmt: skip

@@ -34,6 +34,10 @@ class Slotted:
     __slots__ = ("x",)
 
 
+class SlottedToo:
+    __slots__ = ("x",)
+
+
 class Marked(tuple[int, ...]):
     note: object
 
@@ -110,6 +114,7 @@ PAIRS: list[Pair] = [
     restored("attribute", lambda: (setattr(INSTANCE, "x", 2), setattr(INSTANCE, "x", 1))),
     changed("new attribute", lambda: setattr(INSTANCE, "zz", 2)),
     changed("class of an object", lambda: setattr(INSTANCE, "__class__", Later)),
+    changed("class of a slotted object", lambda: setattr(SLOTTED, "__class__", SlottedToo)),
     changed("slot", lambda: setattr(SLOTTED, "x", 1)),
     changed("attribute of tuple subclass", lambda: setattr(MARKED, "note", 1)),
     changed("Random", RANDOM.random),

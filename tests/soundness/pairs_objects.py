@@ -45,7 +45,7 @@ def alias(copy: bool) -> object:
 def crossed(swap: bool) -> object:
     """Two equal objects and the attributes of one of them."""
     a, b = after(Plain, put("x", 1)), after(Plain, put("x", 1))
-    return a, b, vars(b if swap else a)
+    return a, b, [[vars(b if swap else a)]]
 
 
 def weak(alive: bool) -> object:
@@ -64,13 +64,25 @@ def called_back(order: tuple[int, int]) -> object:
 
 
 PAIRS: list[Pair] = [
-    same("attributes", lambda: after(Plain, put("x", 1), put("y", 2)), lambda: after(Plain, put("x", 0), put("y", 2), put("x", 1))),
+    same(
+        "attributes",
+        lambda: after(Plain, put("x", 1), put("y", 2)),
+        lambda: after(Plain, put("x", 0), put("y", 2), put("x", 1)),
+    ),
     different("attribute value", lambda: after(Plain, put("x", 1)), lambda: after(Plain, put("x", 2))),
-    different("attribute order", lambda: after(Plain, put("x", 1), put("y", 2)), lambda: after(Plain, put("y", 2), put("x", 1))),
+    different(
+        "attribute order",
+        lambda: after(Plain, put("x", 1), put("y", 2)),
+        lambda: after(Plain, put("y", 2), put("x", 1)),
+    ),
     same("attributes as dict", lambda: after(Plain, put("x", 1)), lambda: after(Plain, put("x", 1), vars)),
     different("alias of attributes", lambda: alias(False), lambda: alias(True)),
     different("attributes of which object", lambda: crossed(False), lambda: crossed(True)),
-    same("attribute deleted", lambda: after(Plain, put("x", 1)), lambda: after(Plain, put("x", 1), put("y", 1), drop("y"))),
+    same(
+        "attribute deleted",
+        lambda: after(Plain, put("x", 1)),
+        lambda: after(Plain, put("x", 1), put("y", 1), drop("y")),
+    ),
     same("no attributes", Plain, lambda: after(Plain, put("y", 1), drop("y"))),
     same("no attributes as dict", Plain, lambda: after(Plain, vars)),
     different("class of object", Plain, Other),
@@ -82,27 +94,61 @@ PAIRS: list[Pair] = [
     different("namespace", lambda: types.SimpleNamespace(a=1), lambda: types.SimpleNamespace(a=2)),
     same("class", lambda: type("K", (), {"a": 1}), lambda: type("K", (), {"a": 1})),
     different("class name", lambda: type("K", (), {"a": 1}), lambda: type("L", (), {"a": 1})),
-    different("class attribute", lambda: type("K", (), {"a": 1}), lambda: after(lambda: type("K", (), {"a": 1}), put("a", 2))),
+    different(
+        "class attribute", lambda: type("K", (), {"a": 1}), lambda: after(lambda: type("K", (), {"a": 1}), put("a", 2))
+    ),
     different("base class", lambda: type("K", (Plain,), {}), lambda: type("K", (Other,), {})),
     different("weak reference", lambda: weak(True), lambda: weak(False)),
     same("weak reference", lambda: weak(True), lambda: weak(True)),
     different("order of callbacks", lambda: called_back((0, 1)), lambda: called_back((1, 0))),
-    different("proxy", lambda: (lambda o: (o, weakref.proxy(o)))(Holder(1)), lambda: (lambda o: (o, weakref.proxy(o), weakref.ref(o)))(Holder(1))),
+    different(
+        "proxy",
+        lambda: (lambda o: (o, weakref.proxy(o)))(Holder(1)),
+        lambda: (lambda o: (o, weakref.proxy(o), weakref.ref(o)))(Holder(1)),
+    ),
     same("property", lambda: property(None), lambda: property(None)),
     same("partial", lambda: functools.partial(int, base=2), lambda: functools.partial(functools.partial(int), base=2)),
     different("partial", lambda: functools.partial(int, base=2), lambda: functools.partial(int, base=3)),
     same("context", contextvars.copy_context, contextvars.copy_context),
-    different("context", lambda: after(contextvars.copy_context, call("run", VARIABLE.set, 1)), lambda: after(contextvars.copy_context, call("run", VARIABLE.set, 2))),
-    same("deque", lambda: collections.deque([1, 2]), lambda: after(lambda: collections.deque([0, 1, 2]), call("popleft"))),
+    different(
+        "context",
+        lambda: after(contextvars.copy_context, call("run", VARIABLE.set, 1)),
+        lambda: after(contextvars.copy_context, call("run", VARIABLE.set, 2)),
+    ),
+    same(
+        "deque", lambda: collections.deque([1, 2]), lambda: after(lambda: collections.deque([0, 1, 2]), call("popleft"))
+    ),
     different("deque", lambda: collections.deque([1, 2]), lambda: collections.deque([2, 1])),
     different("deque bound", lambda: collections.deque([1], 2), lambda: collections.deque([1], 3)),
-    same("deque of many blocks", lambda: collections.deque([1]), lambda: after(lambda: collections.deque(range(300)), call("clear"), call("append", 1))),
-    different("deque over two blocks", lambda: collections.deque(range(70)), lambda: collections.deque([*range(69), 70])),
-    same("OrderedDict", lambda: collections.OrderedDict(a=1, b=2), lambda: after(lambda: collections.OrderedDict(a=0, b=2), lambda o: o.__setitem__("a", 1))),
+    same(
+        "deque of many blocks",
+        lambda: collections.deque([1]),
+        lambda: after(lambda: collections.deque(range(300)), call("clear"), call("append", 1)),
+    ),
+    different(
+        "deque over two blocks", lambda: collections.deque(range(70)), lambda: collections.deque([*range(69), 70])
+    ),
+    same(
+        "OrderedDict",
+        lambda: collections.OrderedDict(a=1, b=2),
+        lambda: after(lambda: collections.OrderedDict(a=0, b=2), lambda o: o.__setitem__("a", 1)),
+    ),
     # The order of the dict below is still visible to C code.
-    different("OrderedDict moved there", lambda: collections.OrderedDict(a=1, b=2), lambda: after(lambda: collections.OrderedDict(b=2, a=1), call("move_to_end", "b"))),
-    different("OrderedDict moved", lambda: collections.OrderedDict(a=1, b=2), lambda: after(lambda: collections.OrderedDict(a=1, b=2), call("move_to_end", "a"))),
-    same("defaultdict", lambda: collections.defaultdict(int, a=1), lambda: after(lambda: collections.defaultdict(int), lambda o: o.__setitem__("a", 1))),
+    different(
+        "OrderedDict moved there",
+        lambda: collections.OrderedDict(a=1, b=2),
+        lambda: after(lambda: collections.OrderedDict(b=2, a=1), call("move_to_end", "b")),
+    ),
+    different(
+        "OrderedDict moved",
+        lambda: collections.OrderedDict(a=1, b=2),
+        lambda: after(lambda: collections.OrderedDict(a=1, b=2), call("move_to_end", "a")),
+    ),
+    same(
+        "defaultdict",
+        lambda: collections.defaultdict(int, a=1),
+        lambda: after(lambda: collections.defaultdict(int), lambda o: o.__setitem__("a", 1)),
+    ),
     different("defaultdict", lambda: collections.defaultdict(int), lambda: collections.defaultdict(list)),
     same("Counter", lambda: collections.Counter("aab"), lambda: collections.Counter({"a": 2, "b": 1})),
     same("garbage", lambda: None, lambda: after(list, lambda o: o.append(o), call("__len__")) and None),

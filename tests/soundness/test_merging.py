@@ -10,7 +10,7 @@ import _thread
 import functools
 import gc
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from support import driver
@@ -127,6 +127,23 @@ def reduced_by_partial(numbers: Iterator[int]) -> int:
     return functools.partial(functools.reduce, add)(numbers)
 
 
+def reducing() -> object:
+    """How far reduce() has come is in C only, and partial() hides that reduce() was called."""
+    lock, steps, results = _thread.allocate_lock(), [0], list[tuple[int, int]]()
+
+    def forget(a: int, b: int) -> int:
+        with lock:
+            steps[0] += 1
+        return 0
+
+    def work(n: int) -> None:
+        functools.partial(functools.reduce, forget)([0, 0, 0, 0])
+        results.append((n, steps[0]))
+
+    join(functools.partial(work, 0), functools.partial(work, 1))
+    return results
+
+
 def by_address() -> object:
     """Objects sorted by where they lie."""
     lock, made = _thread.allocate_lock(), list[Node]()
@@ -187,7 +204,7 @@ def by_dummies() -> object:
 
 
 class Finalized:
-    log: list[int] = []
+    log: ClassVar[list[int]] = []
 
     def __del__(self) -> None:
         Finalized.log.append(1)
@@ -223,6 +240,7 @@ PROGRAMS: dict[str, tuple[Program, tuple[str, ...]]] = {
     "tuple": (pulling(tuple), ()),
     "join": (pulling(lambda g: ",".join(map(str, g))), ()),
     "reduce": (pulling(reduced_by_partial), ()),
+    "reduce by partial": (reducing, ()),
     "id": (by_address, ("observe addresses",)),
     "order of a set": (by_set, ("observe addresses", "observe sets")),
     "dummies of a set": (by_dummies, ("observe sets",)),
