@@ -218,6 +218,7 @@ static void next_path(ss_arena *arena) {
 static void resume(ss_arena *arena) {
     atomic_store(&arena->mutating, 0);
     if (arena->child.tls != ssi_arch_tls()) ssi_arch_set_tls(arena->child.tls, ssi_fast_tls);
+    arena->undisturbed = 0;
     ssi_swap(&arena->agent_sp, arena->child.sp);
     atomic_store(&arena->mutating, 1);
 }

@@ -191,6 +191,7 @@ struct ss_arena {
     const ssi_tracker *tracker; /* NULL: "none" */
     uint32_t *dirty;            /* n_pages entries: page indices that may differ from `current` */
     uint32_t n_dirty_kept;      /* entries left over from a checkpoint that was given up */
+    uint32_t undisturbed;       /* nothing ran since the last checkpoint or restore: memory is exactly `current` */
     uint32_t last_collected;
     ssi_change *changes;        /* n_pages entries */
     uint32_t current, base;     /* roots, each with a reference of its own */

@@ -182,6 +182,7 @@ int ssi_checkpoint(ss_arena *arena, uint32_t *root, ssi_kernel_state *kernel) {
         return rc;
     }
     arena->n_dirty_kept = 0;
+    arena->undisturbed = 1;
     ssi_root_release(arena, arena->current);
     arena->current = next;
     ssi_root_retain(arena, next);
@@ -246,7 +247,7 @@ static int put_back_difference(void *user, uint32_t index, uint32_t page_now, ui
 void ssi_restore(ss_arena *arena, uint32_t root, const ssi_kernel_state *kernel) {
     uint64_t start = ssi_now_ns();
     restore_kernel_state(arena, kernel);
-    uint32_t n = collect(arena, 0);
+    uint32_t n = arena->undisturbed ? 0 : collect(arena, 0); /* most paths end at a choice point, just checkpointed */
     walk w;
     walk_start(&w, root);
     for (uint32_t i = 0; i < n; i++) {
@@ -261,6 +262,7 @@ void ssi_restore(ss_arena *arena, uint32_t root, const ssi_kernel_state *kernel)
     ssi_root_release(arena, arena->current);
     arena->current = root;
     arena->n_dirty_kept = 0;
+    arena->undisturbed = 1;
     ssi_guard_restore_actions(arena);
     arena->statistics.restores++;
     arena->statistics.ns_restore += ssi_now_ns() - start;

@@ -62,6 +62,7 @@ typedef struct self_test {
     uint64_t seen[TEST_PAGES / 64 + 2], named[TEST_PAGES / 64 + 2];
     uint32_t out[TEST_PAGES + 1];
     struct ssi_scan_run runs[SSI_SCAN_RUNS];
+    ssi_range ranges[4];
 } self_test;
 
 static uint32_t index_of(const self_test *t, const void *address) {
@@ -147,6 +148,7 @@ int ssi_tracker_self_test(const ssi_tracker *tracker, ssi_text *why) {
                                .pagemap = ssi_pagemap_open(),
                                .uffd = -1,
                                .runs = t->runs,
+                               .ranges = t->ranges,
                                .may_drop = 1,
                                .seen = t->seen,
                                .named = t->named};

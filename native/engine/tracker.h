@@ -14,12 +14,21 @@
 
 #define SSI_SCAN_RUNS 4096u
 
+/* Memory that is scanned with one question; see tracker_wpasync.c. */
+typedef struct ssi_range {
+    uintptr_t lo, hi;
+    uint32_t first, last; /* regions it lies in */
+    int sparse;
+} ssi_range;
+
 typedef struct ssi_tracked {
     const ss_region *regions; /* ascending, disjoint, private and anonymous */
     uint32_t n_regions, n_pages;
     int pagemap; /* /proc/self/pagemap, -1 if it can't be read */
     int uffd;
     struct ssi_scan_run *runs; /* SSI_SCAN_RUNS entries */
+    ssi_range *ranges;         /* 2 * n_regions entries: the tracker's memory */
+    uint32_t n_ranges;
     int may_drop;              /* pages may be dropped (MADV_DONTNEED): no guard refuses it */
     uint64_t *seen, *named;    /* a bit a page each, n_pages / 64 + 1 words, zeroed: the tracker's memory */
 } ssi_tracked;

@@ -3,19 +3,21 @@
  * │                                                                            │
  * │ Linux >= 6.7. Pages are write-protected; the first write clears the bit in │
  * │ the fault path without waking anybody, and one ioctl lists the pages       │
- * │ without the bit and sets it again. One call per cluster of mappings: a     │
- * │ call costs more than walking over the gap between two libraries.           │
+ * │ without the bit and sets it again. One call per cluster of mappings: for a │
+ * │ small gap the walk costs less than a second call.                          │
  * │                                                                            │
  * │ How to ask (measured on Linux 6.18):                                       │
- * │ - "WRITTEN, and PRESENT or SWAPPED" names the populated pages that were    │
- * │   written, and protects only those. Memory that was never touched costs    │
- * │   next to nothing.                                                         │
- * │ - "WRITTEN" alone also names all empty entries. That finds pages that were │
- * │   dropped (MADV_DONTNEED); but protecting what it names would fill the     │
- * │   page tables of untouched gigabytes with markers, and make every later    │
- * │   scan walk over them. So it is asked without protecting, its answer cut   │
- * │   down to pages that once had content, and only where pages can be         │
- * │   dropped at all: the guard refuses the calls that do it.                  │
+ * │ - "WRITTEN" alone is answered from the page table, about 1 ns a page. It   │
+ * │   also names empty entries, and protecting those fills the page tables of  │
+ * │   untouched gigabytes with markers over which every later scan walks.      │
+ * │ - "WRITTEN, and PRESENT or SWAPPED" names and protects populated pages     │
+ * │   only, so that untouched memory costs next to nothing; but the kernel     │
+ * │   looks up each page's description, which costs about ten times as much.   │
+ * │ So memory is cut into ranges: dense ones (most of it was there before) are │
+ * │ asked the first question, sparse ones (reserved heap, stacks) the second.  │
+ * │ Dropped pages (MADV_DONTNEED) are empty, so sparse ranges are asked the    │
+ * │ first question too, without protecting and cut down to pages that once had │
+ * │ content, unless the guard refuses the calls that drop pages anyway.        │
  * │                                                                            │
  * │ A full buffer stops the walk. An unregistered mapping would be skipped in  │
  * │ silence: every region must register or the tracker is refused.             │
@@ -26,8 +28,11 @@
 #include "engine_internal.h"
 #include "syscall.h"
 
-#define CLUSTER_GAP ((uintptr_t)1 << 30)
+#define CLUSTER_GAP ((uintptr_t)64 << 10) /* a call costs about as much as walking over three mappings */
 #define POPULATED (SSI_PAGE_IS_PRESENT | SSI_PAGE_IS_SWAPPED)
+#define BLOCK 512u         /* pages that share a page table */
+#define BLOCK_DENSE 128u   /* populated ones that make a block dense */
+#define HOLES_ALLOWED 4096u /* a region with fewer empty pages is dense as a whole */
 
 static int wpasync_open(ssi_tracked *t, ssi_text *why) {
     if (t->pagemap < 0) {
@@ -91,33 +96,88 @@ static void name_run(names *to, uintptr_t start, uintptr_t end) {
     }
 }
 
-static long scan(ssi_tracked *t, uint64_t any_of, int rearm, names *to) {
-    for (uint32_t first = 0, last; first < t->n_regions; first = last + 1) {
-        for (last = first; last + 1 < t->n_regions; last++)
-            if (t->regions[last + 1].lo - t->regions[last].hi >= CLUSTER_GAP) break;
-        to->region = first;
-        to->last = last;
-        for (uint64_t at = t->regions[first].lo, end = t->regions[last].hi; at < end;) {
-            struct ssi_scan_arg arg = {.size = sizeof arg,
-                                       .flags = rearm ? SSI_PM_SCAN_WP_MATCHING : 0,
-                                       .start = at,
-                                       .end = end,
-                                       .vec = (uint64_t)(uintptr_t)t->runs,
-                                       .vec_len = SSI_SCAN_RUNS,
-                                       .category_mask = SSI_PAGE_IS_WRITTEN,
-                                       .category_anyof_mask = any_of,
-                                       .return_mask = SSI_PAGE_IS_WRITTEN};
-            long n = SSI_SYSCALL(SYS_ioctl, t->pagemap, SSI_PAGEMAP_SCAN, &arg);
-            if (n < 0) return n;
-            for (long i = 0; i < n; i++) name_run(to, t->runs[i].start, t->runs[i].end);
-            /* The kernel fills the answer in pieces; when a full piece is followed by a last one that
-             * is not, walk_end stays where the full one ended. Up to the last run all was looked at. */
-            uint64_t seen = n ? t->runs[n - 1].end : 0;
-            SS_ASSERT(arg.walk_end > at && arg.walk_end <= end && seen <= end);
-            at = arg.walk_end > seen ? arg.walk_end : seen;
-        }
+enum question { WRITTEN_ONLY, WRITTEN_POPULATED, AS_THE_RANGE_SAYS };
+
+static long scan_range(ssi_tracked *t, const ssi_range *range, uint64_t any_of, int rearm, names *to) {
+    to->region = range->first;
+    to->last = range->last;
+    for (uint64_t at = range->lo; at < range->hi;) {
+        struct ssi_scan_arg arg = {.size = sizeof arg,
+                                   .flags = rearm ? SSI_PM_SCAN_WP_MATCHING : 0,
+                                   .start = at,
+                                   .end = range->hi,
+                                   .vec = (uint64_t)(uintptr_t)t->runs,
+                                   .vec_len = SSI_SCAN_RUNS,
+                                   .category_mask = SSI_PAGE_IS_WRITTEN,
+                                   .category_anyof_mask = any_of,
+                                   .return_mask = SSI_PAGE_IS_WRITTEN};
+        long n = SSI_SYSCALL(SYS_ioctl, t->pagemap, SSI_PAGEMAP_SCAN, &arg);
+        if (n < 0) return n;
+        for (long i = 0; i < n; i++) name_run(to, t->runs[i].start, t->runs[i].end);
+        /* The kernel fills the answer in pieces; when a full piece is followed by a last one that
+         * is not, walk_end stays where the full one ended. Up to the last run all was looked at. */
+        uint64_t seen = n ? t->runs[n - 1].end : 0;
+        SS_ASSERT(arg.walk_end > at && arg.walk_end <= range->hi && seen <= range->hi);
+        at = arg.walk_end > seen ? arg.walk_end : seen;
+    }
+    return 0;
+}
+
+static long scan(ssi_tracked *t, enum question question, int rearm, names *to) {
+    for (uint32_t i = 0; i < t->n_ranges; i++) {
+        const ssi_range *range = &t->ranges[i];
+        int populated = question == WRITTEN_POPULATED || (question == AS_THE_RANGE_SAYS && range->sparse);
+        long rc = scan_range(t, range, populated ? POPULATED : 0, rearm, to);
+        if (rc < 0) return rc;
     }
     return to->found;
+}
+
+/* ---- dense and sparse ---------------------------------------------------------------- */
+
+static uint32_t count_populated(const ssi_tracked *t, uint32_t first, uint32_t n) {
+    uint32_t count = 0;
+    for (uint32_t page = first; page < first + n; page++) count += t->seen[page / 64] >> (page % 64) & 1;
+    return count;
+}
+
+/* How many pages at the start of a region are dense. */
+static uint32_t dense_pages(const ssi_tracked *t, const ss_region *r) {
+    uint32_t pages = (uint32_t)((r->hi - r->lo) / SS_PAGE), dense = 0, populated = 0;
+    if (pages - count_populated(t, r->first_page, pages) < HOLES_ALLOWED) return pages;
+    for (uint32_t at = 0; at < pages; at += BLOCK) {
+        uint32_t n = pages - at < BLOCK ? pages - at : BLOCK, there = count_populated(t, r->first_page + at, n);
+        populated += there;
+        if (there >= BLOCK_DENSE && populated >= (at + n) / 2) dense = at + n;
+    }
+    return dense;
+}
+
+static void add_range(ssi_tracked *t, uint32_t region, uintptr_t lo, uintptr_t hi, int sparse) {
+    if (lo == hi) return;
+    ssi_range *before = t->n_ranges ? &t->ranges[t->n_ranges - 1] : NULL;
+    if (before && before->sparse == sparse && lo - before->hi < CLUSTER_GAP) {
+        before->hi = hi;
+        before->last = region;
+        return;
+    }
+    t->ranges[t->n_ranges++] = (ssi_range){.lo = lo, .hi = hi, .first = region, .last = region, .sparse = sparse};
+}
+
+/* By t->seen: the pages that are populated now. */
+static void cut_into_ranges(ssi_tracked *t) {
+    t->n_ranges = 0;
+    for (uint32_t i = 0; i < t->n_regions; i++) {
+        const ss_region *r = &t->regions[i];
+        uintptr_t middle = r->lo + (uintptr_t)dense_pages(t, r) * SS_PAGE;
+        add_range(t, i, r->lo, middle, 0);
+        add_range(t, i, middle, r->hi, 1);
+    }
+}
+
+static void one_range_a_cluster(ssi_tracked *t) {
+    t->n_ranges = 0;
+    for (uint32_t i = 0; i < t->n_regions; i++) add_range(t, i, t->regions[i].lo, t->regions[i].hi, 1);
 }
 
 /* ---- collecting ------------------------------------------------------------------- */
@@ -131,13 +191,13 @@ static long list_bits(const ssi_tracked *t, const uint64_t *bits, uint32_t *out)
 
 static long wpasync_collect(ssi_tracked *t, int rearm, uint32_t *out) {
     names list = {.tracked = t, .out = out};
-    if (!t->may_drop) return scan(t, POPULATED, rearm, &list);
+    if (!t->may_drop) return scan(t, AS_THE_RANGE_SAYS, rearm, &list);
     size_t words = t->n_pages / 64 + 1;
     memset(t->named, 0, words * sizeof *t->named);
     names dropped = {.tracked = t, .bits = t->named, .only = t->seen};
     names written = {.tracked = t, .bits = t->named};
-    long rc = scan(t, 0, 0, &dropped);
-    if (rc >= 0) rc = scan(t, POPULATED, rearm, &written);
+    long rc = scan(t, WRITTEN_ONLY, 0, &dropped);
+    if (rc >= 0) rc = scan(t, AS_THE_RANGE_SAYS, rearm, &written);
     if (rc < 0) return rc;
     for (size_t i = 0; i < words; i++) t->seen[i] |= t->named[i];
     return list_bits(t, t->named, out);
@@ -158,8 +218,12 @@ static int wpasync_arm(ssi_tracked *t, ssi_text *why) {
             return (int)rc;
         }
     }
-    names written = {.tracked = t, .bits = t->seen};
-    long rc = scan(t, POPULATED, 1, &written);
+    names populated = {.tracked = t, .bits = t->seen};
+    names ignored = {.tracked = t, .bits = t->named};
+    one_range_a_cluster(t);
+    long rc = scan(t, WRITTEN_POPULATED, 1, &populated);
+    cut_into_ranges(t);
+    if (rc >= 0) rc = scan(t, AS_THE_RANGE_SAYS, 1, &ignored); /* markers on the empty pages of dense ranges */
     if (rc < 0) {
         ssi_text_add(why, "PAGEMAP_SCAN: ");
         ssi_text_add_errno(why, (int)-rc);

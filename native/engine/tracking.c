@@ -9,8 +9,10 @@ static int allocate_tables(ss_arena *arena) {
     arena->changes = ss_scratch_alloc(arena, n * sizeof *arena->changes);
     arena->tracked.seen = ss_scratch_alloc(arena, (n / 64 + 1) * sizeof(uint64_t));
     arena->tracked.named = ss_scratch_alloc(arena, (n / 64 + 1) * sizeof(uint64_t));
+    arena->tracked.ranges = ss_scratch_alloc(arena, 2 * arena->tracked.n_regions * sizeof *arena->tracked.ranges);
     arena->tracked.may_drop = !arena->setup.guard;
-    if (!arena->dirty || !arena->changes || !arena->tracked.seen || !arena->tracked.named) return ssi_fail(arena, -ENOMEM, "scratch memory is used up");
+    if (!arena->dirty || !arena->changes || !arena->tracked.seen || !arena->tracked.named || !arena->tracked.ranges)
+        return ssi_fail(arena, -ENOMEM, "scratch memory is used up");
     return 0;
 }
 

@@ -135,6 +135,7 @@ static void exercise(void) {
         image *i = &w->slots[below(&w->seed, SLOTS)];
         if (below(&w->seed, 2)) arena->last_collected = UINT32_MAX; /* the next checkpoint re-arms */
         if (i->used && below(&w->seed, 2)) {
+            arena->undisturbed = 0; /* as the agent does before anything runs */
             ssi_restore(arena, i->root, &i->kernel);
             compare(i);
             CHECK(ss_count_differences(arena, i->root) == 0);
