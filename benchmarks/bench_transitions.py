@@ -251,8 +251,9 @@ def _path(results: Results) -> list[str]:
         *lines,
         "",
         f"A scan names {engine('dirty_pages'):.0f} pages as perhaps dirty;"
-        f" {engine('changed_pages'):.0f} have changed at a checkpoint, {engine('restored_pages'):.0f} are written back by a restore. {engine('regions'):.0f} mappings,"
-        f" {engine('tracked_mib'):.0f} MiB of address space are tracked.",
+        f" {engine('changed_pages'):.0f} have changed at a checkpoint,"
+        f" {engine('restored_pages'):.0f} are written back by a restore."
+        f" {engine('regions'):.0f} mappings, {engine('tracked_mib'):.0f} MiB of address space are tracked.",
     ]
 
 

@@ -42,6 +42,10 @@ def locked_increments(threads: int, times: int, *, access: bool) -> Model:
     return _joined([turn * times for _ in range(threads)], {"lock": False, "value": 0}, lambda w: w.shared["value"])
 
 
+def straight_line(threads: int) -> Model:
+    return _joined([[acquire("lock"), release("lock")] * 2] * threads, {"lock": False}, lambda w: "done")
+
+
 def raw_locked_increments(threads: int, times: int, *, access: bool) -> Model:
     """With `_thread` alone: each worker releases a lock at its end, main takes one after the other."""
     turn = [acquire("lock"), *increment("value", visible=access), release("lock")]

@@ -44,6 +44,24 @@ def locked_increments(threads: int, times: int) -> Program:
     return program
 
 
+def straight_line(threads: int) -> Program:
+    """Nothing but the position in the code tells the first half of a worker from the second."""
+
+    def program() -> object:
+        lock = threading.Lock()
+
+        def worker() -> None:
+            lock.acquire()
+            lock.release()
+            lock.acquire()
+            lock.release()
+
+        _run(*(worker,) * threads)
+        return "done"
+
+    return program
+
+
 def raw_locked_increments(times: int) -> Program:
     def program() -> object:
         counter = Box(0)

@@ -46,6 +46,7 @@ CASES = [
         Case(f"locked-3x{k}-sync", programs.locked_increments(3, k), models.locked_increments(3, k, access=False))
         for k in (1, 2)
     ),
+    Case("straight-line-2", programs.straight_line(2), models.straight_line(2)),
     Case("unlocked-attribute-2x1", programs.unlocked_attribute(2, 1), models.unlocked_increments(2, 1), "access"),
     Case("unlocked-attribute-2x2", programs.unlocked_attribute(2, 2), models.unlocked_increments(2, 2), "access"),
     Case("unlocked-attribute-3x1", programs.unlocked_attribute(3, 1), models.unlocked_increments(3, 1), "access"),

@@ -80,19 +80,17 @@ class Generated:
 
 
 class _Writer:
-    def __init__(self, rng: random.Random, threads: int, size: int) -> None:
+    def __init__(self, rng: random.Random) -> None:
         self.rng = rng
-        self.threads = threads
-        self.size = size
         self.timed = False
-        self.nonlocal_used = False
 
     def operation(self, who: int, depth: int = 0) -> list[str]:
         rng = self.rng
         kind = rng.choices(*_KINDS, k=1)[0]
         if depth and kind in _COMPOUND:
             kind = "attribute"
-        return getattr(self, "_" + kind)(who, depth)
+        lines: list[str] = getattr(self, "_" + kind)(who, depth)
+        return lines
 
     def block(self, who: int, depth: int) -> list[str]:
         inner: list[str] = []
@@ -163,7 +161,8 @@ class _Writer:
         return [*taken, "else:", "    log.append('busy')"]
 
     def _bare_lock(self, who: int, depth: int) -> list[str]:
-        return [self.rng.choices(["a.acquire()", "a.release()", "sem.release()", "log.append(a.locked())"], [1, 1, 3, 5])[0]]
+        calls = ["a.acquire()", "a.release()", "sem.release()", "log.append(a.locked())"]
+        return [self.rng.choices(calls, [1, 1, 3, 5])[0]]
 
     # -- hand-over ----------------------------------------------------------------------------------
 
@@ -231,13 +230,16 @@ def generate(seed: int) -> Generated:
     """The program of a seed."""
     rng = random.Random(f"statespace {seed}")
     threads = 2 if rng.random() < 0.75 else 3
-    writer = _Writer(rng, threads, 0)
+    writer = _Writer(rng)
+    most = 4 if threads == 2 else 2
     bodies: list[list[str]] = []
-    for who in range(threads):
-        body: list[str] = []
-        for _ in range(rng.randint(2, 4) if threads == 2 else rng.randint(1, 2)):
-            body += writer.operation(who)
-        bodies.append(body)
+    if rng.random() < 0.5:  # threads that do the same few things again and again meet in more states
+        pool = [writer.operation(rng.randint(0, 1)) for _ in range(3)]
+        for _ in range(threads):
+            bodies.append([line for lines in rng.choices(pool, k=rng.randint(most - 1, most)) for line in lines])
+    else:
+        for who in range(threads):
+            bodies.append([line for _ in range(rng.randint(most // 2, most)) for line in writer.operation(who)])
     lines = [_HEADER]
     lines += ["    def spawned():", "        o.y += 1", ""]
     for who, body in enumerate(bodies):

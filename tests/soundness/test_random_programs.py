@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pytest
@@ -30,14 +31,22 @@ pytestmark = pytest.mark.skipif(not STATES_ARE_COMPARED, reason=f"no states are 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How far the comparisons go: executions of the searches without a visited set, random walks."""
+    """How far the comparisons go: executions with and without a visited set, random walks."""
 
+    size: int
     executions: int
     walks: int
 
 
-QUICK = Effort(executions=120, walks=15)
-THOROUGH = Effort(executions=4000, walks=150)
+QUICK = Effort(size=200, executions=50, walks=8)
+THOROUGH = Effort(size=20_000, executions=4000, walks=150)
+
+LARGE = {
+    0, 1, 3, 5, 6, 9, 10, 11, 18, 22, 24, 26, 27, 29, 31, 33, 36, 38, 39, 40, 41, 44, 45, 51, 57, 63, 64, 70,
+    71, 73, 75, 83, 87, 91, 93, 94, 95, 96, 102, 103, 104, 105, 109, 111, 114, 120, 122, 123, 125, 128, 131,
+    132, 135, 138, 141, 144, 145, 146, 147, 150, 153, 159,
+}
+"""Programs with more than 150 executions: left to the campaign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ def check(config: Config, effort: Effort) -> list[str]:
 
     program = generated.load()
     results = explore_with(program, use, granularity=config.granularity, timeouts_any=config.timeouts_any)
-    if config.granularity == "access":
+    if config.granularity == "access" and not wrong:
         finer = explore_with(
             program,
             lambda subject: subject.search(prune=True, bound=1, max_executions=effort.executions),
@@ -75,8 +84,10 @@ def check(config: Config, effort: Effort) -> list[str]:
 
 
 def _compare(subject: Subject, generated: Generated, effort: Effort, wrong: list[str]) -> frozenset[str]:
-    found = subject.search("dfs")
-    assert found.complete, f"seed {generated.seed} is too large a program"
+    found = subject.search("dfs", max_executions=effort.size)
+    if not found.complete:
+        wrong.append(f"not compared: more than {effort.size} executions")
+        return found.results
     everything = subject.search("dfs", prune=False, max_executions=effort.executions)
     _superset(wrong, found.results, everything.results, "the search without a visited set")
     if everything.complete:
@@ -104,16 +115,15 @@ def _report(config: Config, wrong: list[str]) -> str:
     return "\n".join([f"program {config}:", *wrong, generate(config.seed).source])
 
 
-def _configs(seeds: range, step: int) -> list[Config]:
-    """Every `step`-th program at access, the others at sync; with timeouts at any moment in turn."""
-    configs = []
-    for seed in seeds:
-        granularity = "access" if seed % step == 0 else "sync"
-        configs.append(Config(seed, granularity, generate(seed).timed and seed % 2 == 1))
-    return configs
+def _configs(seeds: Iterable[int]) -> list[Config]:
+    """Every third program at access, the others at sync; with timeouts at any moment in turn."""
+    return [
+        Config(seed, "sync" if seed % 3 else "access", timeouts_any=generate(seed).timed and seed % 2 == 1)
+        for seed in seeds
+    ]
 
 
-@pytest.mark.parametrize("config", _configs(range(100), 3), ids=str)
+@pytest.mark.parametrize("config", _configs([seed for seed in range(160) if seed not in LARGE]), ids=str)
 def test_the_visited_set_changes_no_result(config: Config) -> None:
     wrong = check(config, QUICK)
     assert not wrong, _report(config, wrong)
@@ -127,15 +137,21 @@ def _campaign() -> range:
 @pytest.mark.campaign
 def test_campaign(capsys: pytest.CaptureFixture[str]) -> None:
     failures: list[str] = []
+    large = compared = 0
     for seed in _campaign():
         timed = generate(seed).timed
         for granularity in ("sync", "access"):
             for timeouts_any in (False, True) if timed else (False,):
                 config = Config(seed, granularity, timeouts_any)
                 wrong = check(config, THOROUGH)
+                if wrong and wrong[0].startswith("not compared"):
+                    large += 1
+                    continue
+                compared += 1
                 if wrong:
                     failures.append(_report(config, wrong))
         if seed % 100 == 0:
             with capsys.disabled():
-                print(f"seed {seed}: {len(failures)} failures so far", flush=True)
+                print(f"seed {seed}: {compared} compared, {large} too large, {len(failures)} failures", flush=True)
+    assert compared
     assert not failures, "\n\n".join(failures)
