@@ -157,14 +157,28 @@ static int take_over(const settings *s)
     return result;
 }
 
-/* ss_setup.describe: where is the code that made a refused system call? Reads only. */
+/* The standard library and installed packages: not where the user can change anything. */
+static int is_library(ssb_frame *frame)
+{
+    PyObject *path = ssb_frame_code(frame)->co_filename;
+    if (!PyUnicode_IS_COMPACT_ASCII(path))
+        return 0;
+    const char *text = PyUnicode_DATA(path);
+    return text[0] == '<' || strstr(text, "/lib/python3") != NULL;
+}
+
+/* ss_setup.describe: which line of the user's led to a refused system call? Reads only. */
 static void describe(void *Py_UNUSED(user), char *text, size_t bytes)
 {
     PyThreadState *tstate = ssb_current()->tstate;
-    ssb_frame *frame = tstate != NULL ? ssb_frame_top(tstate) : NULL;
+    ssb_frame *innermost = tstate != NULL ? ssb_frame_top(tstate) : NULL, *frame = innermost;
     text[0] = '\0';
-    if (frame == NULL)
+    if (innermost == NULL)
         return;
+    while (frame != NULL && is_library(frame))
+        frame = ssb_frame_back(frame);
+    if (frame == NULL)
+        frame = innermost;
     PyObject *path = ssb_frame_code(frame)->co_filename;
     if (PyUnicode_IS_COMPACT_ASCII(path))
         snprintf(text, bytes, "%s:%d", (const char *)PyUnicode_DATA(path), ssb_frame_line(frame));
