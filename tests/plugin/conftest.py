@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Run(Protocol):
-    def __call__(self, *arguments: str) -> pytest.RunResult: ...
+from support.running import PACKAGES, Run
 
 
 @pytest.fixture
@@ -21,7 +15,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run pytest with these arguments; the plugin is loaded, but explores only when told to."""
     installed = importlib.metadata.entry_points(group="pytest11", name="statespace")
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=":")
+    monkeypatch.setenv("PYTHONPATH", str(PACKAGES), prepend=":")
     load = () if installed else ("-p", "pytest_statespace.plugin")
 
     def runner(*arguments: str) -> pytest.RunResult:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Run
+from support.running import PACKAGES, Run
 
 
 def test_crash(pytester: pytest.Pytester, run: Run) -> None:
@@ -127,7 +127,7 @@ def test_no_process_is_left(
     )
     installed = importlib.metadata.entry_points(group="pytest11", name="statespace")
     load = [] if installed else ["-p", "pytest_statespace.plugin"]
-    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=":")
+    monkeypatch.setenv("PYTHONPATH", str(PACKAGES), prepend=":")
     parent = subprocess.Popen(
         [sys.executable, "-m", "pytest", *load, "--statespace"],
         cwd=pytester.path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Run
+from support.running import Run
 
 CHOICE = """
     import pytest

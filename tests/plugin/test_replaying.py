@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from conftest import Run
+from support.running import Run
 
 LOST = """
     import threading

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import Run
+from support.running import Run
 
 MIXED = """
     import sys, logging, pytest
