@@ -66,6 +66,15 @@ static int create_one(ssi_donor *donor, size_t stack_bytes) {
     return 0;
 }
 
+static ss_arena *stacks_of; /* set before the base snapshot */
+
+void ssi_stack_is_used(uintptr_t hi) {
+    ss_arena *arena = stacks_of;
+    if (!arena || hi <= arena->stacks_used || hi > arena->stacks_hi) return;
+    size_t slots = (hi - arena->stacks_lo + arena->stack_bytes - 1) / arena->stack_bytes;
+    arena->stacks_used = arena->stacks_lo + slots * arena->stack_bytes;
+}
+
 /* One mapping for all stacks, between two inaccessible pages: the kernel would
  * merge it with a neighbour of the same kind. */
 static int map_stacks(ss_arena *arena, size_t bytes) {
@@ -78,6 +87,8 @@ static int map_stacks(ss_arena *arena, size_t bytes) {
     SSI_SYSCALL(SYS_madvise, lo, bytes, MADV_NOHUGEPAGE);
     arena->stacks_lo = lo;
     arena->stacks_hi = lo + bytes;
+    arena->stacks_used = lo + arena->stack_bytes;
+    stacks_of = arena;
     return 0;
 }
 
@@ -93,6 +104,7 @@ int ss_donors_create(ss_arena *arena, uint32_t n, size_t stack_bytes) {
     if (arena->stacks_lo || arena->begun) return -EBUSY;
     if (!ssi_arch_can_switch_stacks())
         return ssi_fail(arena, -ENOTSUP, "shadow stacks (CET) are on: disable them with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
+    arena->stack_bytes = stack_bytes;
     int rc = map_stacks(arena, (n + 1) * stack_bytes);
     if (rc) return ssi_fail(arena, rc, "no address space for the stacks of simulated threads");
 
@@ -100,12 +112,12 @@ int ss_donors_create(ss_arena *arena, uint32_t n, size_t stack_bytes) {
     SSI_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof all);
     for (uint32_t i = 0; i <= n && !rc; i++) {
         uintptr_t lo = arena->stacks_lo + i * stack_bytes;
-        ssi_donor *stack = i < n ? &arena->donors[i] : &arena->main_stack;
+        ssi_donor *stack = i ? &arena->donors[i - 1] : &arena->main_stack;
         rc = guard_page(lo);
         stack->lo = lo + SS_PAGE;
         stack->hi = lo + stack_bytes;
-        if (!rc && i < n) rc = create_one(stack, stack_bytes);
-        if (!rc && i < n) arena->n_donors++;
+        if (!rc && i) rc = create_one(stack, stack_bytes);
+        if (!rc && i) arena->n_donors++;
     }
     SSI_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
     return rc ? ssi_fail(arena, rc, "a donor thread could not be created") : 0;

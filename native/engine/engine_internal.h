@@ -201,7 +201,9 @@ struct ss_arena {
     ssi_donor *donors;
     uint32_t n_donors;
     ssi_donor main_stack;
-    uintptr_t stacks_lo, stacks_hi;
+    uintptr_t stacks_lo, stacks_hi; /* main's stack first, then the donors', each stack_bytes long */
+    uintptr_t stacks_used;          /* nothing ever ran on the stacks from here on; not rolled back */
+    size_t stack_bytes;
 
     int files[SSI_MAX_FILES]; /* descriptors opened by the guard */
     uint32_t n_files;
@@ -255,6 +257,8 @@ void ssi_swap(void **save_sp, void *to_sp);
 void ssi_call_on(uintptr_t stack_hi, void (*entry)(void));
 extern int ssi_fast_tls;
 void ssi_rseq_unregister(void);
+/* A thread is about to run on the stack that ends at hi. */
+void ssi_stack_is_used(uintptr_t hi);
 
 /* ---- guard.c ------------------------------------------------------------------------------------------ */
 

@@ -15,6 +15,7 @@ static __attribute__((constructor)) void find_fast_tls(void) { ssi_fast_tls = ss
 uintptr_t ss_thread_pointer(void) { return ssi_arch_tls(); }
 
 void ss_context_make(ss_context *context, uintptr_t hi, uintptr_t tls, void (*entry)(void)) {
+    ssi_stack_is_used(hi);
     context->sp = ssi_arch_stack_make(hi, entry);
     context->tls = tls;
 }

@@ -12,13 +12,14 @@
 #include "kernel_abi.h"
 #include "text.h"
 
-#define SSI_SCAN_RUNS 4096u
+#define SSI_SCAN_RUNS 128u
 
 /* Memory that is scanned with one question; see tracker_wpasync.c. */
 typedef struct ssi_range {
     uintptr_t lo, hi;
     uint32_t first, last; /* regions it lies in */
     int sparse;
+    int limited; /* ends at idle_to and is scanned up to *idle_from only */
 } ssi_range;
 
 typedef struct ssi_tracked {
@@ -30,6 +31,9 @@ typedef struct ssi_tracked {
     ssi_range *ranges;         /* 2 * n_regions entries: the tracker's memory */
     uint32_t n_ranges;
     int may_drop;              /* pages may be dropped (MADV_DONTNEED): no guard refuses it */
+    /* Memory in [*idle_from, idle_to) was armed and never used since; *idle_from only grows. NULL: there is none. */
+    const uintptr_t *idle_from;
+    uintptr_t idle_to;
     uint64_t *seen, *named;    /* a bit a page each, n_pages / 64 + 1 words, zeroed: the tracker's memory */
 } ssi_tracked;
 

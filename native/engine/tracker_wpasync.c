@@ -19,6 +19,10 @@
  * │ first question too, without protecting and cut down to pages that once had │
  * │ content, unless the guard refuses the calls that drop pages anyway.        │
  * │                                                                            │
+ * │ Stacks of threads that were never started are armed like everything, but   │
+ * │ left out of the scan: they come last among the stacks, and the one that is │
+ * │ started next says so first.                                                │
+ * │                                                                            │
  * │ A full buffer stops the walk. An unregistered mapping would be skipped in  │
  * │ silence: every region must register or the tracker is refused.             │
  * └──────────────────────────────────────────────────────────────────────────┘ */
@@ -101,11 +105,13 @@ enum question { WRITTEN_ONLY, WRITTEN_POPULATED, AS_THE_RANGE_SAYS };
 static long scan_range(ssi_tracked *t, const ssi_range *range, uint64_t any_of, int rearm, names *to) {
     to->region = range->first;
     to->last = range->last;
-    for (uint64_t at = range->lo; at < range->hi;) {
+    uint64_t end = range->hi;
+    if (range->limited && *t->idle_from < end) end = *t->idle_from;
+    for (uint64_t at = range->lo; at < end;) {
         struct ssi_scan_arg arg = {.size = sizeof arg,
                                    .flags = rearm ? SSI_PM_SCAN_WP_MATCHING : 0,
                                    .start = at,
-                                   .end = range->hi,
+                                   .end = end,
                                    .vec = (uint64_t)(uintptr_t)t->runs,
                                    .vec_len = SSI_SCAN_RUNS,
                                    .category_mask = SSI_PAGE_IS_WRITTEN,
@@ -117,7 +123,7 @@ static long scan_range(ssi_tracked *t, const ssi_range *range, uint64_t any_of, 
         /* The kernel fills the answer in pieces; when a full piece is followed by a last one that
          * is not, walk_end stays where the full one ended. Up to the last run all was looked at. */
         uint64_t seen = n ? t->runs[n - 1].end : 0;
-        SS_ASSERT(arg.walk_end > at && arg.walk_end <= range->hi && seen <= range->hi);
+        SS_ASSERT(arg.walk_end > at && arg.walk_end <= end && seen <= end);
         at = arg.walk_end > seen ? arg.walk_end : seen;
     }
     return 0;
@@ -156,12 +162,14 @@ static uint32_t dense_pages(const ssi_tracked *t, const ss_region *r) {
 static void add_range(ssi_tracked *t, uint32_t region, uintptr_t lo, uintptr_t hi, int sparse) {
     if (lo == hi) return;
     ssi_range *before = t->n_ranges ? &t->ranges[t->n_ranges - 1] : NULL;
-    if (before && before->sparse == sparse && lo - before->hi < CLUSTER_GAP) {
+    if (before && before->sparse == sparse && !before->limited && lo - before->hi < CLUSTER_GAP) {
         before->hi = hi;
         before->last = region;
-        return;
+    } else {
+        before = &t->ranges[t->n_ranges++];
+        *before = (ssi_range){.lo = lo, .hi = hi, .first = region, .last = region, .sparse = sparse};
     }
-    t->ranges[t->n_ranges++] = (ssi_range){.lo = lo, .hi = hi, .first = region, .last = region, .sparse = sparse};
+    before->limited = t->idle_from && hi == t->idle_to;
 }
 
 /* By t->seen: the pages that are populated now. */
