@@ -11,8 +11,18 @@ For every program the set of results found with the visited set is compared
 `STATESPACE_SEEDS=first:last pytest -m campaign tests/soundness` runs a range of seeds (10 000 by
 default) and reports every program that fails; a campaign is continued by giving the rest of the range.
 
-That these checks can fail was tried by hand. Each of these edits of the source makes the tests named
-after it fail; see the list at the end of this file.
+That the checks can fail was tried by hand, with these edits of the source; what notices them among the
+programs below and the models of `tests/litmus`:
+
+* frames.c, `ssbf_frame`: the instruction left out: 2 of 63 programs (14, 80); litmus straight-line
+* visited.c: the last thread left out of the key while bounded: 3 of 62 programs (13, 30, 90); litmus pins
+* snapshot.c, `ssi_restore`: the difference of the two trees not put back: program 2; litmus semaphore
+* visited.c: `preemptions <= preemptions + 1`: no program in 64 (one more preemption hardly ever makes up
+  for it in programs this small); litmus pins of `exhaust`
+* frames.c: the value stack left out, and fingerprint.c: changed base objects left out: no program in 66
+  and 75; nearly every litmus model at `access`
+
+So random programs do not replace the models: these compare state by state, and see each wrong merge.
 """
 
 from __future__ import annotations
@@ -39,7 +49,7 @@ class Effort:
 
 
 QUICK = Effort(size=200, executions=50, walks=8)
-THOROUGH = Effort(size=20_000, executions=4000, walks=150)
+THOROUGH = Effort(size=5000, executions=800, walks=50)
 
 LARGE = {
     0, 1, 3, 5, 6, 9, 10, 11, 18, 22, 24, 26, 27, 29, 31, 33, 36, 38, 39, 40, 41, 44, 45, 51, 57, 63, 64, 70,
