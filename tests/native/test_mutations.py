@@ -120,6 +120,7 @@ MUTATIONS = [
 ]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(("file", "there", "instead", "program", "name"), MUTATIONS)
 def test_defect_is_noticed(
     mutant_survives: Callable[..., bool], file: str, there: str, instead: str, program: str, name: str

@@ -70,7 +70,7 @@ class Generated:
         """Compile it as a file of this folder: code under test."""
         namespace: dict[str, object] = {
             "__name__": f"soundness.program_{self.seed}",
-            "__file__": str(_FOLDER / f"program_{self.seed}.py"),
+            "__file__": str(_FOLDER / "generated" / f"program_{self.seed}.py"),
         }
         code: CodeType = compile(self.source, str(namespace["__file__"]), "exec")
         exec(code, namespace)

@@ -35,8 +35,9 @@ from pytest_statespace.sandbox.session import Sandbox
 from pytest_statespace.types import EngineStatistics
 
 TESTS = Path(__file__).resolve().parent.parent
-UNDER_TEST = (TESTS / "litmus", TESTS / "soundness")
-"""Not this file: what it does after the program returned is no step of the program."""
+UNDER_TEST = (TESTS / "litmus", TESTS / "soundness" / "generated")
+"""Not this file: what it does after the program returned is no step of the program. Generated programs
+have a folder of their own, on paper: what other tests do with attributes makes no choice points in them."""
 STATES_ARE_COMPARED, WHY_NOT = bridge_module().supported()
 """Whether states can be recognised on this interpreter, and the reason if not."""
 
