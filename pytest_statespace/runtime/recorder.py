@@ -116,14 +116,16 @@ class Recorder:
             frame = row.get("frame")
             where = self.view.position(frame)
             holder = row.get("holder")
+            operation, waited_for = row["operation"], row["object"]
+            condition = _condition_waited_for(frame)
+            if condition is not None:  # not for the lock of its own that wait() makes and takes
+                operation, waited_for, holder = "wait", condition, None
             self.waiting.append(
                 WaitingThread(
                     thread=row["ordinal"],
                     name=self._threads.get(row["ordinal"], f"thread {row['ordinal']}"),
-                    operation=row["operation"],
-                    target=self._names.of(row["object"], frame)
-                    if row["object"] is not None
-                    else "",
+                    operation=operation,
+                    target=self._names.of(waited_for, frame) if waited_for is not None else "",
                     file=where.file,
                     line=where.line,
                     function=where.function,
@@ -141,3 +143,10 @@ class Recorder:
         entries = "".join(summary.format()).replace(self._root + "/", "")
         return f"{self._threads.get(ordinal, f'thread {ordinal}')} waits here:\n{entries}"
 
+
+def _condition_waited_for(frame: FrameType | None) -> threading.Condition | None:
+    """The condition in whose ``wait()`` a thread stands."""
+    if frame is None or frame.f_code is not threading.Condition.wait.__code__:
+        return None
+    condition = frame.f_locals["self"]
+    return condition if isinstance(condition, threading.Condition) else None

@@ -30,6 +30,7 @@ class Explored:
 
 def run_pytest(folder: Path, *arguments: str, hash_seed: str | None = None) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
+    environment["COLUMNS"] = "300"  # messages are not cut
     if hash_seed is not None:
         environment["PYTHONHASHSEED"] = hash_seed
     return subprocess.run(
