@@ -2,6 +2,8 @@
 
 Each function is a whole program; its result is the outcome. Two threads each, few instructions,
 so that every instruction can be tried as a choice point.
+
+Over 600 lines on purpose: a flat catalogue of independent programs, read one at a time.
 """
 
 from __future__ import annotations
