@@ -53,6 +53,7 @@ static int begin(ss_arena *arena) {
     int rc = ssi_tracking_start(arena);
     if (!rc && arena->setup.guard) rc = ssi_guard_install(arena);
     if (rc) return rc;
+    if (arena->setup.guard) ssi_quiet_start(arena);
     uint32_t root = SS_NONE;
     if (arena->tracker) {
         root = arena->base;

@@ -233,7 +233,10 @@ typedef struct ss_region {
     uint32_t kind;       /* enum ss_region_kind */
     char name[104];      /* path or [heap]; of an anonymous mapping right after a file's: that file's path */
 } ss_region;
-enum ss_region_kind { SS_REGION_OTHER = 0, SS_REGION_FILE = 1, SS_REGION_HEAP = 2, SS_REGION_STACK = 3, SS_REGION_DONOR_STACK = 4 };
+enum ss_region_kind {
+    SS_REGION_OTHER = 0, SS_REGION_FILE = 1, SS_REGION_HEAP = 2, SS_REGION_STACK = 3, SS_REGION_DONOR_STACK = 4,
+    SS_REGION_CODE = 5, /* writable and executable */
+};
 SS_EXPORT uint32_t ss_region_count(ss_arena *arena);
 SS_EXPORT const ss_region *ss_get_region(ss_arena *arena, uint32_t i);
 

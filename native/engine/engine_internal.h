@@ -188,11 +188,12 @@ struct ss_arena {
     /* Memory of the child. */
     ss_region *regions;
     ssi_tracked tracked;
+    uint8_t *quiet;             /* what has no write permission, two bytes a region: see quiet.c; not rolled back */
     const ssi_tracker *tracker; /* NULL: "none" */
     uint32_t *dirty;            /* n_pages entries: page indices that may differ from `current` */
     uint32_t n_dirty_kept;      /* entries left over from a checkpoint that was given up */
     uint32_t undisturbed;       /* nothing ran since the last checkpoint or restore: memory is exactly `current` */
-    uint32_t last_collected;
+    uint32_t last_collected, n_rear;
     ssi_change *changes;        /* n_pages entries */
     uint32_t current, base;     /* roots, each with a reference of its own */
     uint64_t populated_pages;   /* of the base snapshot */
@@ -242,6 +243,15 @@ int ssi_regions_read(ss_arena *arena);
 /* Regions, tables, tracker (setup_tracker) and base snapshot. On the agent's
  * stack. "none": nothing at all. Negative: ss_last_error says why. */
 int ssi_tracking_start(ss_arena *arena);
+
+/* ---- quiet.c ----------------------------------------------------------------------------------------- */
+
+/* Take write permission from all memory but stacks. With the guard only: it handles the faults. */
+void ssi_quiet_start(ss_arena *arena);
+/* A write to this address was refused: was it one to quiet memory? Then it may be tried again. */
+int ssi_quiet_wake(ss_arena *arena, uintptr_t address);
+/* Was anything quiet? Nothing is afterwards. */
+int ssi_quiet_wake_all(ss_arena *arena);
 
 /* ---- snapshot.c ---------------------------------------------------------------------------------- */
 

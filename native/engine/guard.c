@@ -7,7 +7,10 @@
  * │ ends the path for the rest, before anything happened. The filter exempts   │
  * │ the engine's own system-call instruction and can't be removed: child only. │
  * │                                                                            │
- * │ The handler runs on the stack of the simulated thread (no SA_ONSTACK: an   │
+ * │ Calls that write memory pass through the handler too: it can repeat them   │
+ * │ when they met quiet memory (quiet.c).                                      │
+ * │                                                                            │
+ * │ The handlers run on the stack of the simulated thread (no SA_ONSTACK: an   │
  * │ alternate stack would be shared by all) and with SA_NODEFER, so that       │
  * │ leaving it for another path keeps the signal mask as it was.               │
  * └──────────────────────────────────────────────────────────────────────────┘ */
@@ -33,7 +36,7 @@
 
 static ss_arena *guarded;         /* ordinary memory, set before the base snapshot */
 static uint64_t random_counter;   /* ordinary memory: getrandom rewinds */
-static struct sigaction previous; /* SIGSYS before us */
+static struct sigaction previous[2]; /* SIGSYS and SIGSEGV before us */
 /* Signal handlers as the program set them. Ordinary memory: after a restore it
  * says what the kernel should have, and arena->actions what it has. */
 static ssi_action actions[SSI_SIGNALS];
@@ -78,6 +81,44 @@ static _Noreturn void exited(int status) {
     ssi_text_add_number(&text, status & 0xff);
     ssi_text_add(&text, ")");
     ss_end_path(guarded, SS_END_FAILED, guarded->text);
+}
+
+/* ---- system calls that only ask ---------------------------------------------------------- */
+
+/* These write no memory: the filter lets them pass. */
+static const uint16_t silent[] = {
+    SYS_rt_sigreturn, SYS_getpid, SYS_gettid, SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getpgid,
+    SYS_getsid, SYS_getpriority, SYS_sched_yield, SYS_sched_getscheduler, SYS_sched_get_priority_max,
+    SYS_sched_get_priority_min, SYS_faccessat, SYS_faccessat2, SYS_membarrier,
+#ifdef SYS_open
+    SYS_access, SYS_getpgrp,
+#endif
+};
+#define N_SILENT (sizeof silent / sizeof *silent)
+
+/* These write their answer into memory of the caller. */
+static const uint16_t answering[] = {
+    SYS_rt_sigpending, SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_clock_gettime, SYS_clock_getres, SYS_gettimeofday,
+    SYS_times, SYS_getrusage, SYS_sysinfo, SYS_uname, SYS_getcpu, SYS_sched_getaffinity, SYS_sched_getparam, SYS_getcwd,
+    SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs, SYS_readlinkat, SYS_getxattr, SYS_lgetxattr, SYS_fgetxattr,
+    SYS_listxattr, SYS_capget, SYS_getitimer, SYS_mincore, SYS_get_robust_list,
+#ifdef SYS_open
+    SYS_stat, SYS_lstat, SYS_readlink, SYS_time, SYS_getrlimit,
+#endif
+};
+#define N_ANSWERING (sizeof answering / sizeof *answering)
+
+static int only_answers(long number) {
+    for (size_t i = 0; i < N_ANSWERING; i++)
+        if (answering[i] == number) return 1;
+    return 0;
+}
+
+/* The kernel is about to write here, and might stop half-way at quiet memory. */
+static void will_be_written(const void *at, size_t bytes) {
+    if (!bytes) return;
+    ssi_quiet_wake(guarded, (uintptr_t)at);
+    ssi_quiet_wake(guarded, (uintptr_t)at + bytes - 1);
 }
 
 /* ---- files: reading only, and closed before the next choice point -------------------- */
@@ -144,6 +185,9 @@ static long descriptor_call(long number, const long *a) {
     default: /* read, readv, pread64, getdents64, fadvise64 */
         if (!own) refuse_call(number, NULL);
     }
+    if (number == SYS_read || number == SYS_pread64 || number == SYS_getdents64) will_be_written((void *)a[1], (size_t)a[2]);
+    if (number == SYS_readv)
+        for (long i = 0; i < a[2]; i++) will_be_written(((struct iovec *)a[1])[i].iov_base, ((struct iovec *)a[1])[i].iov_len);
     return ssi_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
@@ -173,6 +217,7 @@ static long random_bytes(uint8_t *out, size_t bytes) {
 static long futex(const long *a) {
     int operation = (int)a[1] & FUTEX_CMD_MASK;
     const uint32_t *word = (const uint32_t *)a[0];
+    if (operation == FUTEX_WAKE_OP || operation == FUTEX_UNLOCK_PI) return ssi_syscall(SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
     if ((operation == FUTEX_WAIT || operation == FUTEX_WAIT_BITSET) && *word != (uint32_t)a[2]) return -EAGAIN;
     refuse_call(SYS_futex, NULL);
 }
@@ -193,14 +238,14 @@ static long signal_self(long number, const long *a) {
     return ssi_syscall(number, a[0], a[1], a[2], 0, 0, 0);
 }
 
-/* SIGSYS stays unblocked: blocked, it would kill the process without a word.
+/* Our signals stay unblocked: blocked, they would kill the process without a word.
  * The mask in force after the handler is the one saved in its frame. */
 static long change_mask(ucontext_t *u, const long *a) {
     if (a[3] != sizeof(uint64_t)) return -EINVAL;
     uint64_t *mask = (uint64_t *)(void *)&u->uc_sigmask, old = *mask, set = 0;
     if (a[1]) {
         memcpy(&set, (const void *)a[1], sizeof set);
-        set &= ~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+        set &= ~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
         switch (a[0]) {
         case SIG_BLOCK:
             *mask |= set;
@@ -221,6 +266,12 @@ static long change_mask(ucontext_t *u, const long *a) {
 
 static long change_action(const long *a) {
     int signal = (int)a[0];
+    if (signal == SIGSEGV && a[3] == sizeof(uint64_t)) { /* the kernel keeps our handler, which calls the program's */
+        ssi_action old = actions[signal - 1];
+        if (a[1]) memcpy(&actions[signal - 1], (const void *)a[1], sizeof old);
+        if (a[2]) memcpy((void *)a[2], &old, sizeof old);
+        return 0;
+    }
     if (!a[1] || signal < 1 || signal > SSI_SIGNALS) return ssi_syscall(SYS_rt_sigaction, a[0], a[1], a[2], a[3], 0, 0);
     if (signal == SIGSYS) refuse_call(SYS_rt_sigaction, "the signal of the system-call guard");
     long rc = ssi_syscall(SYS_rt_sigaction, a[0], a[1], a[2], a[3], 0, 0);
@@ -301,6 +352,7 @@ static long decide(long number, const long *a, ucontext_t *u) {
         return ssi_syscall(number, a[0], a[1], a[2], 0, 0, 0);
 #endif
     }
+    if (only_answers(number)) return ssi_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
     refuse_call(number, NULL);
 }
 
@@ -311,41 +363,48 @@ static void on_sigsys(int signal, siginfo_t *info, void *context) {
     if (sp >= guarded->agent_lo && sp < guarded->agent_hi) ssi_panic("the agent made a system call through libc");
     long a[6];
     for (int i = 0; i < 6; i++) a[i] = ssi_arch_argument(u, i);
-    ssi_arch_set_result(u, decide(info->si_syscall, a, u));
+    long result = decide(info->si_syscall, a, u);
+    if (result == -EFAULT && ssi_quiet_wake_all(guarded)) result = decide(info->si_syscall, a, u);
+    ssi_arch_set_result(u, result);
+}
+
+/* A write to quiet memory is repeated. All else is for the program's handler, or ends the process. */
+static void on_sigsegv(int signal, siginfo_t *info, void *context) {
+    if (info->si_code == SEGV_ACCERR && ssi_quiet_wake(guarded, (uintptr_t)info->si_addr)) return;
+    const ssi_action action = actions[signal - 1];
+    int sent = info->si_code <= 0; /* not a fault: going back does not raise it again */
+    uintptr_t handler = action.words[0];
+    if (handler == (uintptr_t)SIG_IGN && sent) return;
+    if (handler != (uintptr_t)SIG_IGN && handler != (uintptr_t)SIG_DFL) {
+        ((void (*)(int, siginfo_t *, void *))handler)(signal, info, context);
+        return;
+    }
+    const ssi_action by_default = {{(uintptr_t)SIG_DFL}};
+    SSI_SYSCALL(SYS_rt_sigaction, signal, &by_default, NULL, sizeof(uint64_t));
+    if (sent) SSI_SYSCALL(SYS_tgkill, SSI_SYSCALL(SYS_getpid), SSI_SYSCALL(SYS_gettid), signal);
 }
 
 /* ---- installing ------------------------------------------------------------------------ */
 
 int ssi_guard_prepare(ss_arena *arena) {
     guarded = arena;
-    struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_NODEFER};
-    uint64_t sigsys = SIGNAL_BIT(SIGSYS);
-    if (sigaction(SIGSYS, &action, &previous)) return -EINVAL;
     for (int i = 0; i < SSI_SIGNALS; i++) {
         SSI_SYSCALL(SYS_rt_sigaction, i + 1, NULL, &actions[i], sizeof(uint64_t));
         arena->actions[i] = actions[i];
     }
-    /* Blocked, it would kill the process without a word. */
-    return (int)SSI_SYSCALL(SYS_rt_sigprocmask, SIG_UNBLOCK, &sigsys, NULL, sizeof sigsys);
+    struct sigaction sigsys = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    struct sigaction sigsegv = {.sa_sigaction = on_sigsegv, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    if (sigaction(SIGSYS, &sigsys, &previous[0]) || sigaction(SIGSEGV, &sigsegv, &previous[1])) return -EINVAL;
+    uint64_t ours = SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV);
+    return (int)SSI_SYSCALL(SYS_rt_sigprocmask, SIG_UNBLOCK, &ours, NULL, sizeof ours);
 }
 
-void ssi_guard_cancel(void) { sigaction(SIGSYS, &previous, NULL); }
+void ssi_guard_cancel(void) {
+    sigaction(SIGSYS, &previous[0], NULL);
+    sigaction(SIGSEGV, &previous[1], NULL);
+}
 
-/* Only ask, or change only what lies in memory. */
-static const uint16_t allowed[] = {
-    SYS_rt_sigreturn, SYS_rt_sigpending, SYS_getpid, SYS_gettid, SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_getpgid,
-    SYS_getsid, SYS_getpriority, SYS_clock_gettime, SYS_clock_getres, SYS_gettimeofday, SYS_times, SYS_getrusage, SYS_sysinfo,
-    SYS_uname, SYS_getcpu, SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_getparam, SYS_sched_getscheduler,
-    SYS_sched_get_priority_max, SYS_sched_get_priority_min, SYS_getcwd, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs,
-    SYS_fstatfs, SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_getxattr, SYS_lgetxattr, SYS_fgetxattr, SYS_listxattr,
-    SYS_capget, SYS_getitimer, SYS_mincore, SYS_membarrier, SYS_get_robust_list,
-#ifdef SYS_open
-    SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_time, SYS_getrlimit, SYS_getpgrp,
-#endif
-};
-#define N_ALLOWED (sizeof allowed / sizeof *allowed)
-
-static const uint8_t waking[] = {FUTEX_WAKE, FUTEX_WAKE_BITSET, FUTEX_WAKE_OP, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_UNLOCK_PI};
+static const uint8_t waking[] = {FUTEX_WAKE, FUTEX_WAKE_BITSET, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE};
 #define N_WAKING (sizeof waking)
 
 #define FIELD(name) ((uint32_t)offsetof(struct seccomp_data, name))
@@ -354,7 +413,7 @@ static const uint8_t waking[] = {FUTEX_WAKE, FUTEX_WAKE_BITSET, FUTEX_WAKE_OP, F
 #define ANSWER(value) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, value)
 
 int ssi_guard_install(ss_arena *arena) {
-    struct sock_filter f[N_ALLOWED + N_WAKING + 24];
+    struct sock_filter f[N_SILENT + N_WAKING + 24];
     uint16_t n = 0;
     uintptr_t own = (uintptr_t)ssi_syscall_return;
     f[n++] = LOAD(FIELD(arch));
@@ -366,7 +425,7 @@ int ssi_guard_install(ss_arena *arena) {
     f[n++] = IF_EQUAL((uint32_t)(own >> 32), 0, 1);
     f[n++] = ANSWER(SECCOMP_RET_ALLOW);
     f[n++] = LOAD(FIELD(nr));
-    for (size_t i = 0; i < N_ALLOWED; i++) f[n++] = IF_EQUAL(allowed[i], (uint8_t)(N_ALLOWED + 1 - i), 0);
+    for (size_t i = 0; i < N_SILENT; i++) f[n++] = IF_EQUAL(silent[i], (uint8_t)(N_SILENT + 1 - i), 0);
     f[n++] = IF_EQUAL(SYS_futex, 2, 0);
     f[n++] = ANSWER(SECCOMP_RET_TRAP);
     f[n++] = ANSWER(SECCOMP_RET_ALLOW); /* where the list jumps to */

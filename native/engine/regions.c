@@ -80,6 +80,7 @@ static const char *parse_line(const char *at, mapping *m) {
 
 static uint32_t kind_of(const ss_arena *arena, const mapping *m) {
     if (m->lo >= arena->stacks_lo && m->hi <= arena->stacks_hi) return SS_REGION_DONOR_STACK;
+    if (m->executable) return SS_REGION_CODE;
     if (m->file) return SS_REGION_FILE;
     if (!strcmp(m->name, "[heap]")) return SS_REGION_HEAP;
     if (!strncmp(m->name, "[stack", 6)) return SS_REGION_STACK;

@@ -20,6 +20,9 @@
 #include "engine_internal.h"
 #include "syscall.h"
 
+#ifndef REARM_EVERY
+#define REARM_EVERY 8u
+#endif
 #define REARM_ABOVE 256u
 #define WINDOW 512u
 
@@ -117,7 +120,9 @@ static uint32_t sort_unique(uint32_t *a, uint32_t n) {
 static uint32_t collect(ss_arena *arena, int may_rearm) {
     uint64_t start = ssi_now_ns();
     uint32_t kept = arena->n_dirty_kept;
-    long found = arena->tracker->collect(&arena->tracked, may_rearm && arena->last_collected > REARM_ABOVE, arena->dirty + kept);
+    int rearm = may_rearm && (arena->last_collected > REARM_ABOVE || ++arena->n_rear >= REARM_EVERY);
+    if (rearm) arena->n_rear = 0;
+    long found = arena->tracker->collect(&arena->tracked, rearm, arena->dirty + kept);
     if (found < 0) ssi_panic("the tracker failed: pages could be missed from here on");
     arena->last_collected = (uint32_t)found;
     uint32_t n = kept + (uint32_t)found;
@@ -237,10 +242,12 @@ static void put_back(ss_arena *arena, uintptr_t address, uint32_t page) {
     arena->statistics.restored_pages++;
 }
 
+/* Different numbers are different contents, and memory has that of page_now, or was put right already. */
 static int put_back_difference(void *user, uint32_t index, uint32_t page_now, uint32_t page_then) {
     (void)page_now;
     ss_arena *arena = user;
-    put_back(arena, ss_page_address(arena, index), page_then);
+    memcpy((void *)ss_page_address(arena, index), ss_page_data(arena, page_then), SS_PAGE);
+    arena->statistics.restored_pages++;
     return 0;
 }
 

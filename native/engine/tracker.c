@@ -63,6 +63,8 @@ typedef struct self_test {
     uint32_t out[TEST_PAGES + 1];
     struct ssi_scan_run runs[SSI_SCAN_RUNS];
     ssi_range ranges[4];
+    uint32_t dense[2];
+    uint8_t quiet[4];
 } self_test;
 
 static uint32_t index_of(const self_test *t, const void *address) {
@@ -149,6 +151,8 @@ int ssi_tracker_self_test(const ssi_tracker *tracker, ssi_text *why) {
                                .uffd = -1,
                                .runs = t->runs,
                                .ranges = t->ranges,
+                               .dense = t->dense,
+                               .quiet = t->quiet,
                                .may_drop = 1,
                                .seen = t->seen,
                                .named = t->named};

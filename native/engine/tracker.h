@@ -34,12 +34,17 @@ typedef struct ssi_tracked {
     /* Memory in [*idle_from, idle_to) was armed and never used since; *idle_from only grows. NULL: there is none. */
     const uintptr_t *idle_from;
     uintptr_t idle_to;
+    uint32_t *dense; /* pages at the start of each region that were there when it was armed (mostly): the tracker's memory */
+    /* What can't be written now (quiet.c) need not be looked at: two bytes a region, for its dense pages and the rest. */
+    const uint8_t *quiet;
+    int quiet_changed;
     uint64_t *seen, *named;    /* a bit a page each, n_pages / 64 + 1 words, zeroed: the tracker's memory */
 } ssi_tracked;
 
 typedef struct ssi_tracker {
     const char *name;
     int exact; /* names only pages that were written (or dropped) since they were armed */
+    int leaves_out_quiet; /* quiet regions cost nothing */
     /* Is it there? Opens what it needs. Negative errno: *why says which step. */
     int (*open)(ssi_tracked *tracked, ssi_text *why);
     /* Start tracking all regions: from now on every change is noticed. */

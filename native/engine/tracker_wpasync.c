@@ -19,6 +19,7 @@
  * │ first question too, without protecting and cut down to pages that once had │
  * │ content, unless the guard refuses the calls that drop pages anyway.        │
  * │                                                                            │
+ * │ Quiet memory (quiet.c) is left out: nothing can write it unnoticed.        │
  * │ Stacks of threads that were never started are armed like everything, but   │
  * │ left out of the scan: they come last among the stacks, and the one that is │
  * │ started next says so first.                                                │
@@ -172,14 +173,14 @@ static void add_range(ssi_tracked *t, uint32_t region, uintptr_t lo, uintptr_t h
     before->limited = t->idle_from && hi == t->idle_to;
 }
 
-/* By t->seen: the pages that are populated now. */
 static void cut_into_ranges(ssi_tracked *t) {
     t->n_ranges = 0;
+    t->quiet_changed = 0;
     for (uint32_t i = 0; i < t->n_regions; i++) {
         const ss_region *r = &t->regions[i];
-        uintptr_t middle = r->lo + (uintptr_t)dense_pages(t, r) * SS_PAGE;
-        add_range(t, i, r->lo, middle, 0);
-        add_range(t, i, middle, r->hi, 1);
+        uintptr_t middle = r->lo + (uintptr_t)t->dense[i] * SS_PAGE;
+        if (!t->quiet[2 * i]) add_range(t, i, r->lo, middle, 0);
+        if (!t->quiet[2 * i + 1]) add_range(t, i, middle, r->hi, 1);
     }
 }
 
@@ -199,6 +200,7 @@ static long list_bits(const ssi_tracked *t, const uint64_t *bits, uint32_t *out)
 
 static long wpasync_collect(ssi_tracked *t, int rearm, uint32_t *out) {
     names list = {.tracked = t, .out = out};
+    if (t->quiet_changed) cut_into_ranges(t);
     if (!t->may_drop) return scan(t, AS_THE_RANGE_SAYS, rearm, &list);
     size_t words = t->n_pages / 64 + 1;
     memset(t->named, 0, words * sizeof *t->named);
@@ -230,6 +232,7 @@ static int wpasync_arm(ssi_tracked *t, ssi_text *why) {
     names ignored = {.tracked = t, .bits = t->named};
     one_range_a_cluster(t);
     long rc = scan(t, WRITTEN_POPULATED, 1, &populated);
+    for (uint32_t i = 0; i < t->n_regions; i++) t->dense[i] = dense_pages(t, &t->regions[i]);
     cut_into_ranges(t);
     if (rc >= 0) rc = scan(t, AS_THE_RANGE_SAYS, 1, &ignored); /* markers on the empty pages of dense ranges */
     if (rc < 0) {
@@ -246,4 +249,4 @@ static void wpasync_close(ssi_tracked *t) {
 }
 
 const ssi_tracker ssi_tracker_wpasync = {
-    .name = "wpasync", .exact = 1, .open = wpasync_open, .arm = wpasync_arm, .collect = wpasync_collect, .close = wpasync_close};
+    .name = "wpasync", .exact = 1, .leaves_out_quiet = 1, .open = wpasync_open, .arm = wpasync_arm, .collect = wpasync_collect, .close = wpasync_close};

@@ -79,7 +79,7 @@ MUTATIONS = [
                 "trackers",
                 "wpasync",
             ),
-            ("tracker_wpasync.c", "add_range(t, i, middle, r->hi, 1);", "", "trackers", "wpasync"),
+            ("tracker_wpasync.c", "add_range(t, i, middle, r->hi, 1);", ";", "trackers", "wpasync"),
             ("tracker_wpasync.c", "before->hi = hi;", "", "snapshot", "wpasync"),
             ("agent.c", "arena->undisturbed = 0;", "", "agent", "interleavings:wpasync"),
             (
@@ -109,6 +109,19 @@ MUTATIONS = [
             ("guard.c", "set &= ~(SIGNAL_BIT(SIGSYS) | ", "set &= ~(", "guard", "refused"),
             ("guard.c", "SYS_getpid, SYS_gettid,", "SYS_getpid, SYS_gettid, SYS_chdir,", "guard", "refused"),
             ("guard.c", "fd != STDOUT && fd != STDERR", "0", "guard", "refused"),
+            ("guard.c", "if (result == -EFAULT && ssi_quiet_wake_all(guarded)) result", "long again", "quiet", "first-writes"),
+            ("guard.c", "if (number == SYS_readv)", "if (0)", "quiet", "first-writes"),
+            ("guard.c", "ssi_quiet_wake(guarded, (uintptr_t)at + bytes - 1);", "", "quiet", "first-writes"),
+            ("guard.c", "SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGKILL)", "SIGNAL_BIT(SIGKILL)", "quiet", "signal"),
+            ("guard.c", "if (handler == (uintptr_t)SIG_IGN && sent) return;", "", "quiet", "signal"),
+            ("guard.c", "if (sent) SSI_SYSCALL(SYS_tgkill", "if (0) SSI_SYSCALL(SYS_tgkill", "quiet", "faults"),
+            (
+                "quiet.c",
+                "arena->quiet[index] = 0;\n    arena->tracked.quiet_changed = 1;",
+                "arena->quiet[index] = 0;",
+                "quiet",
+                "first-writes",
+            ),
         ]
     )
 ]
