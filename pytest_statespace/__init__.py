@@ -13,7 +13,7 @@ from pytest_statespace.errors import (
     UnsupportedOperation,
 )
 from pytest_statespace.marks import explore, reproduce
-from pytest_statespace.runtime.api import always, choose, observe, sometimes
+from pytest_statespace.runtime.api import always, choose, ignore, observe, sometimes, view
 
 # The decorator `explore` and the package of the same name share one attribute of this module.
 # Importing a package sets it, but only the first time: so that happens here, and the decorator
@@ -35,7 +35,9 @@ __all__ = [
     "always",
     "choose",
     "explore",
+    "ignore",
     "observe",
     "reproduce",
     "sometimes",
+    "view",
 ]

@@ -251,9 +251,11 @@ def _check_item(session: _Session, item: pytest.Item) -> None:
     settings = session.settings(item)
     if _explored(session, item) and session.registry is not None:
         from pytest_statespace.runtime.tracing import check_traceable
+        from pytest_statespace.runtime.weakening import check_ignored
 
         session.registry.check(settings.strategy)
         check_traceable(settings.trace)
+        check_ignored(settings.ignore)
 
 
 def _select(config: pytest.Config, items: list[pytest.Item], example: Counterexample) -> None:

@@ -30,6 +30,7 @@ class Settings:
 
     granularity: str = "access"
     trace: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     strategy: str = "exhaust"
     preemptions: int | None = None
     timeouts: str = "idle"
@@ -162,6 +163,18 @@ def _parse_modules(name: str, text: str) -> object:
     return text.replace(",", " ").split()
 
 
+def _attributes(name: str, value: object) -> object:
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list | tuple | set | frozenset):
+        raise InvalidArgument(name, value, "give a list of attributes: 'package.module.Class.attribute'")
+    for entry in value:
+        parts = entry.split(".") if isinstance(entry, str) else []
+        if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+            raise InvalidArgument(name, entry, "give an attribute such as 'package.module.Class.attribute'")
+    return tuple(dict.fromkeys(value))
+
+
 SPECS: tuple[Spec, ...] = (
     Spec(
         "granularity",
@@ -180,6 +193,14 @@ SPECS: tuple[Spec, ...] = (
         _modules,
         _parse_modules,
         "PKG",
+        repeatable=True,
+    ),
+    Spec(
+        "ignore",
+        "an attribute to leave out of state equality, 'package.module.Class.attribute' (repeatable)",
+        _attributes,
+        _parse_modules,
+        "ATTR",
         repeatable=True,
     ),
     Spec(

@@ -212,6 +212,7 @@ class ExplorationResult:
     races: tuple[DataRace, ...] = ()
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
+    weakened: tuple[str, ...] = ()  # what was left out of state equality: "ignore(Counter.hits)"
     engine: EngineStatistics = field(default_factory=EngineStatistics)
 
 

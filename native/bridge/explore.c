@@ -8,6 +8,7 @@
 #include "runtime.h"
 
 #include "compat_threads.h"
+#include "weaken.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ typedef struct settings {
     size_t heap_bytes, brk_bytes, stack_bytes;
     long long epoch_ns;
     const char *tracker;
-    PyObject *tables, *recorder, *invariants, *thread_failed; /* borrowed from the config */
+    PyObject *tables, *recorder, *invariants, *thread_failed, *ignored; /* borrowed from the config; the last may be NULL */
 } settings;
 
 static PyObject *body;      /* for the life of the child */
@@ -80,8 +81,13 @@ static int read_settings(PyObject *config, settings *s)
     s->recorder = need(config, "recorder");
     s->invariants = need(config, "invariants");
     s->thread_failed = need(config, "thread_failed");
+    s->ignored = PyDict_GetItemString(config, "ignored");
     if (PyErr_Occurred())
         return -1;
+    if (s->ignored != NULL && !PyList_Check(s->ignored)) {
+        PyErr_SetString(PyExc_ValueError, "config: 'ignored' must be a list");
+        return -1;
+    }
     if (!PyList_Check(s->invariants) || !PyDict_Check(s->tables) || !PyCallable_Check(s->thread_failed)) {
         PyErr_SetString(PyExc_ValueError,
                         "config: 'invariants' must be a list, 'tables' a dict and 'thread_failed' callable");
@@ -249,6 +255,8 @@ PyObject *ssb_explore(PyObject *callable, PyObject *config)
     if (promoted != NULL)
         ssb.addresses_observed = ssb_observed_from(promoted);
     if (s.fingerprint && ssb_fingerprint_prepare() < 0)
+        return NULL;
+    if (ssb_ignore_all(s.ignored) < 0)
         return NULL;
     phase_done(SSB_PHASE_FINGERPRINT_PREPARE);
     PyGC_Disable();

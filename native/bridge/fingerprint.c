@@ -28,6 +28,7 @@ int ssb_fingerprint_prepare(void)
     PyGC_Collect();
     PyGC_Disable();
     ssbf = ssb_scratch(sizeof *ssbf);
+    ssbf_weaken_prepare();
     if (ssbf_register_containers() || ssbf_register_collections() || ssbf_register_code() || ssbf_register_threading() ||
         ssbf_hidden_prepare() || ssbf_observe_install() || ssbf_calibrate())
         return -1;
@@ -88,6 +89,8 @@ static void changed_base_object(uint32_t b)
     uint64_t hash[2];
     ssbf->marks[b / 8] &= (uint8_t) ~(1u << (b % 8));
     if (Py_REFCNT(o) == 0 || entry->flags & (SSBF_SUBCLASSES | SSBF_HIDDEN) || ssbf->failed)
+        return;
+    if (ssbf_weakened() && ssbf_weak_postpones(b))
         return;
     uint32_t before = ssbf->n_tokens;
     ssbf_token(SSBF_TOKEN(SSBF_T_BASE, (uintptr_t)o));
@@ -158,17 +161,23 @@ int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])
     if (!frozen || ssb_heap_overflowed())
         return -1;
     ssbf_begin_state();
-    int stopped = ssbf_collect_changes(root);
+    int stopped = ssbf_collect_changes(root), weakened = ssbf_weakened();
+    if (weakened)
+        ssbf_weak_begin();
     ssbf_threads();
     ssbf_drain();
     ssb_interpreter_tokens(ssbf->base_tstate->interp, number, ssbf_reference);
     ssbf_included_tokens();
+    if (weakened)
+        ssbf_weak_holders();
     sort_candidates();
     for (uint32_t k = 0; k < ssbf->n_candidates; k++)
         changed_base_object(ssbf->candidates[k]);
     unexplained_words();
     ssbf_drain();
     address_hashed_sets();
+    if (weakened)
+        ssbf_weak_end(changed_base_object);
     observed_properties();
     if (stopped || ssbf->failed)
         return -1;

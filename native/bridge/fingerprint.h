@@ -13,6 +13,7 @@
  * │   masks.c       memory that is no program state                            │
  * │   interned.c    the table of interned strings                               │
  * │   calibrate.c   interpreter counters that change all the time              │
+ * │   weaken_walk.c what users leave out                                       │
  * │   fingerprint.c putting it together                                        │
  * │                                                                            │
  * │ Rule: what is not understood goes in raw. Whatever overflows or looks      │
@@ -214,6 +215,8 @@ Py_ssize_t ssbf_object_bytes(PyObject *o);
 const ssbf_handler *ssbf_handler_of(PyTypeObject *type);
 /* The content of dictionaries, for others that hold one. */
 void ssbf_dict_items(PyDictObject *d);
+/* Of the attribute dictionary of `owner`, NULL if that is unknown. */
+void ssbf_attribute_items(PyDictObject *d, PyObject *owner);
 
 /* ---- base_index.c ---------------------------------------------------------------------- */
 
@@ -254,6 +257,25 @@ void ssbf_code_units(PyCodeObject *code);
 void ssbf_frame(ssb_frame *frame);
 void ssbf_threads(void);
 void ssbf_hidden(uint32_t thread, ssb_frame **frames, uint32_t n);
+
+/* ---- weaken_walk.c: ignore() and view() --------------------------------------------------------- */
+
+void ssbf_weaken_prepare(void);
+int ssbf_weakened(void); /* is any declaration in force? If not, nothing below is called. */
+/* The declarations that apply to attributes of `owner`, or to entries of an attribute dictionary. */
+uint64_t ssbf_weak_attributes(PyObject *owner, PyObject *dict);
+int ssbf_left_out(uint64_t set, PyObject *name);
+uint64_t ssbf_left_out_of(uint64_t set, PyDictObject *d); /* how many entries */
+int ssbf_slot_left_out(uint64_t set, Py_ssize_t at);
+void ssbf_weak_names(uint64_t set); /* tokens */
+int ssbf_weak_content(PyObject *o); /* 1: a view speaks for the object */
+/* Base objects, in the order of the calls: before the walk, a reference to one, those that are always part of
+ * the state, may this changed one wait, and those that were met after all. */
+void ssbf_weak_begin(void);
+void ssbf_weak_met(PyObject *o);
+void ssbf_weak_holders(void);
+int ssbf_weak_postpones(uint32_t b);
+void ssbf_weak_end(void (*changed)(uint32_t b));
 
 /* ---- observe.c ------------------------------------------------------------------------------- */
 

@@ -96,7 +96,7 @@ void ssbf_attribute_dict(PyObject *dict, PyObject *owner)
     }
     name_dict(dict, owner);
     ssbf_token(SSBF_TOKEN(SSBF_T_ATTRIBUTES, 0));
-    ssbf_dict_items((PyDictObject *)dict);
+    ssbf_attribute_items((PyDictObject *)dict, owner);
 }
 
 /* Values that lie with the instance; the type's shared keys name them. */
@@ -105,13 +105,16 @@ static void inline_values(PyObject *o, PyDictValues *values)
     PyDictKeysObject *keys = ssb_type_keys(Py_TYPE(o));
     PyDictUnicodeEntry *entries = DK_UNICODE_ENTRIES(keys);
     int n = ssb_values_size(values), used = 0;
-    for (int i = 0; i < n; i++)
-        used += values->values[ssb_values_entry(values, i)] != NULL;
+    uint64_t weak = ssbf_weakened() ? ssbf_weak_attributes(o, NULL) : 0;
+    for (int i = 0; i < n; i++) {
+        int e = ssb_values_entry(values, i);
+        used += values->values[e] && !ssbf_left_out(weak, entries[e].me_key);
+    }
     ssbf_token(SSBF_TOKEN(SSBF_T_ATTRIBUTES, 0));
     ssbf_count((uint64_t)used);
     for (int i = 0; i < n; i++) {
         int e = ssb_values_entry(values, i);
-        if (values->values[e]) {
+        if (values->values[e] && !ssbf_left_out(weak, entries[e].me_key)) {
             ssbf_reference(entries[e].me_key);
             ssbf_reference(values->values[e]);
         }
@@ -133,7 +136,10 @@ void ssbf_fields(PyObject *o, Py_ssize_t from, Py_ssize_t to)
 {
     PyTypeObject *t = Py_TYPE(o);
     Py_ssize_t dict = ssb_type_has_managed_dict(t) ? 0 : t->tp_dictoffset;
+    uint64_t weak = ssbf_weakened() ? ssbf_weak_attributes(o, NULL) : 0;
     for (Py_ssize_t at = from; at < to; at += sizeof(void *)) {
+        if (weak && ssbf_slot_left_out(weak, at))
+            continue;
         if (t->tp_weaklistoffset > 0 && at == t->tp_weaklistoffset)
             continue;
         if (dict > 0 && at == dict)
@@ -168,6 +174,13 @@ void ssbf_content(PyObject *o)
 {
     PyTypeObject *t = Py_TYPE(o);
     ssbf_reference((PyObject *)t);
+    if (ssbf_weakened()) {
+        uint64_t weak = ssbf_weak_attributes(o, NULL);
+        if (ssbf_weak_content(o))
+            return;
+        if (weak)
+            ssbf_weak_names(weak);
+    }
     const ssbf_handler *handler = ssbf_handler_of(t);
     if (!handler) {
         ssbf_fields(o, sizeof(PyObject), ssbf_object_bytes(o));

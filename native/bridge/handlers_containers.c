@@ -43,15 +43,18 @@ static void list_buffers(PyObject *o, int32_t owner)
 
 /* ---- dict ------------------------------------------------------------------------------ */
 
-void ssbf_dict_items(PyDictObject *d)
+void ssbf_attribute_items(PyDictObject *d, PyObject *owner)
 {
     PyDictKeysObject *keys = d->ma_keys;
-    ssbf_count((uint64_t)d->ma_used);
+    uint64_t weak = ssbf_weakened() ? ssbf_weak_attributes(owner, (PyObject *)d) : 0;
+    if (weak)
+        ssbf_weak_names(weak);
+    ssbf_count((uint64_t)d->ma_used - (weak ? ssbf_left_out_of(weak, d) : 0));
     if (d->ma_values) {
         PyDictUnicodeEntry *entries = DK_UNICODE_ENTRIES(keys);
         for (int i = 0; i < ssb_values_size(d->ma_values); i++) {
             int e = ssb_values_entry(d->ma_values, i);
-            if (d->ma_values->values[e]) {
+            if (d->ma_values->values[e] && !ssbf_left_out(weak, entries[e].me_key)) {
                 ssbf_reference(entries[e].me_key);
                 ssbf_reference(d->ma_values->values[e]);
             }
@@ -59,19 +62,21 @@ void ssbf_dict_items(PyDictObject *d)
     } else if (DK_IS_UNICODE(keys)) {
         PyDictUnicodeEntry *entries = DK_UNICODE_ENTRIES(keys);
         for (Py_ssize_t i = 0; i < keys->dk_nentries; i++)
-            if (entries[i].me_value) {
+            if (entries[i].me_value && !ssbf_left_out(weak, entries[i].me_key)) {
                 ssbf_reference(entries[i].me_key);
                 ssbf_reference(entries[i].me_value);
             }
     } else {
         PyDictKeyEntry *entries = DK_ENTRIES(keys);
         for (Py_ssize_t i = 0; i < keys->dk_nentries; i++)
-            if (entries[i].me_value) {
+            if (entries[i].me_value && !ssbf_left_out(weak, entries[i].me_key)) {
                 ssbf_reference(entries[i].me_key);
                 ssbf_reference(entries[i].me_value);
             }
     }
 }
+
+void ssbf_dict_items(PyDictObject *d) { ssbf_attribute_items(d, NULL); }
 
 static void dict_content(PyObject *o) { ssbf_dict_items((PyDictObject *)o); }
 

@@ -5,6 +5,7 @@
  * │ A callable whose invariant is broken ends the execution itself or raises.  │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "runtime.h"
+#include "weaken.h"
 
 static PyObject *invariants; /* list, shared with Python */
 static int checking;
@@ -49,7 +50,7 @@ void ssb_set_invariants(PyObject *list) { Py_XSETREF(invariants, Py_NewRef(list)
 
 void ssb_check_invariants(void)
 {
-    if (invariants == NULL || PyList_GET_SIZE(invariants) == 0 || checking)
+    if (invariants == NULL || (PyList_GET_SIZE(invariants) == 0 && ssb_weak.n_views == 0) || checking)
         return;
     /* An operation may be made while an exception is being handled by C code. */
     PyObject *type, *value, *traceback;
@@ -64,6 +65,7 @@ void ssb_check_invariants(void)
             ssb_thread_failed();
         Py_DECREF(result);
     }
+    ssb_evaluate_views();
     ssb_resume();
     checking = 0;
     PyErr_Restore(type, value, traceback);

@@ -2,6 +2,7 @@
  * │ module.c — what Python sees of the bridge.                                 │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "runtime.h"
+#include "weaken.h"
 
 static PyObject *py_attach(PyObject *Py_UNUSED(module), PyObject *args)
 {
@@ -126,6 +127,32 @@ static PyObject *py_resume(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(igno
     Py_RETURN_NONE;
 }
 
+static PyObject *py_ignore(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *owner, *name;
+    int of_instances;
+    const char *label;
+    if (!PyArg_ParseTuple(args, "OUps:ignore", &owner, &name, &of_instances, &label))
+        return NULL;
+    if (of_instances && !PyType_Check(owner))
+        return PyErr_Format(PyExc_TypeError, "ignore: of_instances needs a class, not a %s", Py_TYPE(owner)->tp_name);
+    if (ssb_ignore(owner, name, of_instances, label) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_view(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *function, *objects;
+    const char *label;
+    if (!PyArg_ParseTuple(args, "OO!s:view", &function, &PyTuple_Type, &objects, &label) ||
+        ssb_declare_view(function, objects, label) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_weakened(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) { return ssb_weakened(); }
+
 static PyObject *py_setup_times(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
     if (ssb_setup_times == NULL) {
@@ -164,6 +191,12 @@ static PyMethodDef methods[] = {
      "capture_write(stream, data, /)\n--\n\nAppend to this execution's captured output."},
     {"pause", py_pause, METH_NOARGS, "pause()\n--\n\nMake no choice points until the matching resume()."},
     {"resume", py_resume, METH_NOARGS, "resume()\n--\n\nEnd the matching pause()."},
+    {"ignore", py_ignore, METH_VARARGS,
+     "ignore(owner, name, of_instances, label, /)\n--\n\nLeave an attribute out of state equality, from now on."},
+    {"view", py_view, METH_VARARGS,
+     "view(function, objects, label, /)\n--\n\nLet what function() returns stand for the objects in state equality."},
+    {"weakened", py_weakened, METH_NOARGS,
+     "weakened()\n--\n\nLabels of what was left out of some state. For the parent, too."},
     {"setup_times", py_setup_times, METH_NOARGS, "setup_times()\n--\n\nNanoseconds of each phase of the last set-up."},
     {NULL, NULL, 0, NULL},
 };

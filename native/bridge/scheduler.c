@@ -36,6 +36,7 @@
 #include "runtime.h"
 
 #include "compat_threads.h"
+#include "weaken.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -294,6 +295,7 @@ void ssb_resumed(void)
     if (invariants_due) {
         invariants_due = 0;
         ssb_check_invariants();
+        ssb_expire_views();
     }
 }
 
@@ -337,11 +339,12 @@ int ssb_visible(int operation, PyObject *object, uint32_t part, int access, uint
         t->ended = 1;
     t->bookkeeping = 0;
     ssb_check_invariants();
-    if (ssb.n_threads == 1) /* nobody else could run */
-        return 0;
-    set_operation(t, operation, object, part, access);
-    switch_to(pick(label));
-    clear_operation(t);
+    if (ssb.n_threads > 1) { /* somebody else could run */
+        set_operation(t, operation, object, part, access);
+        switch_to(pick(label));
+        clear_operation(t);
+    }
+    ssb_expire_views();
     return 0;
 }
 
@@ -365,7 +368,9 @@ int ssb_block(int operation, PyObject *object, int64_t deadline_ns)
 {
     ssb_current()->bookkeeping = 0;
     ssb_check_invariants();
-    return block(operation, object, deadline_ns);
+    int timed_out = block(operation, object, deadline_ns);
+    ssb_expire_views();
+    return timed_out;
 }
 
 int ssb_block_quietly(int operation, PyObject *object, int prefer)
@@ -399,6 +404,7 @@ uint32_t ssb_choose_data(uint32_t n)
     };
     uint32_t k = ask(&choice);
     ssb_record_switch(&choice, k);
+    ssb_expire_views();
     t->operation = SSB_OP_NONE;
     return k;
 }

@@ -174,6 +174,8 @@ static void reference_base(const ssbf_object *b)
             ssbf_token(SSBF_TOKEN(SSBF_T_FRAME, known));
         else
             ssbf_token(SSBF_TOKEN(SSBF_T_BASE, (uintptr_t)o));
+        if (!ssbf->in_base && ssbf_weakened())
+            ssbf_weak_met(o);
     }
 }
 

@@ -181,7 +181,9 @@ def _search(
             compare_states=fingerprint,
             progress=progress,
         )
-        return explorer.run()
+        search = explorer.run()
+        search.weakened = sandbox.weakened()
+        return search
 
 
 def _task(item: pytest.Function, settings: Settings, *, fingerprint: bool) -> child_side.Task:

@@ -43,6 +43,8 @@ def conclude(
         verdict, reason = Verdict.UNSUPPORTED, search.detail
     elif search.end is SearchEnd.EXHAUSTED:
         verdict, reason = _exhausted(search, missing)
+        if verdict is Verdict.VERIFIED and search.weakened:
+            reason += f", with equality weakened by {', '.join(search.weakened)}"
         if verdict is Verdict.FAILED:
             all_failures = (*all_failures, *(_never_held(search, label) for label in missing))
     elif search.end in (SearchEnd.BUDGET, SearchEnd.MEMORY):
@@ -66,6 +68,7 @@ def conclude(
         outcomes=tuple(sorted(search.outcomes.items(), key=lambda item: (-item[1], item[0]))),
         failures=all_failures,
         notes=(*notes, *_notes(search)),
+        weakened=search.weakened,
         engine=search.engine,
     )
 

@@ -104,6 +104,8 @@ def result_text(result: ExplorationResult) -> str:
 def _below(result: ExplorationResult) -> Iterable[str]:
     if result.verdict in (Verdict.INCOMPLETE, Verdict.UNSUPPORTED):
         yield from result.reason.splitlines()
+    if result.weakened:
+        yield f"{result.verdict.value}, with equality weakened by {clean(', '.join(result.weakened))}"
     if result.outcomes:
         shown = [f"{clean(value)} x{count}" for value, count in result.outcomes[:_MAX_OUTCOMES]]
         more = len(result.outcomes) - len(shown)
@@ -125,6 +127,9 @@ def _counts(results: Sequence[ExplorationResult]) -> Line:
         if count:
             spans += [Span(", ")] if spans else []
             spans.append(Span(f"{count} {verdict.value}", _STYLES[verdict]))
+            weakened = sum(result.verdict is verdict and bool(result.weakened) for result in results)
+            if weakened and verdict is Verdict.VERIFIED:
+                spans.append(Span(f" ({weakened} with equality weakened)", "switch"))
     seconds = sum(result.seconds for result in results)
     states = sum(result.states for result in results)
     spans.append(Span(f": {plural(states, 'state')} in {seconds:.2f} s"))

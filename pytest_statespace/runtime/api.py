@@ -1,4 +1,4 @@
-"""What tests call: `choose`, `observe`, `always` and `sometimes`.
+"""What tests call: `choose`, `observe`, `always`, `sometimes`, `ignore` and `view`.
 
 Outside an exploration `choose` returns its first alternative and the others do nothing, so
 that a test stays runnable anywhere. Nothing here imports native code: the context is there
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import TypeVar
 
 from pytest_statespace.errors import InvalidArgument
 from pytest_statespace.runtime import context as _contexts
+from pytest_statespace.runtime.weakening import label_of
 
-__all__ = ["always", "choose", "observe", "sometimes"]
+__all__ = ["always", "choose", "ignore", "observe", "sometimes", "view"]
 
 T = TypeVar("T")
 
@@ -82,6 +84,72 @@ def sometimes(condition: object, label: str) -> None:
     with context.paused():
         if held or label not in context.sometimes:
             context.sometimes[label] = held
+
+
+def ignore(owner: object, attribute: str) -> None:
+    """Leave an attribute out of state equality until the end of the execution.
+
+    States that differ only in its value, or in what only it refers to, count as the same one and
+    are explored once: for statistics, caches and logs that decide nothing. If they do decide
+    something, outcomes are lost; the report therefore says that equality was weakened.
+
+    ``owner`` is an object, a module, or a class: then the attribute of every instance and of the
+    class itself. Raises `InvalidArgument` for an object that allows no weak references.
+    """
+    if not isinstance(attribute, str) or not attribute.isidentifier():
+        raise InvalidArgument("attribute", attribute, "give the name of an attribute as a string")
+    if type(owner).__weakrefoffset__ == 0:
+        raise InvalidArgument(
+            "owner", owner, f"its type {type(owner).__qualname__} allows no weak references: "
+            "give the class instead"
+        )
+    context = _contexts.current()
+    if context is None:
+        return
+    with context.paused():
+        of_instances = isinstance(owner, type)
+        context.bridge.ignore(owner, attribute, of_instances, label_of(owner, attribute))
+
+
+def view(function: Callable[[], object], *objects: object) -> None:
+    """Let what ``function()`` returns stand for ``objects`` in state equality.
+
+    Without ``objects`` the function must be a bound method and speaks for its object:
+    ``view(bank.balances)``. It is called at every choice point, without choice points of its
+    own, must only read, and returns plain values (numbers, strings, tuples, ...). From then on
+    states that differ only in the objects' own content, or in what only they refer to, count as
+    the same if it returned the same. The report says that equality was weakened.
+    """
+    if not callable(function):
+        raise InvalidArgument("function", function, "give a callable without parameters")
+    covered = objects
+    if not covered:
+        bound = getattr(function, "__self__", None)
+        if bound is None or isinstance(bound, ModuleType):
+            raise InvalidArgument(
+                "function", function, "give a bound method, or name the objects it speaks for"
+            )
+        covered = (bound,)
+    for one in covered:
+        if isinstance(one, type | ModuleType) or one is None:
+            raise InvalidArgument("objects", one, "give objects that hold the test's data")
+    context = _contexts.current()
+    if context is None:
+        return
+    with context.paused():
+        names = ", ".join(dict.fromkeys(type(one).__qualname__.rpartition(".")[2] for one in covered))
+        label = f"view({names})"
+        context.bridge.view(_evaluated(function, context), covered, label)
+
+
+def _evaluated(function: Callable[[], object], context: _contexts.Context) -> Callable[[], object]:
+    def evaluate() -> object:
+        try:
+            return function()
+        except Exception as error:
+            context.fail(error)
+
+    return evaluate
 
 
 def _checked(invariant: Callable[[], object], context: _contexts.Context) -> Callable[[], object]:

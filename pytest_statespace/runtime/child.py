@@ -26,7 +26,7 @@ import pytest
 from _pytest._code.code import TerminalRepr
 from _pytest._io import TerminalWriter
 
-from pytest_statespace.runtime import capture, context, outcome, patches
+from pytest_statespace.runtime import capture, context, outcome, patches, weakening
 from pytest_statespace.runtime.context import Context
 from pytest_statespace.runtime.recorder import Recorder
 from pytest_statespace.runtime.wire import send, to_plain
@@ -153,6 +153,7 @@ class _Child:
             "tables": self._tables(),
             "recorder": self._recorder,
             "invariants": self._context.invariants,
+            "ignored": weakening.declarations(settings.ignore),
             "thread_failed": self.fail,
         }
 

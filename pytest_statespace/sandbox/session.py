@@ -138,6 +138,10 @@ class Sandbox:
             peak_rss_kib=self._peak_rss(),
         )
 
+    def weakened(self) -> tuple[str, ...]:
+        """What the test left out of state equality, as reports name it; sorted."""
+        return tuple(sorted(bridge_module().weakened()))
+
     def drain(self) -> None:
         """Read the messages that the child has sent so far into `messages`."""
         while True:

@@ -51,6 +51,7 @@ class Report:
     choice_points: int = 0
     states: int = 0
     visited: int = 0
+    weakened: list[str] = field(default_factory=list)
     setup_ms: dict[str, float] = field(default_factory=dict)
     schedules: dict[str, list[int]] = field(default_factory=dict)
     """The first schedule (indices) that led to each outcome."""
@@ -130,6 +131,7 @@ def explore(
     tracker: str = "auto",
     tables: dict[str, Any] | None = None,
     invariants: list[Callable[[], object]] | None = None,
+    ignored: list[tuple[object, str, bool, str]] | None = None,
     recorder: Callable[[dict[str, Any]], None] | None = None,
     forced: list[int] | None = None,
     max_executions: int = 200_000,
@@ -161,6 +163,7 @@ def explore(
             "tables": tables or empty_tables(),
             "recorder": recorder,
             "invariants": invariants if invariants is not None else [],
+            "ignored": ignored or [],
         }
         sys.stdout.flush()
         sys.stderr.flush()
@@ -174,6 +177,7 @@ def explore(
         if (gone := os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
             raise RuntimeError(f"the child's set-up failed ({gone.si_status}):\n{os.read(reading, 4000).decode()}")
         _search(arena, pid, report, fingerprint, prune, forced, max_executions, timeout_s)
+        report.weakened = sorted(_bridge.weakened())
         report.setup_ms = {phase: ns / 1e6 for phase, ns in _bridge.setup_times().items()}
     finally:
         if pid > 0:

@@ -38,6 +38,8 @@ def test_precedence_is_command_line_marker_ini_default() -> None:
         ({"seed": None}, ["leave the keyword out"]),
         ({"trace": ["a b"]}, ["'a b'", "importable"]),
         ({"trace": 3}, ["list of importable"]),
+        ({"ignore": ["hits"]}, ["'hits'", "package.module.Class.attribute"]),
+        ({"ignore": 3}, ["list of attributes"]),
         ({"strategy": ""}, ["name"]),
         ({"granularty": "sync"}, ["granularty", "unknown keyword", "granularity"]),
         ({"promoted": ("x",)}, ["unknown keyword"]),
