@@ -139,9 +139,8 @@ static void add_referents(PyObject *o)
     }
     if (PyType_IS_GC(t) && t->tp_traverse && PyObject_IS_GC(o))
         t->tp_traverse(o, add_visited, NULL);
-    if (t->tp_weaklistoffset > 0)
-        for (PyWeakReference *w = *(PyWeakReference **)((char *)o + t->tp_weaklistoffset); w; w = w->wr_next)
-            add_object((PyObject *)w);
+    for (PyWeakReference *w = ssb_object_weakrefs(o); w; w = w->wr_next)
+        add_object((PyObject *)w);
 }
 
 /* Frames that wait below the exploration: they do not run while it lasts. */
@@ -285,8 +284,8 @@ static void add_memory(uint32_t b)
     size_t before = 0;
     if (!is_static_type && PyType_IS_GC(t) && PyObject_IS_GC(o)) {
         before = SSB_GC_HEADER;
+        ssbf_add_block((char *)o - SSB_GC_HEADER - ssb_type_header(t), ssb_type_header(t), owner);
         if (ssb_type_has_managed_dict(t)) {
-            ssbf_add_block((char *)o - SSB_GC_HEADER - SSB_MANAGED_HEADER, SSB_MANAGED_HEADER, owner);
             PyDictValues *values = ssb_instance_values(o);
             PyDictKeysObject *keys = ssb_type_keys(t);
             if (values && keys) {

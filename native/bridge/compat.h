@@ -13,13 +13,16 @@
 #endif
 #include "bridge.h"
 
-#if PY_VERSION_HEX >= 0x030b0000 && PY_VERSION_HEX < 0x030c0000 && !defined(Py_GIL_DISABLED)
+#if PY_VERSION_HEX >= 0x030b0000 && PY_VERSION_HEX < 0x030c0000
 #define SSB_CAN_FINGERPRINT 1
 #include "compat_311.h"
+#elif PY_VERSION_HEX >= 0x030c0000 && PY_VERSION_HEX < 0x030d0000
+#define SSB_CAN_FINGERPRINT 1
+#include "compat_312.h"
 #else
 #define SSB_CAN_FINGERPRINT 0
 #define SSB_NO_FINGERPRINT_REASON \
-    "states are compared on CPython 3.11 only so far: on this version every path is explored in full"
+    "states are compared on CPython 3.11 and 3.12 only so far: on this version every path is explored in full"
 #endif
 
 #endif

@@ -46,12 +46,17 @@ static inline int ssb_generator_has_frame(PyObject *g) { return ((PyGenObject *)
 static inline const void *ssb_thread_entry(const PyThreadState *ts) { return ts->cframe; }
 static inline const void *ssb_entry_previous(const void *entry) { return ((const _PyCFrame *)entry)->previous; }
 static inline uintptr_t ssb_entry_end(const void *entry) { return (uintptr_t)entry + sizeof(_PyCFrame); }
+/* While __enter__ runs, the manager's __exit__ has taken its place on the value stack already. */
+#define SSB_EXIT_METHOD_IS_ON_STACK 1
 
 /* ---- objects ---- */
 
 #define SSB_GC_HEADER sizeof(PyGC_Head)
-/* Words before the GC header that hold attributes. */
-#define SSB_MANAGED_HEADER (2 * sizeof(void *))
+/* Bytes before the GC header that hold attributes. */
+static inline size_t ssb_type_header(const PyTypeObject *t)
+{
+    return t->tp_flags & Py_TPFLAGS_MANAGED_DICT ? 2 * sizeof(void *) : 0;
+}
 
 static inline PyDictValues *ssb_instance_values(PyObject *o) { return *_PyObject_ValuesPointer(o); }
 static inline PyObject *ssb_instance_dict(PyObject *o) { return *_PyObject_ManagedDictPointer(o); }
@@ -73,18 +78,38 @@ static inline PyObject *ssb_type_subclasses(PyTypeObject *t) { return t->tp_subc
 static inline PyObject *ssb_type_dict(PyTypeObject *t) { return t->tp_dict; }
 static inline PyObject *ssb_type_bases(PyTypeObject *t) { return t->tp_bases; }
 static inline PyObject *ssb_type_mro(PyTypeObject *t) { return t->tp_mro; }
-static inline int ssb_static_type_is_base(PyTypeObject *t) { return !(t->tp_flags & Py_TPFLAGS_HEAPTYPE); }
+/* Memory of a type outside of it, dictionary and table of subclasses in it; NULL if it has none. */
+static inline void *ssb_type_state(PyTypeObject *t, size_t *bytes)
+{
+    (void)t;
+    *bytes = 0;
+    return NULL;
+}
 
+/* Items of a variable-size object. */
+static inline Py_ssize_t ssb_var_items(PyObject *o) { return Py_SIZE(o) < 0 ? -Py_SIZE(o) : Py_SIZE(o); }
 static inline size_t ssb_long_digits(PyObject *o, const void **data, int *sign)
 {
-    Py_ssize_t n = Py_SIZE(o);
     *data = ((PyLongObject *)o)->ob_digit;
-    *sign = n < 0;
-    return (size_t)(n < 0 ? -n : n) * sizeof(digit);
+    *sign = Py_SIZE(o) < 0;
+    return (size_t)ssb_var_items(o) * sizeof(digit);
 }
 static inline int ssb_unicode_is_value(PyObject *o) { return PyUnicode_IS_READY(o); }
 static inline PyObject *ssb_weakref_object(PyWeakReference *w) { return w->wr_object; }
+/* First of an object's weak references. */
+static inline PyWeakReference *ssb_object_weakrefs(PyObject *o)
+{
+    Py_ssize_t offset = Py_TYPE(o)->tp_weaklistoffset;
+    return offset > 0 ? *(PyWeakReference **)((char *)o + offset) : NULL;
+}
 #define SSB_FUNCTION_END offsetof(PyFunctionObject, func_version)
+
+/* Memory of a code object outside of it. */
+static inline void ssb_each_code_block(PyCodeObject *code, void (*visit)(const void *, size_t))
+{
+    (void)code;
+    (void)visit;
+}
 
 /* ---- opcodes ---- */
 
@@ -172,6 +197,9 @@ static inline void ssb_each_interpreter_object(void (*visit)(PyObject *))
         visit((PyObject *)&_PyRuntime.global_objects.singletons.small_ints[i]);
 }
 
+/* The table of interned strings has no name here: interned.c finds it. */
+static inline PyObject *ssb_interned_strings(void) { return NULL; }
+
 /* Memory of the interpreter that changes without meaning: locks, caches, free lists, counters. The rest of it stays in. */
 static inline void ssb_each_noise_range(void (*mask)(const void *, size_t))
 {
@@ -215,6 +243,13 @@ static inline void ssb_interpreter_tokens(PyInterpreterState *is, void (*number)
     reference(is->gc.garbage);
     reference(is->gc.callbacks);
     number((uint64_t)_Py_atomic_load_relaxed(&_PyRuntime.ceval.signals_pending));
+}
+
+/* Why states cannot be compared now, NULL if they can. */
+static inline const char *ssb_interpreter_obstacle(PyInterpreterState *is)
+{
+    (void)is;
+    return NULL;
 }
 
 /* Memory of a thread's frames: what lives there is read frame by frame. */

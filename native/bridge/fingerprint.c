@@ -161,6 +161,11 @@ int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])
     if (!frozen || ssb_heap_overflowed())
         return -1;
     ssbf_begin_state();
+    const char *obstacle = ssb_interpreter_obstacle(ssbf->base_tstate->interp);
+    if (obstacle) {
+        ssbf_fail(obstacle);
+        return -1;
+    }
     int stopped = ssbf_collect_changes(root), weakened = ssbf_weakened();
     if (weakened)
         ssbf_weak_begin();

@@ -56,7 +56,7 @@ Py_ssize_t ssbf_object_bytes(PyObject *o)
         return sizeof(PyUnicodeObject);
     Py_ssize_t bytes = t->tp_basicsize;
     if (t->tp_itemsize) {
-        Py_ssize_t n = Py_SIZE(o);
+        Py_ssize_t n = ssb_var_items(o);
         if (PyFrame_Check(o)) {
             PyCodeObject *code = ssb_frame_code(((PyFrameObject *)o)->f_frame);
             n = code->co_nlocalsplus + code->co_stacksize + SSB_FRAME_EXTRA_SLOTS;
@@ -64,7 +64,7 @@ Py_ssize_t ssbf_object_bytes(PyObject *o)
             PyCodeObject *code = ssb_generator_code(o);
             n = code->co_nlocalsplus + code->co_stacksize + SSB_FRAME_EXTRA_SLOTS;
         }
-        bytes += (n < 0 ? -n : n) * t->tp_itemsize;
+        bytes += n * t->tp_itemsize;
     }
     return (bytes + 7) & ~(Py_ssize_t)7;
 }
@@ -160,11 +160,9 @@ static int is_cache_callback(PyObject *callback)
 /* Weak references that will call back when the object dies, in calling order. */
 static void callbacks(PyObject *o)
 {
-    PyTypeObject *t = Py_TYPE(o);
-    if (t->tp_weaklistoffset <= 0)
+    if (Py_TYPE(o)->tp_weaklistoffset == 0)
         return;
-    PyWeakReference *w = *(PyWeakReference **)((char *)o + t->tp_weaklistoffset);
-    for (; w; w = w->wr_next)
+    for (PyWeakReference *w = ssb_object_weakrefs(o); w; w = w->wr_next)
         if (w->wr_callback && !is_cache_callback(w->wr_callback))
             ssbf_reference((PyObject *)w);
     ssbf_count(0);

@@ -51,7 +51,9 @@ static void type_buffers(PyObject *o, int32_t owner)
 {
     PyTypeObject *t = (PyTypeObject *)o;
     PyDictKeysObject *keys = ssb_type_keys(t);
-    (void)owner;
+    size_t bytes;
+    void *state = ssb_type_state(t, &bytes);
+    ssbf_add_block(state, bytes, owner);
     if (keys) /* shared keys: each instance says which of them it uses */
         ssbf_add_block(keys, sizeof *keys + ((size_t)1 << keys->dk_log2_index_bytes) +
                                  (size_t)(keys->dk_nentries + keys->dk_usable) * sizeof(PyDictUnicodeEntry), -1);
@@ -72,6 +74,14 @@ static void code_content(PyObject *o)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         ssbf_raw((uint64_t)numbers[i]);
     ssbf_code_units(c);
+}
+
+static void add_code_block(const void *lo, size_t bytes) { ssbf_add_block(lo, bytes, -1); }
+
+static void code_buffers(PyObject *o, int32_t owner)
+{
+    (void)owner;
+    ssb_each_code_block((PyCodeObject *)o, add_code_block);
 }
 
 /* ---- generators, coroutines ----------------------------------------------------------------------- */
@@ -129,7 +139,7 @@ int ssbf_register_code(void)
 {
     static const ssbf_handler type = {"type", type_content, type_buffers, 0};
     static const ssbf_handler function = {"function", function_content, NULL, 0};
-    static const ssbf_handler code = {"code", code_content, NULL, 0};
+    static const ssbf_handler code = {"code", code_content, code_buffers, 0};
     static const ssbf_handler generator = {"generator", generator_content, NULL, 0};
     static const ssbf_handler frame = {"frame", frame_content, NULL, 0};
     static const ssbf_handler traceback = {"traceback", traceback_content, NULL, 0};

@@ -23,6 +23,8 @@
 
 #include "opcodes.h"
 
+#define LOOP_BYTES 4096 /* no evaluation loop has a larger C frame above its entry */
+
 static PyTypeObject *partial_type;
 
 /* A partial object called by its fast protocol overwrites the slot of the callable with its first argument
@@ -138,9 +140,13 @@ static int exit_call_is_transparent(PyObject *slot, ssb_frame *callee)
     return callable_is_transparent(slot, callee);
 }
 
-/* __enter__ runs: of one of our locks, or of an instance of a Python class. */
-static int enter_is_transparent(PyObject *exit_method, ssb_frame *callee)
+/* __enter__ runs: of one of our locks, or of an instance of a Python class. The slot holds the exit method or the manager. */
+static int enter_is_transparent(PyObject *slot, ssb_frame *callee)
 {
+    if (!SSB_EXIT_METHOD_IS_ON_STACK)
+        return callee ? is_plain_instance(slot) && ssb_frame_function(callee) == class_attribute(Py_TYPE(slot), "__enter__")
+                      : Py_TYPE(slot) == ssb_lock_type || Py_TYPE(slot) == ssb_rlock_type;
+    PyObject *exit_method = slot;
     if (Py_TYPE(exit_method) == &PyMethod_Type)
         return callee && is_plain_instance(PyMethod_GET_SELF(exit_method)) &&
                ssb_frame_function(callee) == class_attribute(Py_TYPE(PyMethod_GET_SELF(exit_method)), "__enter__");
@@ -177,7 +183,7 @@ static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
     }
     case CALL_FUNCTION_EX:
         return SSBF_HAS((argument & 1) + 2) && callable_is_transparent(sp[-((argument & 1) + 2)], callee);
-    case BEFORE_WITH: /* the manager's __exit__ has taken its place on the stack already */
+    case BEFORE_WITH:
         return SSBF_HAS(1) && enter_is_transparent(sp[-1], callee);
     case WITH_EXCEPT_START:
         return SSBF_HAS(4) && callable_is_transparent(sp[-4], callee);
@@ -226,20 +232,70 @@ static void raw_segment(const ssb_thread *t, uintptr_t lo, uintptr_t hi)
     }
 }
 
+/* A method of the manager's lies somewhere on the C stack. */
+static int stack_holds_method(uintptr_t lo, uintptr_t hi, PyObject *manager, PyObject *function)
+{
+    for (uintptr_t at = lo & ~(uintptr_t)7; at + sizeof(uintptr_t) <= hi; at += sizeof(uintptr_t)) {
+        uintptr_t value = *(const uintptr_t *)at, start;
+        uint32_t bytes;
+        if (!(value & 7) && ssb_heap_is_new(value) && ssb_heap_find(value, &start, &bytes) == 3 &&
+            start + bytes >= value + sizeof(PyMethodObject) && Py_TYPE((PyObject *)value) == &PyMethod_Type &&
+            PyMethod_GET_SELF((PyObject *)value) == manager && PyMethod_GET_FUNCTION((PyObject *)value) == function)
+            return 1;
+    }
+    return 0;
+}
+
+static int is_alive(PyObject *o)
+{
+    uintptr_t start;
+    uint32_t bytes;
+    if (!ssb_heap_is_new((uintptr_t)o))
+        return ssbf_find_object((uintptr_t)o) >= 0 && Py_REFCNT(o) > 0;
+    return ssb_heap_find((uintptr_t)o, &start, &bytes) == 3 && start + bytes >= (uintptr_t)o + sizeof(PyObject) &&
+           ssbf_is_type(Py_TYPE(o)) && Py_REFCNT(o) > 0;
+}
+
+/* __enter__ runs, and which method will be called at the end was decided before. Where only C knows it, it must be
+ * the one that the class has now: found in the loop's part of the C stack, whatever the compiler made of that. */
+static void check_exit_method(const ssb_thread *t, ssb_frame *frame, uintptr_t lo, const void *loop)
+{
+    PyCodeObject *code = ssb_frame_code(frame);
+    int depth, unit = ssbf_instruction(frame, &depth), op = unit < 0 ? -1 : ssbf_opcode_at(code, unit);
+    if (SSB_EXIT_METHOD_IS_ON_STACK || depth < 1 || (op != BEFORE_WITH && op != BEFORE_ASYNC_WITH))
+        return;
+    PyObject *manager = ssb_frame_values(frame)[code->co_nlocalsplus + depth - 1];
+    uintptr_t hi = (uintptr_t)loop + LOOP_BYTES;
+    if (!is_alive(manager))
+        ssbf_fail("the manager of a with statement is gone");
+    else if (!(Py_TYPE(manager)->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) &&
+             !stack_holds_method(lo, hi < t->stack_hi ? hi : t->stack_hi, manager,
+                                 class_attribute(Py_TYPE(manager), op == BEFORE_WITH ? "__exit__" : "__aexit__")))
+        ssbf_fail("the exit method of a with statement is unknown");
+}
+
+/* What C has done between a frame and what it entered. */
+static void segment(const ssb_thread *t, ssb_frame *frame, ssb_frame *callee, uintptr_t lo, const void *loop)
+{
+    check_exit_method(t, frame, lo, loop);
+    if (!frame_is_transparent(frame, callee))
+        raw_segment(t, lo, (uintptr_t)loop);
+}
+
 void ssbf_hidden(uint32_t thread, ssb_frame **frames, uint32_t n)
 {
     const ssb_thread *t = &ssb.threads[thread];
     const void *entry = ssb_thread_entry(t->tstate);
     if (!n)
         return;
-    if (!t->in_hook && !frame_is_transparent(frames[0], NULL))
-        raw_segment(t, (uintptr_t)t->context.sp, (uintptr_t)entry);
+    if (!t->in_hook)
+        segment(t, frames[0], NULL, (uintptr_t)t->context.sp, entry);
     for (uint32_t k = 0; k < n; k++) {
         if (!ssb_frame_is_entry(frames[k]))
             continue;
         const void *outer = ssb_entry_previous(entry);
-        if (k + 1 < n && outer && outer != ssbf->base_entry && !frame_is_transparent(frames[k + 1], frames[k]))
-            raw_segment(t, ssb_entry_end(entry), (uintptr_t)outer);
+        if (k + 1 < n && outer && outer != ssbf->base_entry)
+            segment(t, frames[k + 1], frames[k], ssb_entry_end(entry), outer);
         entry = outer ? outer : entry;
     }
 }

@@ -4,7 +4,8 @@
  * │ It changes whenever a name is made or forgotten, and no program can see it │
  * │ but by `is` between equal strings. CPython 3.11 keeps it in a static       │
  * │ variable without a name: it is the one pointer in the interpreter's data   │
- * │ to a dict that maps thousands of strings to themselves.                    │
+ * │ to a dict that maps thousands of strings to themselves. Later versions say │
+ * │ where it is.                                                               │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "fingerprint.h"
 
@@ -87,9 +88,11 @@ static int search_library(struct dl_phdr_info *info, size_t bytes, void *found)
 
 void ssbf_mask_interned(void)
 {
-    PyDictObject *d = NULL;
-    read_mappings();
-    dl_iterate_phdr(search_library, &d);
+    PyDictObject *d = (PyDictObject *)ssb_interned_strings();
+    if (!d) {
+        read_mappings();
+        dl_iterate_phdr(search_library, &d);
+    }
     if (!d) /* states then differ by the names that were made: fewer merge */
         return;
     ssbf_mask((char *)d + sizeof(PyObject), sizeof *d - sizeof(PyObject));

@@ -8,7 +8,8 @@
  * │                    ssb_fingerprint_include.                                │
  * │   libc, libm, ld   malloc and stdio bookkeeping. What malloc handed out    │
  * │                    lies elsewhere and stays in.                            │
- * │   TLS of those     errno, malloc caches. TLS of other libraries stays in.  │
+ * │   TLS of those     errno, malloc caches. TLS of other libraries stays in,  │
+ * │                    but for the pointer to the thread state that runs.      │
  * │   rseq             written by the kernel when a thread moves to another CPU│
  * │   lazy binding     a function found once is found for good                 │
  * │   interned strings see interned.c                                          │
@@ -82,16 +83,33 @@ static int is_ours(const struct dl_phdr_info *info)
     return 0;
 }
 
-/* The block of thread-local variables of a library, in every thread. */
-static void mask_tls(const struct dl_phdr_info *info, size_t bytes)
+static int holds_interpreter(const struct dl_phdr_info *info)
 {
-    if (!info->dlpi_tls_data)
-        return;
-    intptr_t offset = (intptr_t)((uintptr_t)info->dlpi_tls_data - ssb.engine->thread_pointer());
+    for (int k = 0; k < info->dlpi_phnum; k++)
+        if (info->dlpi_phdr[k].p_type == PT_LOAD &&
+            (uintptr_t)&PyType_Type - (info->dlpi_addr + info->dlpi_phdr[k].p_vaddr) < info->dlpi_phdr[k].p_memsz)
+            return 1;
+    return 0;
+}
+
+/* Thread-local variables, given by where this thread has them, in every thread. */
+static void mask_thread_local(const void *here, size_t bytes)
+{
+    intptr_t offset = (intptr_t)((uintptr_t)here - ssb.engine->thread_pointer());
     for (uint32_t i = 0; i < ssb.max_threads; i++)
         if (ssb.threads[i].tls)
             ssbf_mask((void *)(ssb.threads[i].tls + (uintptr_t)offset), bytes);
-    ssbf_mask(info->dlpi_tls_data, bytes);
+    ssbf_mask(here, bytes);
+}
+
+/* CPython 3.12 and later keep the current thread state in a thread-local variable without a name. Who is current is
+ * a matter of scheduling. */
+static void mask_current_thread_state(const struct dl_phdr_info *info, size_t bytes)
+{
+    void *const *words = info->dlpi_tls_data;
+    for (size_t i = 0; words && i < bytes / sizeof *words; i++)
+        if (words[i] == PyThreadState_Get())
+            mask_thread_local(&words[i], sizeof *words);
 }
 
 /* The table of lazily bound functions. */
@@ -118,8 +136,10 @@ static int visit_library(struct dl_phdr_info *info, size_t bytes, void *unused)
         const ElfW(Phdr) *segment = &info->dlpi_phdr[k];
         if (whole && segment->p_type == PT_LOAD && segment->p_flags & PF_W)
             ssbf_mask((void *)(info->dlpi_addr + segment->p_vaddr), segment->p_memsz);
-        if (whole && segment->p_type == PT_TLS)
-            mask_tls(info, segment->p_memsz);
+        if (segment->p_type == PT_TLS && whole && info->dlpi_tls_data)
+            mask_thread_local(info->dlpi_tls_data, segment->p_memsz);
+        if (segment->p_type == PT_TLS && holds_interpreter(info))
+            mask_current_thread_state(info, segment->p_memsz);
         if (segment->p_type == PT_DYNAMIC)
             mask_binding(info, segment);
     }

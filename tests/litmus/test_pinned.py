@@ -8,7 +8,6 @@ states are the distinct ones of all rounds.
 
 from __future__ import annotations
 
-import sys
 
 import pytest
 from litmus import programs
@@ -38,7 +37,7 @@ TABLE: dict[str, tuple[Program, str, dict[str, Numbers]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="pinned for 3.11: threading differs between versions")
+
 @pytest.mark.parametrize("strategy", ["dfs", "exhaust"])
 @pytest.mark.parametrize("name", TABLE)
 def test_the_numbers_are_as_pinned(name: str, strategy: str) -> None:
