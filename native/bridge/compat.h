@@ -22,7 +22,7 @@
 #else
 #define SSB_CAN_FINGERPRINT 0
 #define SSB_NO_FINGERPRINT_REASON \
-    "states are compared on CPython 3.11 and 3.12 only so far: on this version every path is explored in full"
+    "states are not compared on this version of CPython: every path is explored in full"
 #endif
 
 #endif

@@ -245,11 +245,12 @@ static inline void ssb_interpreter_tokens(PyInterpreterState *is, void (*number)
     number((uint64_t)_Py_atomic_load_relaxed(&_PyRuntime.ceval.signals_pending));
 }
 
-/* Why states cannot be compared now, NULL if they can. */
-static inline const char *ssb_interpreter_obstacle(PyInterpreterState *is)
+/* There is no sys.monitoring. */
+#define SSB_MONITORING_CALLS (1u << 31)
+static inline uint32_t ssb_monitoring_tools(const PyInterpreterState *is)
 {
     (void)is;
-    return NULL;
+    return 0;
 }
 
 /* Memory of a thread's frames: what lives there is read frame by frame. */

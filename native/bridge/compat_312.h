@@ -345,13 +345,18 @@ static inline void ssb_interpreter_tokens(PyInterpreterState *is, void (*number)
     number((uint64_t)_Py_atomic_load_relaxed(&_PyRuntime.ceval.signals_pending));
 }
 
-/* Which events each code object reports to tools of sys.monitoring lies with the code, which is not read for that. */
-static inline const char *ssb_interpreter_obstacle(PyInterpreterState *is)
+/* Tools that use sys.monitoring, a bit each, and whether any is called. Which events a code object reports to them lies
+ * with the code, where it is not read. */
+#define SSB_MONITORING_CALLS (1u << 31)
+static inline uint32_t ssb_monitoring_tools(const PyInterpreterState *is)
 {
-    for (int tool = 0; tool < PY_MONITORING_SYS_PROFILE_ID; tool++)
-        if (is->monitoring_tool_names[tool])
-            return "a tool uses sys.monitoring";
-    return NULL;
+    uint32_t tools = 0;
+    for (int tool = 0; tool < PY_MONITORING_SYS_PROFILE_ID; tool++) {
+        tools |= is->monitoring_tool_names[tool] ? 1u << tool : 0;
+        for (int event = 0; event < _PY_MONITORING_EVENTS; event++)
+            tools |= is->monitoring_callables[tool][event] ? SSB_MONITORING_CALLS : 0;
+    }
+    return tools;
 }
 
 /* Memory of a thread's frames: what lives there is read frame by frame. */

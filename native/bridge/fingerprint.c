@@ -54,6 +54,7 @@ int ssb_fingerprint_freeze(void)
         return -1;
     }
     ssbf_calibrate_finish();
+    ssbf->monitoring_tools = ssb_monitoring_tools(ssbf->base_tstate->interp);
     ssbf_observe_begin();
     frozen = 1;
     return 0;
@@ -161,9 +162,9 @@ int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])
     if (!frozen || ssb_heap_overflowed())
         return -1;
     ssbf_begin_state();
-    const char *obstacle = ssb_interpreter_obstacle(ssbf->base_tstate->interp);
-    if (obstacle) {
-        ssbf_fail(obstacle);
+    uint32_t tools = ssb_monitoring_tools(ssbf->base_tstate->interp);
+    if (tools & SSB_MONITORING_CALLS || tools & ~ssbf->monitoring_tools) {
+        ssbf_fail("the test uses sys.monitoring");
         return -1;
     }
     int stopped = ssbf_collect_changes(root), weakened = ssbf_weakened();

@@ -159,6 +159,7 @@ typedef struct ssbf_tables {
     ssb_frame *base_frame;
     const void *base_entry;
     PyThreadState *base_tstate;
+    uint32_t monitoring_tools; /* of sys.monitoring, silent while exploring */
 } ssbf_tables;
 
 extern ssbf_tables *ssbf;

@@ -35,6 +35,9 @@ def suspend_tracers() -> None:
         for tool in range(6):
             if monitoring.get_tool(tool) is not None:
                 monitoring.set_events(tool, 0)
+                for event in vars(monitoring.events).values():  # those of single code objects stay on, and call nobody
+                    if event:
+                        monitoring.register_callback(tool, event, None)
 
 
 def seed_random(seed: int) -> None:

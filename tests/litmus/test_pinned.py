@@ -8,7 +8,6 @@ states are the distinct ones of all rounds.
 
 from __future__ import annotations
 
-
 import pytest
 from litmus import programs
 from litmus.programs import Program
@@ -35,7 +34,6 @@ TABLE: dict[str, tuple[Program, str, dict[str, Numbers]]] = {
     "event-2": (programs.event(2), "sync", {"dfs": (208, 358, 150), "exhaust": (654, 1347, 150)}),
     "bounded-queue-2-1": (programs.bounded_queue(2, 1), "sync", {"dfs": (35, 69, 34), "exhaust": (112, 261, 34)}),
 }  # fmt: skip
-
 
 
 @pytest.mark.parametrize("strategy", ["dfs", "exhaust"])
