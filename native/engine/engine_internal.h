@@ -193,7 +193,8 @@ struct ss_arena {
     uint32_t *dirty;            /* n_pages entries: page indices that may differ from `current` */
     uint32_t n_dirty_kept;      /* entries left over from a checkpoint that was given up */
     uint32_t undisturbed;       /* nothing ran since the last checkpoint or restore: memory is exactly `current` */
-    uint32_t last_collected, n_rear;
+    uint32_t last_collected;    /* pages the tracker named last */
+    uint32_t since_rearm;       /* checkpoints */
     ssi_change *changes;        /* n_pages entries */
     uint32_t current, base;     /* roots, each with a reference of its own */
     uint64_t populated_pages;   /* of the base snapshot */

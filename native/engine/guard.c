@@ -1,7 +1,7 @@
 /* ┌──────────────────────────────────────────────────────────────────────────┐
  * │ guard.c — nothing that can't be rewound happens unnoticed.                 │
  * │                                                                            │
- * │ A seccomp filter lets pure queries pass and turns every other system call  │
+ * │ A seccomp filter lets some queries pass and turns every other system call  │
  * │ of the child into SIGSYS; the handler performs the few that are harmless   │
  * │ under conditions (reading a plain file, writing to standard output) and    │
  * │ ends the path for the rest, before anything happened. The filter exempts   │

@@ -9,7 +9,8 @@
  * │ Re-arming is lazy. Comparing a page that did not change costs a tenth of   │
  * │ the fault that protecting it again costs at its next write, and a Python   │
  * │ step writes mostly the pages its predecessor wrote. So pages stay          │
- * │ unprotected, and named, until REARM_ABOVE of them have come together.      │
+ * │ unprotected, and named, until REARM_ABOVE of them have come together, or   │
+ * │ for REARM_EVERY checkpoints: some are not written again for long.          │
  * │                                                                            │
  * │ Pages that never got content are never touched, not even to read: that     │
  * │ would populate gigabytes of reserved address space. Their number is 0.     │
@@ -20,10 +21,8 @@
 #include "engine_internal.h"
 #include "syscall.h"
 
-#ifndef REARM_EVERY
-#define REARM_EVERY 8u
-#endif
 #define REARM_ABOVE 256u
+#define REARM_EVERY 8u
 #define WINDOW 512u
 
 uint64_t ssi_now_ns(void) {
@@ -120,8 +119,8 @@ static uint32_t sort_unique(uint32_t *a, uint32_t n) {
 static uint32_t collect(ss_arena *arena, int may_rearm) {
     uint64_t start = ssi_now_ns();
     uint32_t kept = arena->n_dirty_kept;
-    int rearm = may_rearm && (arena->last_collected > REARM_ABOVE || ++arena->n_rear >= REARM_EVERY);
-    if (rearm) arena->n_rear = 0;
+    int rearm = may_rearm && (arena->last_collected > REARM_ABOVE || ++arena->since_rearm >= REARM_EVERY);
+    if (rearm) arena->since_rearm = 0;
     long found = arena->tracker->collect(&arena->tracked, rearm, arena->dirty + kept);
     if (found < 0) ssi_panic("the tracker failed: pages could be missed from here on");
     arena->last_collected = (uint32_t)found;
