@@ -117,6 +117,7 @@ class Explorer:
         self._budget = budget
         self._nodeid = nodeid
         self._never = RunFlag.NONE if compare_states else _COMPARING
+        self._flags = RunFlag.NONE  # how paths of the present round are run
         self._progress = progress
         self._search = Search()
         self._round_outcomes: Counter[str] = Counter()
@@ -148,6 +149,7 @@ class Explorer:
         while (round_ := self._strategy.next_round()) is not None:
             search.bound = round_.bound
             search.unbounded = round_.bound is None
+            self._flags = round_.flags & ~self._never
             self._engine.clear_visited()
             # The executions of an earlier round are run again in a later one: the counts of
             # rounds are not added up, the greatest is kept.
@@ -165,7 +167,7 @@ class Explorer:
 
     def _run_job(self, job: Job, round_: Round) -> SearchEnd | None:
         search = self._search
-        command = Command(job.node.state, job.alternative, round_.flags & ~self._never)
+        command = Command(job.node.state, job.alternative, self._flags)
         result = self._engine.run(command, deadline=self._budget.deadline)
         search.executions += 1
         search.transitions += result.transitions

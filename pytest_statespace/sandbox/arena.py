@@ -26,6 +26,7 @@ from pytest_statespace.types import EngineStatistics
 __all__ = ["Arena", "bridge_module", "probe_tracker", "tracker_names"]
 
 _VISITED = 2
+_ENDS = {end.value: end for end in End}
 
 
 class Arena:
@@ -43,6 +44,7 @@ class Arena:
         self._arena = out[0]
         self._result = self._ffi.new("ss_result *")
         self._command = self._ffi.new("ss_command *")
+        self._counters = self._ffi.new("ss_statistics *")  # read after every path
 
     @property
     def address(self) -> int:
@@ -88,17 +90,14 @@ class Arena:
         """What the present path recorded; ``end`` replaces what the agent could not say."""
         native = self._result
         self._check(self._lib.ss_get_result(self._arena, native))
-        states = tuple(self.state(native.states[i]) for i in range(native.n_states))
-        text = self._ffi.string(native.detail).decode("utf-8", "replace") if native.detail else ""
-        return PathResult(
-            end=End(native.end) if end is None else end,
-            states=states,
-            transitions=native.transitions,
-            payload=bytes(self._ffi.buffer(native.outbox, native.outbox_bytes))
-            if native.outbox_bytes
-            else b"",
-            detail=detail or text,
-        )
+        numbers = native.states
+        states = tuple([self.state(numbers[i]) for i in range(native.n_states)])
+        text = self._text(native.detail)
+        size = native.outbox_bytes
+        payload = bytes(self._ffi.buffer(native.outbox, size)) if size else b""
+        if end is None:
+            end = _ENDS[native.end]
+        return PathResult(end, states, native.transitions, payload, detail or text)
 
     def state(self, number: int) -> NewState:
         """Read one recorded choice point."""
@@ -108,19 +107,18 @@ class Arena:
         count = native.n
         kind = native.kind
         alternatives = native.alternatives
-        threads = (
-            tuple(alternatives[i].thread for i in range(count)) if kind in (1, 3) else ()
-        )
+        threads = tuple([alternatives[i].thread for i in range(count)]) if kind in (1, 3) else ()
         return NewState(
-            number=number,
-            kind=kind,
-            current=native.current,
-            count=count,
-            threads=threads,
-            label=native.label,
-            preemptions=native.preemptions,
-            kept=native.root != STATE_NONE,
-            visited=bool(native.flags & _VISITED),
+            number,
+            kind,
+            native.current,
+            count,
+            threads,
+            native.label,
+            native.preemptions,
+            0,
+            native.root != STATE_NONE,
+            native.flags & _VISITED != 0,
         )
 
     def release(self, state: int) -> None:
@@ -133,7 +131,8 @@ class Arena:
 
     def distinct_states(self) -> int:
         """The engine's count of distinct fingerprints."""
-        return int(self._statistics().states)
+        self._check(self._lib.ss_get_statistics(self._arena, self._counters))
+        return int(self._counters.states)
 
     def statistics(self) -> EngineStatistics:
         """The engine's counters, times as microseconds per operation."""

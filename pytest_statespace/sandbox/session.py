@@ -216,7 +216,7 @@ def _with_taken(result: PathResult, command: Command) -> PathResult:
         return result
     forced = command.forced
     states = tuple(
-        dataclasses.replace(state, taken=forced[i] if i < len(forced) else 0)
+        state._replace(taken=forced[i] if i < len(forced) else 0)
         for i, state in enumerate(result.states)
     )
-    return dataclasses.replace(result, states=states)
+    return result._replace(states=states)
