@@ -77,9 +77,7 @@ class Survivor(ToyEngine):
     def run(self, command: Command, *, deadline: float) -> PathResult:
         result = super().run(command, deadline=deadline)
         if result.end is End.DEADLOCK:
-            return dataclasses.replace(
-                result, end=End.FINISHED, payload=pack({"kind": "finished"})
-            )
+            return result._replace(end=End.FINISHED, payload=pack({"kind": "finished"}))
         return result
 
 
