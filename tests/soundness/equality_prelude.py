@@ -1,0 +1,301 @@
+"""What generated programs begin with: modules, helpers, and things that exist before any test body runs.
+
+Everything here belongs to the base state of an exploration. `point()` is nothing but a choice point.
+"""
+# ruff: noqa: F401
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,type-arg,attr-defined,misc"
+
+from __future__ import annotations
+
+import _thread
+import array
+import collections
+import contextlib
+import contextvars
+import copy
+import dataclasses
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import gc
+import hashlib
+import heapq
+import io
+import itertools
+import json
+import operator
+import queue
+import random
+import re
+import string
+import struct
+import sys
+import threading
+import time
+import types
+import warnings
+import weakref
+
+from pytest_statespace._native._bridge import choose
+
+warnings.simplefilter("ignore")  # a warning reads source files, which is no business of these programs
+_gate = threading.Lock()
+point = _gate.locked
+"""Returns False. A bound method of a lock nobody takes: visible, and it changes nothing."""
+
+a, b = threading.Lock(), threading.Lock()
+r = threading.RLock()
+ev = threading.Event()
+cond = threading.Condition()
+sem = threading.Semaphore(1)
+sq: queue.SimpleQueue = queue.SimpleQueue()
+tl = threading.local()
+cv: contextvars.ContextVar[int] = contextvars.ContextVar("cv", default=7)
+
+
+class Plain:
+    """An ordinary class."""
+
+
+class Other(Plain):
+    """Another one, of the same layout."""
+
+
+class Slots:
+    __slots__ = ("x", "y")
+
+
+@dataclasses.dataclass
+class Data:
+    x: int = 0
+    y: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Frozen:
+    x: int = 0
+
+
+class Color(enum.Enum):
+    RED = 0
+    BLUE = 1
+    GREEN = 2
+
+
+Pair = collections.namedtuple("Pair", "x y")
+
+
+class Text(str):
+    """A string with attributes."""
+
+
+class Number(int):
+    """An integer with attributes."""
+
+
+class Row(tuple):
+    """A tuple with attributes."""
+
+
+class Pile(list):
+    """A list with attributes."""
+
+
+class Box:
+    """A place for things; `t` is what toggles."""
+
+    def __init__(self):
+        self.t = 0
+
+
+box = Box()
+gone: list = []
+"""What finalizers and callbacks leave behind."""
+
+
+class Final:
+    """Tells when it dies."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def __del__(self):
+        gone.append(self.n)
+
+
+class Lazarus:
+    """Comes back once: whether it did already decides what its death does next time."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def __del__(self):
+        gone.append(self)
+        self.n += 10
+
+
+class Meets:
+    """Special methods with a choice point inside, each keeping its value where only it can."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def __add__(self, other):
+        point()
+        return self.n + other
+
+    def __eq__(self, other):
+        point()
+        return self.n == getattr(other, "n", other)
+
+    def __hash__(self):
+        return 1
+
+    def __lt__(self, other):
+        point()
+        return self.n < other.n
+
+    def __getitem__(self, key):
+        point()
+        return self.n * 10 + key
+
+    def __contains__(self, key):
+        point()
+        return self.n == key
+
+    def __call__(self, extra):
+        point()
+        return self.n + extra
+
+    def __enter__(self):
+        point()
+        return self.n
+
+    def __exit__(self, *_):
+        point()
+
+    def __iter__(self):
+        yield self.n
+        point()
+        yield self.n + 1
+
+    def __bool__(self):
+        point()
+        return bool(self.n)
+
+    def __index__(self):
+        point()
+        return self.n
+
+    def __format__(self, spec):
+        point()
+        return str(self.n)
+
+    def __getattr__(self, name):
+        if name != "missing":
+            raise AttributeError(name)
+        point()
+        return self.n
+
+    @property
+    def prop(self):
+        point()
+        return self.n
+
+    def method(self, extra=0):
+        point()
+        return self.n + extra
+
+
+class DiesSlowly:
+    def __init__(self, n):
+        self.n = n
+
+    def __del__(self):
+        n, self.n = self.n, None
+        point()
+        gone.append(n)
+
+
+def then(value):
+    """The value, one choice point later."""
+    point()
+    return value
+
+
+def early(*values):
+    """Yields the values, and passes a choice point after the first."""
+    for n, value in enumerate(values):
+        if n == 1:
+            point()
+        yield value
+
+
+def held(value):
+    """A generator that sits on its argument."""
+    yield 0
+    yield value
+
+
+def deep(n):
+    """A choice point n frames down."""
+    if n:
+        return deep(n - 1) + 1
+    point()
+    return 0
+
+
+def raiser(value):
+    raise ValueError(value)
+
+
+def take(things):
+    """Remove and return the last, or None."""
+    return things.pop() if things else None
+
+
+def shown(look):
+    """The repr of what `look()` returns, or the exception it raises."""
+    try:
+        return repr(look())
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def drained(iterator, most=6):
+    """What an iterator still has to give: a few elements, and how it ends."""
+    got = []
+    try:
+        for _ in range(most):
+            got.append(next(iterator))
+    except BaseException as error:
+        got.append(f"{type(error).__name__}: {error}")
+    return got
+
+
+def together(*bodies):
+    """Run all but the first body in raw threads and the first here; wait for all."""
+    locks = [_thread.allocate_lock() for _ in bodies[1:]]
+
+    def run(body, lock):
+        body()
+        lock.release()
+
+    for body, lock in zip(bodies[1:], locks, strict=True):
+        lock.acquire()
+        _thread.start_new_thread(run, (body, lock))
+    bodies[0]()
+    for lock in locks:
+        lock.acquire()
+
+
+def as_threads(*bodies):
+    """Run all but the first body as Thread objects and the first here; join all."""
+    threads = [threading.Thread(target=body) for body in bodies[1:]]
+    for thread in threads:
+        thread.start()
+    bodies[0]()
+    for thread in threads:
+        thread.join()

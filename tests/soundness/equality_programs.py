@@ -1,0 +1,206 @@
+"""Random concurrent programs over many types, as source text drawn by Hypothesis.
+
+A program shares one to three things, each made before the exploration begins or by its main thread, has
+two or three threads that change them, keep values in hidden places and meet, and returns everything that
+was logged and what the things have become. How many interleavings there will be is estimated while
+drawing, so that most programs can be run without a visited set.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from textwrap import indent
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from soundness.equality_hiding import IN_C, MEETING, PAUSE, PYTHON, TOGGLE, Snippet
+from soundness.equality_subjects import FAMILIES, Subject
+
+_FOLDER = Path(__file__).resolve().parent / "generated"
+_MOST = 40  # executions, by a rough estimate
+_SOURCES = ("choose(2)", "choose(2)", "box.t", "box.t", "who", "1")
+
+
+_IF = "if $v:\n"
+_FAMILIES = [family for family, weight in FAMILIES for _ in range(weight)]
+
+
+def load(source: str, number: int) -> Callable[[], object]:
+    """Compile a program as a file of its own: code under test. Global random numbers begin anew."""
+    random.seed(number)
+    namespace: dict[str, object] = {
+        "__name__": f"soundness.generated.equality_{number}",
+        "__file__": str(_FOLDER / f"equality_{number}.py"),
+    }
+    exec(compile(source, str(namespace["__file__"]), "exec"), namespace)
+    program = namespace["program"]
+    assert callable(program)
+    return program
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """How threads begin and are waited for; what that costs each of them in choice points."""
+
+    call: str
+    main: int
+    other: int
+
+
+_STARTS = (_Start("together", 1, 1), _Start("together", 1, 1), _Start("as_threads", 1, 2))
+
+
+class _Budget:
+    """An estimate of the number of interleavings."""
+
+    def __init__(self, start: _Start, threads: int) -> None:
+        self.points = [start.main * (threads - 1), *[start.other] * (threads - 1)]
+        self.choices = 0
+
+    def executions(self, who: int = 0, points: int = 0, choices: int = 0) -> float:
+        counts = list(self.points)
+        counts[who] += points
+        ways = float(math.factorial(sum(counts)))
+        for count in counts:
+            ways /= math.factorial(count)
+        return ways * 2.0 ** (self.choices + choices)
+
+    def allows(self, who: int, points: int, choices: int) -> bool:
+        if self.executions(who, points, choices) > _MOST:
+            return False
+        self.points[who] += points
+        self.choices += choices
+        return True
+
+
+def _fill(text: str, value: str, who: int, subject: str = "") -> str:
+    value = str(who) if value == "who" else value
+    return Template(text).substitute(v=value, w=who, s=subject)
+
+
+_Names = list[tuple[str, Subject]]
+
+
+@st.composite
+def _operation(draw: st.DrawFn, names: _Names) -> Snippet:
+    """One step of a thread and what it costs."""
+    kind = draw(st.sampled_from("sssssssrrhhhccmmp"))
+    name, subject = draw(st.sampled_from(names))
+    snippet = PAUSE
+    match kind:
+        case "s":
+            text = draw(st.sampled_from(subject.steps))
+            if draw(st.integers(0, 2)) == 0:
+                text = _IF + indent(text, "    ")
+            snippet = Snippet(text, 0)
+        case "r" if subject.reads:
+            snippet = Snippet(f"log.append({draw(st.sampled_from(subject.reads))})", 0)
+        case "r" | "h":
+            snippet = draw(st.sampled_from(PYTHON))
+        case "c":
+            snippet = draw(st.sampled_from(IN_C))
+        case "m":
+            snippet = draw(st.sampled_from(MEETING))
+    return Snippet(snippet.text.replace("$s", name), snippet.points)
+
+
+@st.composite
+def _meeting(draw: st.DrawFn, names: _Names, budget: _Budget, threads: int) -> list[list[str]]:
+    """Threads that do various things at the same time."""
+    bodies: list[list[str]] = [[] for _ in range(threads)]
+    value = draw(st.sampled_from(_SOURCES))
+    if value == "box.t":
+        toggling = draw(st.integers(0, threads - 1))
+        if budget.allows(toggling, TOGGLE.points, 0):
+            bodies[toggling].append(TOGGLE.text)
+    for turn in range(draw(st.integers(3, 9))):
+        who = turn % threads
+        snippet = draw(_operation(names))
+        used = value if draw(st.integers(0, 3)) else "who"
+        if budget.allows(who, snippet.points, snippet.text.count("$v") if used == "choose(2)" else 0):
+            bodies[who].append(_fill(snippet.text, used, who))
+            if snippet.points == 0 and draw(st.booleans()) and budget.allows(who, 1, 0):
+                bodies[who].append(PAUSE.text)
+        else:
+            name, subject = draw(st.sampled_from(names))
+            bodies[who].append(_fill(draw(st.sampled_from(subject.steps)), "who", who, name))
+    return bodies
+
+
+@st.composite
+def _branching(draw: st.DrawFn, names: _Names, budget: _Budget) -> list[list[str]]:
+    """One thread takes quiet steps or not, as it chooses; another one is there and does little."""
+    bodies: list[list[str]] = [[], []]
+    for turn in range(4):
+        name, subject = names[turn % len(names)]
+        step = draw(st.sampled_from(subject.steps))
+        value = draw(st.sampled_from(["0", "1", "choose(2)"]))
+        if budget.allows(0, 0, 1 + (step.count("$v") if value == "choose(2)" else 0)):
+            bodies[0].append(_fill(_IF, "choose(2)", 0) + indent(_fill(step, value, 0, name), "    "))
+        else:
+            bodies[0].append(_fill(step, "0", 0, name))
+    bodies[0].append(PAUSE.text)
+    name, subject = draw(st.sampled_from(names))
+    bodies[draw(st.integers(0, 1))].append(_fill(draw(st.sampled_from(subject.steps)), "1", 1, name))
+    return bodies
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> str:
+    """The source of one program."""
+    branching = draw(st.integers(0, 4)) < 2
+    threads = 2 if branching else draw(st.sampled_from([2, 2, 2, 3]))
+    start = draw(st.sampled_from(_STARTS))
+    budget = _Budget(start, threads)
+    families = draw(st.lists(st.sampled_from(_FAMILIES), min_size=1, max_size=3))
+    subjects = [draw(st.sampled_from(family)) for family in families]
+    names = [(f"s{number}", subject) for number, subject in enumerate(subjects)]
+    before: list[str] = []
+    inside: list[str] = []
+    for name, subject in names:
+        text = subject.make if "$s" in subject.make else f"$s = {subject.make}"
+        (before if draw(st.booleans()) else inside).append(text.replace("$s", name))
+    bodies = draw(_branching(names, budget) if branching else _meeting(names, budget, threads))
+    return _source(start, names, before, inside, bodies)
+
+
+def _source(
+    start: _Start, names: list[tuple[str, Subject]], before: list[str], inside: list[str], bodies: list[list[str]]
+) -> str:
+    lines = ["from soundness.equality_prelude import *", "from soundness.equality_prelude import _thread", ""]
+    lines += [*before, "", "", "def program():"]
+    body = [*inside, f"logs = [{', '.join('[]' for _ in bodies)}]"]
+    for who, steps in enumerate(bodies):
+        body.append(f"def worker{who}(log):")
+        body += [indent(step, "    ") for step in steps or ["pass"]]
+    workers = ", ".join(f"lambda: worker{who}(logs[{who}])" for who in range(len(bodies)))
+    body.append(f"{start.call}({workers})")
+    looks = [f"shown(lambda: {subject.show})".replace("$s", name) for name, subject in names]
+    body.append(f"return (logs, {', '.join(looks)}, box.t, len(gone))")
+    lines += [indent(line, "    ") for line in body]
+    return "\n".join(lines) + "\n"
+
+
+def batch(number: int, size: int) -> list[str]:
+    """The programs of a batch: the same ones for the same number and version of Hypothesis."""
+    found: dict[str, None] = {}
+
+    @seed(number)
+    @settings(
+        max_examples=size,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(programs())
+    def draw(source: str) -> None:
+        found.setdefault(source)
+
+    draw()
+    return list(found)
