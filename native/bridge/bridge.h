@@ -52,6 +52,7 @@ enum ssb_observed {
     SSB_OBSERVED_ADDRESSES = 1, /* id(), default hash or repr, order of a set of such objects */
     SSB_OBSERVED_SETS = 2,      /* order of a set that others changed before */
     SSB_OBSERVED_GARBAGE = 4,   /* gc.collect() and other looks at garbage */
+    SSB_OBSERVED_COUNTS = 8,    /* sys.getrefcount(), sys.getsizeof(): no state is merged any more */
 };
 
 #define SSB_NO_DEADLINE INT64_MAX
@@ -146,7 +147,7 @@ int ssb_fingerprint_freeze(void);
 /* ss_setup.fingerprint: on the agent's stack. */
 int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2]);
 /* The program looks at something the fingerprint leaves out: the search starts again with it
- * (SS_END_RESTART, detail "observe addresses", "observe sets" or "observe garbage").
+ * (SS_END_RESTART, detail "observe addresses", "observe sets", "observe garbage" or "observe sizes and counts").
  * Does not return in that case; returns when the search already counts with it. */
 void ssb_observe(uint32_t what);
 /* Would hash(o), id(o) or repr(o) show an address that depends on the interleaving? */

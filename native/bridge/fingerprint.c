@@ -159,7 +159,7 @@ static void observed_properties(void)
 int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])
 {
     (void)user;
-    if (!frozen || ssb_heap_overflowed())
+    if (!frozen || ssb_heap_overflowed() || ssb.addresses_observed & SSB_OBSERVED_COUNTS)
         return -1;
     ssbf_begin_state();
     uint32_t tools = ssb_monitoring_tools(ssbf->base_tstate->interp);

@@ -28,14 +28,15 @@ void ssb_observe(uint32_t what)
     ssb.engine->end_path(ssb.arena, SS_END_RESTART,
                          missing & SSB_OBSERVED_ADDRESSES ? "observe addresses"
                          : missing & SSB_OBSERVED_SETS    ? "observe sets"
-                                                          : "observe garbage");
+                         : missing & SSB_OBSERVED_GARBAGE ? "observe garbage"
+                                                          : "observe sizes and counts");
 }
 
 uint32_t ssb_observed_from(PyObject *promoted)
 {
-    static const char *const details[] = {"observe addresses", "observe sets", "observe garbage"};
+    static const char *const details[] = {"observe addresses", "observe sets", "observe garbage", "observe sizes and counts"};
     uint32_t bits = 0;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         PyObject *detail = PyUnicode_FromString(details[i]);
         if (detail && PySequence_Contains(promoted, detail) == 1)
             bits |= 1u << i;
@@ -68,7 +69,7 @@ int ssbf_hash_uses_address(PyObject *o, int depth)
                 return 1;
         return 0;
     }
-    return 1;
+    return !ssbf_hash_is_python(Py_TYPE(o));
 }
 
 int ssbf_set_uses_addresses(PySetObject *s)
@@ -113,7 +114,7 @@ static int order_is_irrelevant(void)
 }
 
 /* pytest describes a failed assertion: the outcome is decided. */
-static int describes_a_failure(void)
+int ssbf_describes_a_failure(void)
 {
     ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
     for (int depth = 0; frame && depth < 12; depth++, frame = ssb_frame_previous(frame)) {
@@ -183,14 +184,14 @@ static PyObject *look_hash(PyObject *module, PyObject *o)
 
 static PyObject *look_repr(PyObject *o)
 {
-    if (ssb_heap_is_new((uintptr_t)o) && ssb.active && looking_matters && !describes_a_failure())
+    if (ssb_heap_is_new((uintptr_t)o) && ssb.active && looking_matters && !ssbf_describes_a_failure())
         ssb_observe(SSB_OBSERVED_ADDRESSES);
     return original_repr(o);
 }
 
 /* ---- garbage -------------------------------------------------------------------------------------------- */
 
-static PyCFunction original_collect, original_get_objects, original_enable;
+static PyCFunction original_collect, original_get_objects, original_enable, original_referrers;
 
 static PyObject *look_collect(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
@@ -208,6 +209,59 @@ static PyObject *look_enable(PyObject *module, PyObject *unused)
 {
     ssb_observe(SSB_OBSERVED_GARBAGE);
     return original_enable(module, unused);
+}
+
+static PyObject *look_referrers(PyObject *module, PyObject *objects)
+{
+    ssb_observe(SSB_OBSERVED_GARBAGE);
+    return original_referrers(module, objects);
+}
+
+/* ---- sizes and counts: of memory that states leave out ------------------------------------------------------ */
+
+static PyCFunction original_count, original_refcount, original_blocks, original_sizeof;
+
+static PyObject *look_count(PyObject *module, PyObject *unused)
+{
+    ssb_observe(SSB_OBSERVED_COUNTS);
+    return original_count(module, unused);
+}
+
+static PyObject *look_refcount(PyObject *module, PyObject *o)
+{
+    ssb_observe(SSB_OBSERVED_COUNTS);
+    return original_refcount(module, o);
+}
+
+static PyObject *look_blocks(PyObject *module, PyObject *unused)
+{
+    ssb_observe(SSB_OBSERVED_COUNTS);
+    return original_blocks(module, unused);
+}
+
+static PyObject *look_sizeof(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    ssb_observe(SSB_OBSERVED_COUNTS);
+    return ((PyCFunctionWithKeywords)(void (*)(void))original_sizeof)(module, args, kwargs);
+}
+
+/* ---- pickle: goes through the table of a set without asking for an iterator ----------------------------------- */
+
+static PyCFunction original_dumps, original_dump;
+
+static PyObject *look_dumps(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    PyObject *data = ((_PyCFunctionFastWithKeywords)(void (*)(void))original_dumps)(module, args, n, names);
+    /* 0x8f begins a set. That byte may be there for another reason: then a search is longer than it had to be. */
+    if (data && PyBytes_Check(data) && memchr(PyBytes_AS_STRING(data), 0x8f, (size_t)PyBytes_GET_SIZE(data)))
+        ssb_observe(SSB_OBSERVED_SETS | SSB_OBSERVED_ADDRESSES);
+    return data;
+}
+
+static PyObject *look_dump(PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    ssb_observe(SSB_OBSERVED_SETS | SSB_OBSERVED_ADDRESSES);
+    return ((_PyCFunctionFastWithKeywords)(void (*)(void))original_dump)(module, args, n, names);
 }
 
 /* ---- installation ----------------------------------------------------------------------------------------- */
@@ -294,6 +348,15 @@ int ssbf_observe_install(void)
     missed |= replace(function_of("gc", "get_objects"), fast_keywords, &original_get_objects,
                       (PyCFunction)(void (*)(void))look_get_objects);
     missed |= replace(function_of("gc", "enable"), METH_NOARGS, &original_enable, look_enable);
+    missed |= replace(function_of("gc", "get_referrers"), METH_VARARGS, &original_referrers, look_referrers);
+    missed |= replace(function_of("gc", "get_count"), METH_NOARGS, &original_count, look_count);
+    missed |= replace(function_of("sys", "getrefcount"), METH_O, &original_refcount, look_refcount);
+    missed |= replace(function_of("sys", "getallocatedblocks"), METH_NOARGS, &original_blocks, look_blocks);
+    missed |= replace(function_of("sys", "getsizeof"), METH_VARARGS | METH_KEYWORDS, &original_sizeof,
+                      (PyCFunction)(void (*)(void))look_sizeof);
+    missed |= replace(function_of("_pickle", "dumps"), fast_keywords, &original_dumps, (PyCFunction)(void (*)(void))look_dumps);
+    missed |= replace(function_of("_pickle", "dump"), fast_keywords, &original_dump, (PyCFunction)(void (*)(void))look_dump);
+    missed |= ssbf_observe_texts();
     if (missed) /* cannot tell whether a program looks: count with it */
         ssb.addresses_observed |= SSB_OBSERVED_ADDRESSES | SSB_OBSERVED_SETS | SSB_OBSERVED_GARBAGE;
     return 0;
