@@ -24,6 +24,7 @@ int ssb_attach(unsigned long long table_address, unsigned long long arena_addres
     ssb.engine = table;
     ssb.arena = (ss_arena *)(uintptr_t)arena_address;
     ssb_time_attach();
+    ssb_find_interned();
     /* Allocated before the fork: the parent reads what the child measured and left out. */
     ssb_setup_times = table->scratch_alloc(ssb.arena, SSB_N_PHASES * sizeof *ssb_setup_times);
     ssb_weak_labels = table->scratch_alloc(ssb.arena, sizeof *ssb_weak_labels);

@@ -142,6 +142,8 @@ int ssb_tune_malloc(size_t brk_bytes);
  * free lists, calibrate, build the base index. 0, or -1 with a Python exception.
  * May run Python code. `ignored`: see fingerprint. */
 int ssb_fingerprint_prepare(void);
+/* In the parent: what is the same in all children and takes long to find. */
+void ssb_find_interned(void);
 /* Last step before ss_begin, after ssb_heap_switch_on: final index and shallow hashes. */
 int ssb_fingerprint_freeze(void);
 /* ss_setup.fingerprint: on the agent's stack. */

@@ -23,6 +23,20 @@
 #define SSB_CAN_FINGERPRINT 0
 #define SSB_NO_FINGERPRINT_REASON \
     "states are not compared on this version of CPython: every path is explored in full"
+
+/* What the survey of functions and classes needs where nothing else is known: public API only. */
+static inline int ssb_visit_gc_object_(PyObject *o, void *visit)
+{
+    (*(void (**)(PyObject *))visit)(o);
+    return 1;
+}
+static inline void ssb_each_gc_object(void (*visit)(PyObject *)) { PyUnstable_GC_VisitObjects(ssb_visit_gc_object_, &visit); }
+static inline PyObject *ssb_type_dict(PyTypeObject *t)
+{
+    PyObject *dict = PyType_GetDict(t);
+    Py_XDECREF(dict); /* the class holds it */
+    return dict;
+}
 #endif
 
 #endif

@@ -25,6 +25,7 @@ int ssb_fingerprint_supported(const char **reason)
 
 int ssb_fingerprint_prepare(void)
 {
+    PyGC_Enable(); /* or it would not collect */
     PyGC_Collect();
     PyGC_Disable();
     ssbf = ssb_scratch(sizeof *ssbf);

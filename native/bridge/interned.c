@@ -64,9 +64,12 @@ static int is_table_of_names(uintptr_t address)
     return 1;
 }
 
-static int search_library(struct dl_phdr_info *info, size_t bytes, void *found)
+static PyDictObject **place; /* the static variable; in the parent, so that only its first child searches */
+
+static int search_library(struct dl_phdr_info *info, size_t bytes, void *unused)
 {
     (void)bytes;
+    (void)unused;
     int holds_interpreter = 0;
     for (int k = 0; k < info->dlpi_phnum; k++)
         if (info->dlpi_phdr[k].p_type == PT_LOAD &&
@@ -79,25 +82,38 @@ static int search_library(struct dl_phdr_info *info, size_t bytes, void *found)
             continue;
         for (uintptr_t at = lo; at + sizeof(uintptr_t) <= hi; at += sizeof(uintptr_t))
             if (is_readable(at, sizeof(uintptr_t)) && is_table_of_names(*(uintptr_t *)at)) {
-                *(PyDictObject **)found = *(PyDictObject **)at;
+                place = (PyDictObject **)at;
                 return 1;
             }
     }
     return holds_interpreter;
 }
 
+void ssb_find_interned(void)
+{
+    static int searched;
+    if (searched || ssb_interned_strings() != NULL)
+        return;
+    searched = 1;
+    read_mappings();
+    dl_iterate_phdr(search_library, NULL);
+}
+
 void ssbf_mask_interned(void)
 {
+    ssb_find_interned();
     PyDictObject *d = (PyDictObject *)ssb_interned_strings();
-    if (!d) {
-        read_mappings();
-        dl_iterate_phdr(search_library, &d);
-    }
+    if (!d && place)
+        d = *place;
     if (!d) /* states then differ by the names that were made: fewer merge */
         return;
     ssbf_mask((char *)d + sizeof(PyObject), sizeof *d - sizeof(PyObject));
     ssbf_mask(d->ma_keys, sizeof *d->ma_keys + ((size_t)1 << d->ma_keys->dk_log2_index_bytes) +
                               (size_t)(d->ma_keys->dk_nentries + d->ma_keys->dk_usable) * sizeof(PyDictUnicodeEntry));
 }
+
+#else
+
+void ssb_find_interned(void) {}
 
 #endif

@@ -169,6 +169,9 @@ static PyObject *py_setup_times(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED
     return times;
 }
 
+static PyObject *py_survey(PyObject *Py_UNUSED(module), PyObject *is_traced) { return ssb_survey(is_traced); }
+static PyObject *py_classes_of(PyObject *Py_UNUSED(module), PyObject *names) { return ssb_classes_of(names); }
+
 static PyMethodDef methods[] = {
     {"attach", py_attach, METH_VARARGS,
      "attach(table_address, arena_address, /)\n--\n\nMeet the engine; in the parent, before the fork."},
@@ -198,6 +201,10 @@ static PyMethodDef methods[] = {
     {"weakened", py_weakened, METH_NOARGS,
      "weakened()\n--\n\nLabels of what was left out of some state. For the parent, too."},
     {"setup_times", py_setup_times, METH_NOARGS, "setup_times()\n--\n\nNanoseconds of each phase of the last set-up."},
+    {"survey", py_survey, METH_O,
+     "survey(is_traced, /)\n--\n\n(functions under test, packed addresses of the code of all others)."},
+    {"classes_of", py_classes_of, METH_O,
+     "classes_of(names, /)\n--\n\nClasses that may belong to one of these modules: a superset."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -204,11 +204,13 @@ static int codes_from(PyObject *tables)
     PyObject *traced = required(tables, "codes"), *untraced = required(tables, "untraced");
     if (traced == NULL || untraced == NULL)
         return -1;
-    PyObject *others = PySequence_Fast(untraced, "tables['untraced'] must be a sequence");
-    if (others == NULL)
+    if (!PyBytes_Check(untraced) || (size_t)PyBytes_GET_SIZE(untraced) % sizeof(uintptr_t)) {
+        PyErr_SetString(PyExc_TypeError, "tables['untraced'] must be packed addresses, as survey() gives them");
         return -1;
+    }
+    Py_ssize_t n_others = PyBytes_GET_SIZE(untraced) / (Py_ssize_t)sizeof(uintptr_t);
     /* Room for base code that only shows up later. */
-    size_t capacity = capacity_for(PyDict_Size(traced) + PySequence_Fast_GET_SIZE(others) * 2 + 8192);
+    size_t capacity = capacity_for(PyDict_Size(traced) + n_others * 2 + 8192);
     codes = ssb_scratch(capacity * sizeof *codes);
     codes_mask = capacity - 1;
     n_codes = ssb_scratch(sizeof *n_codes);
@@ -218,9 +220,11 @@ static int codes_from(PyObject *tables)
     int failed = 0;
     while (!failed && PyDict_Next(traced, &position, &code, &records))
         failed = !PyBytes_Check(records) || add_base_code((PyCodeObject *)code, records) < 0;
-    for (Py_ssize_t i = 0; !failed && i < PySequence_Fast_GET_SIZE(others); i++)
-        failed = add_base_code((PyCodeObject *)PySequence_Fast_GET_ITEM(others, i), Py_None) < 0;
-    Py_DECREF(others);
+    for (Py_ssize_t i = 0; !failed && i < n_others; i++) {
+        uintptr_t other;
+        memcpy(&other, PyBytes_AS_STRING(untraced) + i * (Py_ssize_t)sizeof other, sizeof other);
+        failed = add_base_code((PyCodeObject *)other, Py_None) < 0;
+    }
     if (failed && !PyErr_Occurred())
         PyErr_SetString(PyExc_TypeError, "tables['codes'] must map code objects to bytes");
     return failed ? -1 : 0;

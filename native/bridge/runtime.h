@@ -82,6 +82,14 @@ int ssb_take_over_function(PyObject *module, ssb_hook *hook);
 /* Call what was there before. New reference or NULL. */
 PyObject *ssb_original(ssb_hook *hook, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 
+/* -- survey.c: functions and classes that exist, found without writing to their memory ------- */
+
+/* (functions for whose code and globals is_traced(code, globals) is true, addresses of the code
+ * of all others as packed words). New reference or NULL. */
+PyObject *ssb_survey(PyObject *is_traced);
+/* Classes whose __module__ is among the names, and those of which that can't be told here. */
+PyObject *ssb_classes_of(PyObject *names);
+
 /* -- scheduler.c -------------------------------------------------------------------- */
 
 /* The current thread waits inside bookkeeping: no choice point, and it runs first when it can go on. */

@@ -24,8 +24,8 @@ from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.verdict import conclude
+from pytest_statespace.runtime import access, context
 from pytest_statespace.runtime import child as child_side
-from pytest_statespace.runtime import context
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.pinning import pinned
 from pytest_statespace.sandbox.recording import Recorded, record
@@ -159,6 +159,7 @@ def _search(
 ) -> Search:
     task = _task(item, settings, fingerprint=fingerprint)
     bridge = bridge_module()
+    access.prepare()
 
     def main(pipe: int) -> NoReturn:
         child_side.run(task, bridge, pipe)

@@ -9,7 +9,7 @@ with a request to promote them, and the next search starts with them (`promoted`
 from __future__ import annotations
 
 import builtins
-import gc
+import importlib
 import math
 import operator
 import os
@@ -41,6 +41,29 @@ def _is_special(name: str) -> bool:
     return name.startswith("__") and name.endswith("__") and name not in {"__dict__", "__doc__", "__name__"}
 
 
+_REAL_PATHS: dict[str, str] = {}  # filled in the parent only: a cache that grew on a path would be part of its state
+
+
+def real_path(path: str) -> str:
+    """The path without symbolic links, which are expected to stay as they are while pytest runs."""
+    known = _REAL_PATHS.get(path)
+    return os.path.realpath(path) if known is None else known
+
+
+def prepare() -> None:
+    """In the parent, before a fork: what every child would otherwise find out anew."""
+    paths = sysconfig.get_paths()
+    for name in ("stdlib", "platstdlib", "purelib", "platlib"):
+        _remember(paths[name])
+    for module in _modules():
+        _remember(vars(module).get("__file__"))
+
+
+def _remember(path: object) -> None:
+    if isinstance(path, str) and path not in _REAL_PATHS and os.path.isabs(path):
+        _REAL_PATHS[path] = os.path.realpath(path)
+
+
 @dataclass(frozen=True, slots=True)
 class UnderTest:
     """Which files count as code under test."""
@@ -53,9 +76,9 @@ class UnderTest:
     def of(cls, roots: Iterable[str | os.PathLike[str]], trace_prefixes: Iterable[str]) -> UnderTest:
         paths = sysconfig.get_paths()
         library = {paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"], *site.getsitepackages()}
-        excluded = {os.path.realpath(path) + os.sep for path in library}
+        excluded = {real_path(path) + os.sep for path in library}
         return cls(
-            roots=tuple(os.path.realpath(root).rstrip(os.sep) + os.sep for root in roots),
+            roots=tuple(real_path(os.fspath(root)).rstrip(os.sep) + os.sep for root in roots),
             trace_prefixes=tuple(trace_prefixes),
             excluded=tuple(sorted(excluded | {_PACKAGE + os.sep})),
         )
@@ -63,7 +86,7 @@ class UnderTest:
     def has_file(self, filename: str) -> bool:
         if filename.startswith("<"):
             return False
-        path = os.path.realpath(filename)
+        path = real_path(filename)
         if f"{os.sep}site-packages{os.sep}" in path or path.startswith(self.excluded):
             return False
         return path.startswith(self.roots)
@@ -88,15 +111,9 @@ class UnderTest:
 @dataclass(slots=True)
 class _Found:
     traced: dict[CodeType, None]
-    untraced: dict[CodeType, None]
+    untraced: bytes  #: packed addresses of the code of other functions
     classes: list[object]
     namespaces: list[object]
-
-
-def _functions() -> Iterator[FunctionType]:
-    for candidate in gc.get_objects():
-        if type(candidate) is FunctionType:
-            yield candidate
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -107,21 +124,11 @@ def _modules() -> Iterator[ModuleType]:
 
 def find(under_test: UnderTest) -> _Found:
     """All code objects of functions that exist, classes under test, namespaces of modules."""
-    found = _Found({}, {}, [], [])
-    answers: dict[str, bool] = {}
-    for function in _functions():
-        code = function.__code__
-        namespace = function.__globals__
-        key = f"{code.co_filename}\0{namespace.get('__name__')}"
-        answer = answers.get(key)
-        if answer is None:
-            answer = answers[key] = under_test.has_code(code, namespace)
-        if answer:
-            found.traced.update(dict.fromkeys(nested_codes(code)))
-        else:
-            found.untraced[code] = None
-    for code in found.traced:
-        found.untraced.pop(code, None)
+    bridge = importlib.import_module("pytest_statespace._native._bridge")
+    functions, others = bridge.survey(under_test.has_code)
+    found = _Found({}, others, [], [])
+    for function in functions:
+        found.traced.update(dict.fromkeys(nested_codes(function.__code__)))
     traced_modules: set[str] = set()
     for module in _modules():
         namespace = vars(module)
@@ -130,8 +137,8 @@ def find(under_test: UnderTest) -> _Found:
         if under_test.has_module(name) or (isinstance(file, str) and under_test.has_file(file)):
             traced_modules.add(str(name))
             found.classes.append(module)
-    for candidate in gc.get_objects():
-        if isinstance(candidate, type) and candidate.__module__ in traced_modules:
+    for candidate in bridge.classes_of(traced_modules):
+        if candidate.__module__ in traced_modules:
             found.classes.append(candidate)
     return found
 
@@ -228,7 +235,7 @@ def build_tables(
     open_cells = _open_cells(found.traced, attributes)
     return {
         "codes": {code: classifier.records(code, open_cells) for code in found.traced},
-        "untraced": tuple(found.untraced),
+        "untraced": found.untraced,
         "classify": _classify(under_test, classifier),
         "promoted": promoted,
         "rebound": classifier.rebound,

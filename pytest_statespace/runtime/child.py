@@ -12,6 +12,7 @@ of the traceback, captured output, the waiting threads of a deadlock.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import io
 import os
 import sys
@@ -26,7 +27,7 @@ import pytest
 from _pytest._code.code import TerminalRepr
 from _pytest._io import TerminalWriter
 
-from pytest_statespace.runtime import capture, context, outcome, patches, weakening
+from pytest_statespace.runtime import access, bookkeeping, capture, context, outcome, patches, weakening
 from pytest_statespace.runtime.context import Context
 from pytest_statespace.runtime.recorder import Recorder
 from pytest_statespace.runtime.wire import send, to_plain
@@ -78,6 +79,7 @@ class _Child:
     def explore(self) -> None:
         task, bridge = self._task, self._bridge
         item = task.item
+        gc.disable()  # for good: nothing may die between looking at all objects and the base snapshot
         names = item._fixtureinfo.argnames
         self._arguments = {name: item.funcargs[name] for name in names}
         patches.suspend_tracers()
@@ -158,8 +160,6 @@ class _Child:
         }
 
     def _tables(self) -> dict[str, Any]:
-        from pytest_statespace.runtime import access, bookkeeping
-
         tables: dict[str, Any] = access.build_tables(
             self._task.roots,
             trace_prefixes=self._task.settings.trace,

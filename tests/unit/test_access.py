@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import struct
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
 
+from pytest_statespace._native import _bridge
 from pytest_statespace.runtime import access
 from pytest_statespace.runtime.classify import (
     RECORD,
@@ -224,6 +228,33 @@ def test_installed_packages_and_the_plugin_are_not_under_test() -> None:
     assert not everything.has_file(Path(sys.modules["threading"].__file__ or "").as_posix())
     assert everything.has_file(__file__)
     traced = access.UnderTest.of([], ["threading"])
-    import threading
-
     assert traced.has_code(threading.Event.set.__code__, vars(threading))
+
+
+def test_the_survey_agrees_with_the_collector() -> None:
+    """Read without touching a reference count, but the same functions and classes."""
+
+    def is_ours(code: CodeType, namespace: object) -> bool:
+        return code.co_filename == __file__ or namespace is vars(threading)
+
+    functions, others = _bridge.survey(is_ours)
+    classes = _bridge.classes_of({"threading", __name__})
+    every = gc.get_objects()
+    expected = [o for o in every if type(o) is FunctionType and is_ours(o.__code__, o.__globals__)]
+    assert is_ours in functions
+    assert {id(f) for f in functions} == {id(f) for f in expected}
+    rest = {id(o.__code__) for o in every if type(o) is FunctionType} - {id(f.__code__) for f in expected}
+    assert set(struct.unpack(f"{len(others) // 8}Q", others)) >= rest
+    assert {threading.Thread, threading.Barrier} <= set(classes)
+    assert {id(c) for c in every if isinstance(c, type) and c.__module__ == "threading"} <= {id(c) for c in classes}
+    assert not any(type(c) is type and c.__module__ == "queue" for c in classes)
+
+
+def test_the_survey_passes_errors_on() -> None:
+    def broken(code: CodeType, namespace: object) -> bool:
+        raise LookupError("asked")
+
+    with pytest.raises(LookupError, match="asked"):
+        _bridge.survey(broken)
+    with pytest.raises(TypeError, match="set of module names"):
+        _bridge.classes_of(["threading"])
