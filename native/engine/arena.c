@@ -68,7 +68,7 @@ static size_t lay_out(ss_arena *header, uint8_t *base, size_t store_bytes) {
     header->state_next = section(&l, sizeof(uint32_t) * SSI_MAX_STATES);
 
     ssi_store *s = &header->store;
-    s->capacity = (uint32_t)(store_bytes / SS_PAGE) + 1;
+    s->capacity = (uint32_t)(store_bytes / SS_PAGE) + 1 + SSI_STORE_BEYOND;
     s->data = section(&l, (size_t)s->capacity * SS_PAGE);
     s->hash = section(&l, sizeof(ssi_hash128) * s->capacity);
     s->serial = section(&l, sizeof(uint64_t) * s->capacity);
@@ -135,6 +135,7 @@ int ss_arena_create(size_t store_bytes, ss_arena **out) {
 
 int ss_arena_destroy(ss_arena *arena) {
     if (!arena || arena->magic != MAGIC) return -EINVAL;
+    ssi_frozen_end(arena);
     arena->magic = 0;
     for (ss_arena **link = &arenas; *link; link = &(*link)->next_arena)
         if (*link == arena) {
@@ -146,6 +147,7 @@ int ss_arena_destroy(ss_arena *arena) {
 
 int ss_arena_reset(ss_arena *arena) {
     if (!arena || arena->magic != MAGIC) return -EINVAL;
+    ssi_frozen_end(arena);
     size_t bytes = arena->bytes, store_bytes = arena->store_bytes;
     ss_statistics statistics = arena->statistics;
     uint32_t used = arena->visited_used, epoch = arena->visited_epoch;

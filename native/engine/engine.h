@@ -17,7 +17,7 @@
 
 #define SS_EXPORT __attribute__((visibility("default")))
 
-#define SS_ENGINE_VERSION 1u /* bump when any struct or function pointer below changes */
+#define SS_ENGINE_VERSION 2u /* bump when any struct or function pointer below changes */
 #define SS_PAGE 4096u
 #define SS_MAX_THREADS 128u
 #define SS_MAX_PATH 65536u    /* choice points on one path */
@@ -124,6 +124,7 @@ typedef struct ss_statistics {
     uint64_t ns_checkpoint, ns_scan, ns_fingerprint, ns_restore;
     uint64_t stored_pages, stored_nodes, stored_bytes, peak_stored_bytes; /* bytes: pages and nodes in use */
     uint64_t tracked_pages, tracked_regions, naive_bytes; /* naive: tracked non-hole bytes x checkpoints */
+    uint64_t base_pages_fetched, frozen_calls; /* see ss_in_frozen_copy */
     uint64_t states, visited_hits, unhashable_states;     /* distinct fingerprints; hits; states never merged */
 } ss_statistics;
 
@@ -185,6 +186,10 @@ typedef struct ss_setup {
  * to the explorer and wait for its first command. Returns when a path starts
  * from the base state: 0. Negative when set-up failed (nothing was armed). */
 SS_EXPORT int ss_begin(ss_arena *arena, const ss_setup *setup);
+/* Run function(user) where memory is still that of the base snapshot: in a process that was forked then
+ * and has slept since. It may read all memory and write to the arena; no system calls, no allocation.
+ * Returns when it is done: 0, or -ENOTSUP if there is no such process. */
+SS_EXPORT int ss_in_frozen_copy(ss_arena *arena, void (*function)(void *user), void *user);
 /* A choice point. Called on a simulated thread's stack. Returns the index of the
  * alternative to take: possibly many times, once per path through it. */
 SS_EXPORT uint32_t ss_choose(ss_arena *arena, const ss_choice *choice);
@@ -282,6 +287,7 @@ typedef struct ss_engine_table {
     const ss_region *(*get_region)(ss_arena *, uint32_t);
     uint64_t (*hash64)(const void *, size_t);
     void (*hash128)(const void *, size_t, uint64_t out[2]);
+    int (*in_frozen_copy)(ss_arena *, void (*)(void *), void *);
 } ss_engine_table;
 SS_EXPORT const ss_engine_table *ss_engine_get_table(void);
 

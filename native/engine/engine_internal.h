@@ -26,6 +26,7 @@
 #define SSI_AGENT_STACK (256u << 10)
 #define SSI_SCRATCH_BYTES ((size_t)2 << 30)
 #define SSI_ERROR_BYTES 512u
+#define SSI_STORE_BEYOND (1u << 16) /* pages of the base state that may be fetched into a full store */
 
 /* Ends the process with a message: the arena can't be trusted any more. */
 _Noreturn void ssi_panic(const char *what);
@@ -135,6 +136,21 @@ typedef struct ssi_action {
     uint64_t words[4];
 } ssi_action;
 
+/* frozen.c: the process that keeps the base state. */
+typedef struct ssi_frozen {
+    int pid, parent; /* pid 0: there is none, the base state lies in the store */
+    _Atomic uint32_t busy; /* futex word: 1 while it works for us */
+    void (*function)(void *user);
+    void *user;
+    uint32_t *pages; /* by page index: number in the store + 1 of the base content, 0: not fetched */
+    const uint32_t *wanted;
+    uint32_t n_wanted, one;
+    int fetching;
+} ssi_frozen;
+
+/* A page number with this bit: the content that the page with the index below had in the base state. */
+#define SSI_BASE_PAGE 0x80000000u
+
 typedef struct ssi_donor {
     uintptr_t lo, hi, tls;
 } ssi_donor;
@@ -200,6 +216,8 @@ struct ss_arena {
     uint64_t populated_pages;   /* of the base snapshot */
     uintptr_t base_break;
 
+    ssi_frozen frozen;
+
     ssi_donor *donors;
     uint32_t n_donors;
     ssi_donor main_stack;
@@ -253,6 +271,22 @@ void ssi_quiet_start(ss_arena *arena);
 int ssi_quiet_wake(ss_arena *arena, uintptr_t address);
 /* Was anything quiet? Nothing is afterwards. */
 int ssi_quiet_wake_all(ss_arena *arena);
+
+/* ---- frozen.c ------------------------------------------------------------------------------------- */
+
+/* Fork the process that keeps the base state. On the agent's stack; memory must not change from here
+ * on until ssi_base_snapshot. Negative: there is none. */
+int ssi_frozen_start(ss_arena *arena);
+/* End and reap it. In the explorer. */
+void ssi_frozen_end(ss_arena *arena);
+/* Make sure that base content of these page indices lies in the store, as far as they had any. */
+void ssi_base_fetch(ss_arena *arena, const uint32_t *indices, uint32_t n);
+/* Number in the store of a page with SSI_BASE_PAGE; fetches it. */
+uint32_t ssi_base_page_number(ss_arena *arena, uint32_t page);
+/* Is it a base page that has to be fetched first? */
+static inline int ssi_is_unfetched(const ss_arena *arena, uint32_t page) {
+    return page & SSI_BASE_PAGE && !arena->frozen.pages[page & ~SSI_BASE_PAGE];
+}
 
 /* ---- snapshot.c ---------------------------------------------------------------------------------- */
 

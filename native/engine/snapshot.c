@@ -148,6 +148,18 @@ static void restore_kernel_state(ss_arena *arena, const ssi_kernel_state *kernel
 
 /* ---- checkpoint ----------------------------------------------------------------------------- */
 
+/* The stored content of dirty[i]; where the base state has to be asked, also for all that follow, in one go. */
+static const uint8_t *stored_content(ss_arena *arena, const uint32_t *dirty, uint32_t i, uint32_t n, uint32_t page) {
+    if (ssi_is_unfetched(arena, page)) ssi_base_fetch(arena, dirty + i, n - i);
+    return ss_page_data(arena, page);
+}
+
+/* Equal memory has equal numbers: base content is always named as such. */
+static int is_base_content(ss_arena *arena, uint32_t index, uintptr_t address) {
+    if (!arena->frozen.pid || !arena->frozen.pages[index]) return 0;
+    return !memcmp((void *)address, ss_page_data(arena, SSI_BASE_PAGE | index), SS_PAGE);
+}
+
 static int intern_changes(ss_arena *arena, const uint32_t *dirty, uint32_t n, uint32_t *n_changes) {
     walk w;
     walk_start(&w, arena->current);
@@ -156,8 +168,8 @@ static int intern_changes(ss_arena *arena, const uint32_t *dirty, uint32_t n, ui
         uintptr_t address;
         uint32_t page = walk_page(arena, &w, dirty[i], &address);
         if (!page && !walk_has_content(arena, &w, dirty, i, n, address)) continue;
-        if (!memcmp((void *)address, ss_page_data(arena, page), SS_PAGE)) continue;
-        uint32_t now = ssi_page_intern(arena, (void *)address);
+        if (!memcmp((void *)address, stored_content(arena, dirty, i, n, page), SS_PAGE)) continue;
+        uint32_t now = is_base_content(arena, dirty[i], address) ? SSI_BASE_PAGE | dirty[i] : ssi_page_intern(arena, (void *)address);
         if (now == SS_NONE) return -ENOMEM;
         arena->changes[(*n_changes)++] = (ssi_change){dirty[i], now};
     }
@@ -208,7 +220,7 @@ static int read_region(ss_arena *arena, uint32_t region, uint32_t *n_changes) {
         if (at % WINDOW == 0) look(arena, &around, index, address, pages - at < WINDOW ? pages - at : WINDOW);
         if (!has_content(&around, index, address)) continue;
         arena->populated_pages++;
-        uint32_t page = ssi_page_intern(arena, (void *)address);
+        uint32_t page = arena->frozen.pid ? SSI_BASE_PAGE | index : ssi_page_intern(arena, (void *)address);
         if (page == SS_NONE) return -ENOMEM;
         if (page) arena->changes[(*n_changes)++] = (ssi_change){index, page};
     }
@@ -221,6 +233,7 @@ int ssi_base_snapshot(ss_arena *arena) {
     arena->forest.levels = ssi_tree_levels(arena->tracked.n_pages);
     arena->base_break = program_break(0);
     arena->populated_pages = 0;
+    if (arena->tracker->exact) ssi_frozen_start(arena); /* others name every page at every choice point */
     for (uint32_t i = 0; i < arena->tracked.n_regions && !rc; i++) rc = read_region(arena, i, &n_changes);
     if (!rc) rc = ssi_tree_update(arena, 0, arena->changes, n_changes, &arena->base);
     release_changes(arena, n_changes);
@@ -234,8 +247,7 @@ int ssi_base_snapshot(ss_arena *arena) {
 
 /* ---- restore --------------------------------------------------------------------------------- */
 
-static void put_back(ss_arena *arena, uintptr_t address, uint32_t page) {
-    const uint8_t *content = ss_page_data(arena, page);
+static void put_back(ss_arena *arena, uintptr_t address, const uint8_t *content) {
     if (!memcmp((void *)address, content, SS_PAGE)) return;
     memcpy((void *)address, content, SS_PAGE);
     arena->statistics.restored_pages++;
@@ -260,7 +272,7 @@ void ssi_restore(ss_arena *arena, uint32_t root, const ssi_kernel_state *kernel)
         uintptr_t address;
         uint32_t page = walk_page(arena, &w, arena->dirty[i], &address);
         if (!page && !walk_has_content(arena, &w, arena->dirty, i, n, address)) continue;
-        put_back(arena, address, page);
+        put_back(arena, address, stored_content(arena, arena->dirty, i, n, page));
     }
     /* Dirty pages are right by now; the rest still has the content of `current`. */
     ss_tree_diff(arena, arena->current, root, put_back_difference, arena);

@@ -13,7 +13,7 @@ static inline uint8_t *page_at(ssi_store *s, uint32_t page) { return s->data + (
 
 static uint32_t take_number(ss_arena *arena) {
     ssi_store *s = &arena->store;
-    if (ssi_stored_bytes(arena) + SS_PAGE > arena->store_bytes) return SS_NONE;
+    if (ssi_stored_bytes(arena) + SS_PAGE > arena->store_bytes && !arena->frozen.fetching) return SS_NONE;
     uint32_t page = s->free_head;
     if (page) {
         s->free_head = s->next[page];
@@ -52,7 +52,7 @@ uint32_t ssi_page_intern(ss_arena *arena, const void *content) {
 
 void ssi_page_release(ss_arena *arena, uint32_t page) {
     ssi_store *s = &arena->store;
-    if (!page || --s->ref[page]) return;
+    if (!page || page & SSI_BASE_PAGE || --s->ref[page]) return;
     uint32_t *link = &s->buckets[s->hash[page].low & s->bucket_mask];
     while (*link != page) {
         SS_ASSERT(*link);
@@ -64,6 +64,8 @@ void ssi_page_release(ss_arena *arena, uint32_t page) {
     s->live--;
 }
 
-const uint8_t *ss_page_data(ss_arena *arena, uint32_t page) { return page_at(&arena->store, page); }
+static uint32_t in_store(ss_arena *arena, uint32_t page) { return page & SSI_BASE_PAGE ? ssi_base_page_number(arena, page) : page; }
+
+const uint8_t *ss_page_data(ss_arena *arena, uint32_t page) { return page_at(&arena->store, in_store(arena, page)); }
 uint64_t ss_page_serial(ss_arena *arena, uint32_t page) { return arena->store.serial[page]; }
 uint32_t ss_page_limit(ss_arena *arena) { return arena->store.fresh; }

@@ -35,6 +35,7 @@ static const ss_engine_table table = {
     .get_region = ss_get_region,
     .hash64 = ssi_hash64,
     .hash128 = hash128_words,
+    .in_frozen_copy = ss_in_frozen_copy,
 };
 
 const ss_engine_table *ss_engine_get_table(void) { return &table; }

@@ -58,7 +58,8 @@ static uint32_t intern(ss_arena *arena, const uint32_t *slots, uint32_t level) {
     if (node == SS_NONE) return SS_NONE;
     memcpy(f->nodes[node].slot, slots, sizeof(ssi_node));
     uint32_t *refs = level ? f->ref : arena->store.ref;
-    for (uint32_t i = 0; i < SSI_FANOUT; i++) refs[slots[i]]++; /* number 0 is counted too, and means nothing */
+    for (uint32_t i = 0; i < SSI_FANOUT; i++) /* number 0 is counted too, and means nothing */
+        if (!(slots[i] & SSI_BASE_PAGE)) refs[slots[i]]++;
     f->hash[node] = hash;
     f->level[node] = (uint8_t)level;
     f->ref[node] = 1;

@@ -38,10 +38,13 @@ static int count_references(ss_arena *arena, counts *c) {
         c->nodes[arena->current]++;
         c->nodes[arena->base]++;
     }
+    for (uint32_t i = 0; arena->frozen.pages && i < arena->tracked.n_pages; i++)
+        if (arena->frozen.pages[i] > 1) c->pages[arena->frozen.pages[i] - 1]++;
     for (uint32_t node = 1; node < f->fresh; node++) {
         if (!f->ref[node]) continue;
         for (uint32_t i = 0; i < SSI_FANOUT; i++) {
             uint32_t child = f->nodes[node].slot[i];
+            if (!f->level[node] && child & SSI_BASE_PAGE) continue;
             if (child >= (f->level[node] ? f->fresh : arena->store.fresh)) return bad(arena, "slot out of range in node", node);
             if (!child) continue;
             if (!f->level[node])
