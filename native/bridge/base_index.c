@@ -2,9 +2,9 @@
  * │ base_index.c — everything that existed when the exploration began.         │
  * │                                                                            │
  * │ All objects the collector knows and what they refer to, sorted by address, │
- * │ with a hash of their content; and all memory that belongs to them. Both    │
- * │ only help to explain changes: memory that is not in the index is compared  │
- * │ as raw words.                                                              │
+ * │ and all memory that belongs to them. Both only help to explain changes:    │
+ * │ memory that is not in the index is compared as raw words. base_hash.c      │
+ * │ gives hashes of their contents.                                            │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "fingerprint.h"
 
@@ -307,29 +307,6 @@ static void add_memory(uint32_t b)
         handler->buffers(o, owner);
 }
 
-/* ---- content hashes -------------------------------------------------------------------------- */
-
-static void hash_objects(void)
-{
-    for (uint32_t b = 0; b < ssbf->n_objects; b++) {
-        ssbf_object *entry = &ssbf->objects[b];
-        if (entry->flags & (SSBF_ATOM | SSBF_CODE | SSBF_SUBCLASSES))
-            continue;
-        ssbf_begin_state();
-        ssbf->in_base = 1;
-        ssbf->probing = PyAnySet_Check(entry->object) ? 1 : 0; /* as when it is compared later */
-        ssbf->probe_end = SSBF_PROBE_TOKENS;
-        ssbf_content(entry->object);
-        ssbf->probing = 0;
-        ssbf_hash(0, entry->shallow);
-        if (PyAnySet_Check(entry->object))
-            entry->table = ssbf_set_table((PySetObject *)entry->object);
-        if (ssbf->failed) /* never equal: the object counts as changed whenever its memory is touched */
-            entry->shallow[0] = entry->shallow[1] = 0;
-    }
-    ssbf_begin_state();
-}
-
 int ssbf_index_build(void)
 {
     PyThreadState *ts = PyThreadState_Get();
@@ -356,13 +333,12 @@ int ssbf_index_build(void)
         add_memory(b);
     sort_by_address(ssbf->blocks, spare, ssbf->n_blocks, sizeof *ssbf->blocks);
     free(spare);
-    hash_objects();
     ssbf->candidates = ssb_scratch((size_t)ssbf->n_objects * sizeof *ssbf->candidates);
     ssbf->marks = ssb_scratch(ssbf->n_objects / 8 + 1);
     ssbf->base_frame = ssb_thread_frame(ts);
     ssbf->base_entry = ssb_thread_entry(ts);
     ssbf->base_tstate = ts;
-    return index_full ? -1 : 0;
+    return index_full ? -1 : ssbf_base_hash_prepare();
 }
 
 #endif

@@ -146,6 +146,9 @@ int ssb_fingerprint_prepare(void);
 void ssb_find_interned(void);
 /* Last step before ss_begin, after ssb_heap_switch_on: final index and shallow hashes. */
 int ssb_fingerprint_freeze(void);
+/* At the start of every path: what can only be done in the base state is done at the first.
+ * verify: check from now on that contents asked of the frozen copy are those of the base state. */
+void ssb_fingerprint_base(int verify);
 /* ss_setup.fingerprint: on the agent's stack. */
 int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2]);
 /* The program looks at something the fingerprint leaves out: the search starts again with it

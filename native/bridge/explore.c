@@ -30,7 +30,7 @@ typedef struct settings {
 
 static PyObject *body;      /* for the life of the child */
 static ss_setup setup;
-static int begin_error;
+static int begin_error, verify_base;
 static uint64_t phase_start;
 
 /* -- settings ---------------------------------------------------------------------- */
@@ -199,6 +199,8 @@ static void run_paths(void)
     if (begin_error < 0)
         return;
     /* From here on once per path, each time from the base snapshot. */
+    if (setup.fingerprint != NULL)
+        ssb_fingerprint_base(verify_base);
     PyObject *result = ssb_preempt_enter_thread() == 0 ? Py_NewRef(Py_None) : NULL;
     ssb.active = 1;
     if (result != NULL)
@@ -260,6 +262,8 @@ PyObject *ssb_explore(PyObject *callable, PyObject *config)
         return NULL;
     phase_done(SSB_PHASE_FINGERPRINT_PREPARE);
     PyGC_Disable();
+    PyObject *verify = PyDict_GetItemString(config, "verify_base"); /* tests only */
+    verify_base = verify != NULL && PyObject_IsTrue(verify) == 1;
     setup = (ss_setup){
         .tracker = s.tracker,
         .guard = (uint32_t)s.guard,

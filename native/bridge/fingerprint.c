@@ -94,6 +94,7 @@ static void changed_base_object(uint32_t b)
         return;
     if (ssbf_weakened() && ssbf_weak_postpones(b))
         return;
+    ssbf_know(b);
     uint32_t before = ssbf->n_tokens;
     ssbf_token(SSBF_TOKEN(SSBF_T_BASE, (uintptr_t)o));
     uint32_t from = ssbf->n_tokens;
@@ -169,6 +170,7 @@ int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])
         return -1;
     }
     int stopped = ssbf_collect_changes(root), weakened = ssbf_weakened();
+    ssbf_hash_candidates();
     if (weakened)
         ssbf_weak_begin();
     ssbf_threads();

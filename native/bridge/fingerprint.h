@@ -9,6 +9,7 @@
  * │   frames.c      frames and simulated threads                               │
  * │   hidden.c      C stacks between frames: skip or take raw                   │
  * │   base_index.c  what existed when the exploration began                    │
+ * │   base_hash.c   what that contained                                        │
  * │   pages.c       changed bytes → the base objects they belong to            │
  * │   masks.c       memory that is no program state                            │
  * │   interned.c    the table of interned strings                               │
@@ -67,12 +68,13 @@ int ssbf_register_threading(void);
 
 /* ---- tables in arena memory ------------------------------------------------------ */
 
-enum { SSBF_ATOM = 1, SSBF_TYPE = 2, SSBF_CODE = 4, SSBF_SUBCLASSES = 8 /* a type's table of subclasses */, SSBF_HIDDEN = 16 /* a cache */ };
+enum { SSBF_ATOM = 1, SSBF_TYPE = 2, SSBF_CODE = 4, SSBF_SUBCLASSES = 8 /* a type's table of subclasses */, SSBF_HIDDEN = 16 /* a cache */,
+       SSBF_HASHED = 32 /* `shallow` is known, and `table` of a set */ };
 
 /* An object of the base state. */
 typedef struct ssbf_object {
     PyObject *object;
-    uint64_t shallow[2];  /* hash of its content at the base state; of an atom: its value tokens */
+    uint64_t shallow[2];  /* hash of its content at the base state (base_hash.c); of an atom: its value tokens */
     uint64_t atom;        /* first token of an atom */
     union {
         const ssbf_handler *instances; /* of a type: handler of its instances, NULL = word by word */
@@ -123,6 +125,10 @@ typedef struct ssbf_tables {
     uint32_t n_noisy;
     ss_region *regions;
     uint32_t n_regions;
+    int base_is_ready;
+    const uint32_t *wanted; /* objects whose base content is asked for */
+    uint32_t n_wanted, one;
+    uint64_t (*expected)[2]; /* NULL, or to compare with: see base_hash.c */
     /* one state */
     uint64_t tokens[SSBF_TOKENS];
     uint32_t n_tokens;
@@ -229,6 +235,15 @@ void ssbf_add_block(const void *lo, size_t bytes, int32_t owner);
 int ssbf_is_type(PyTypeObject *t);
 /* While the index is built: changes of a base object mean nothing. May be NULL. */
 void ssbf_hide(PyObject *o);
+
+/* ---- base_hash.c ------------------------------------------------------------------------ */
+
+int ssbf_base_hash_prepare(void);
+/* Make the base content known: of all candidates in one go, of one object. */
+void ssbf_hash_candidates(void);
+void ssbf_know(uint32_t b);
+/* Hash of the table of a base set, as it lay in memory. */
+uint64_t ssbf_base_set_table(uint32_t b);
 
 /* ---- masks.c, calibrate.c, pages.c ------------------------------------------------------- */
 

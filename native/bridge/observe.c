@@ -134,7 +134,7 @@ static void look_at_order(PyObject *o)
     if (!ssb.active || !looking_matters || s->used < 2)
         return;
     int b = ssbf_find_object((uintptr_t)o);
-    if (b >= 0 && ssbf->objects[b].table == ssbf_set_table(s))
+    if (b >= 0 && ssbf_base_set_table((uint32_t)b) == ssbf_set_table(s))
         return; /* as it was before the exploration: the same in every execution */
     uint32_t what = SSB_OBSERVED_SETS | (ssbf_set_uses_addresses(s) ? SSB_OBSERVED_ADDRESSES : 0);
     if (what & ~ssb.addresses_observed && !order_is_irrelevant())

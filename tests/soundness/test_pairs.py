@@ -29,7 +29,7 @@ def compare(pairs: list[Pair]) -> dict[int, int]:
         del kept
         return number
 
-    report = driver.explore(program, fingerprint=True, prune=True, guard=False)
+    report = driver.explore(program, fingerprint=True, prune=True, guard=False, verify_base=True)
     strange = {text: count for text, count in report.outcomes.items() if not text.isdecimal()}
     assert not strange
     return {int(text): count for text, count in report.outcomes.items()}

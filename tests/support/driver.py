@@ -136,10 +136,12 @@ def explore(
     forced: list[int] | None = None,
     max_executions: int = 200_000,
     timeout_s: float = 30.0,
+    verify_base: bool = False,
 ) -> Report:
     """Explore `program` depth first. With `forced` run exactly that schedule, once.
 
-    `prune` ends paths at visited states (needs `fingerprint`).
+    `prune` ends paths at visited states (needs `fingerprint`). `verify_base` has contents of base
+    objects, which are computed late, compared with what they were at the start; a difference kills the child.
     """
     set_hash()
     out = ffi.new("ss_arena **")
@@ -164,6 +166,7 @@ def explore(
             "recorder": recorder,
             "invariants": invariants if invariants is not None else [],
             "ignored": ignored or [],
+            "verify_base": verify_base,
         }
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,0 +1,152 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ base_hash.c — what base objects contained, found out when first asked.      │
+ * │                                                                            │
+ * │ Of a hundred thousand objects a search touches a few hundred. A hash of an │
+ * │ object's base content is computed when its memory first turns out changed, │
+ * │ by the frozen copy of the process, where everything still is as it was.    │
+ * │ Where there is no copy all are computed at the start of the first path,    │
+ * │ which is the base state too.                                               │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "fingerprint.h"
+
+#if SSB_CAN_FINGERPRINT
+
+#include <stddef.h>
+#include <string.h>
+
+/* Memory must be that of the base state: in the frozen copy, or before anything ran. */
+static void hash_object(ssbf_object *entry)
+{
+    if (entry->flags & (SSBF_ATOM | SSBF_CODE | SSBF_SUBCLASSES | SSBF_HASHED))
+        return;
+    ssbf_begin_state();
+    ssbf->in_base = 1;
+    ssbf->probing = PyAnySet_Check(entry->object) ? 1 : 0; /* as when it is compared later */
+    ssbf->probe_end = SSBF_PROBE_TOKENS;
+    ssbf_content(entry->object);
+    ssbf->probing = 0;
+    ssbf_hash(0, entry->shallow);
+    if (PyAnySet_Check(entry->object))
+        entry->table = ssbf_set_table((PySetObject *)entry->object);
+    if (ssbf->failed) /* never equal: the object counts as changed whenever its memory is touched */
+        entry->shallow[0] = entry->shallow[1] = 0;
+    entry->flags |= SSBF_HASHED;
+}
+
+/* The copy has tables of its own for what is under way: the agent may be in the middle of a state. Results
+ * go into the objects, which both see. */
+static ssbf_tables *of_the_copy;
+
+int ssbf_base_hash_prepare(void)
+{
+    of_the_copy = ssb_scratch(sizeof *of_the_copy);
+    memcpy(of_the_copy, ssbf, offsetof(ssbf_tables, tokens));
+    of_the_copy->max_depths = ssbf->max_depths;
+    of_the_copy->depth_pool = ssb_scratch((size_t)ssbf->max_depths * sizeof *ssbf->depth_pool);
+    of_the_copy->depth_work = ssb_scratch((size_t)SSBF_CODE_MAX * sizeof *ssbf->depth_work);
+    of_the_copy->work_list = ssb_scratch((size_t)SSBF_CODE_MAX * 2 * sizeof *ssbf->work_list);
+    of_the_copy->base_frame = ssbf->base_frame;
+    of_the_copy->base_entry = ssbf->base_entry;
+    of_the_copy->base_tstate = ssbf->base_tstate;
+    return 0;
+}
+
+/* In the copy. */
+static void hash_wanted(void *tables)
+{
+    const ssbf_tables *asking = tables;
+    ssbf = of_the_copy;
+    for (uint32_t i = 0; i < asking->n_wanted; i++)
+        hash_object(&ssbf->objects[asking->wanted[i]]);
+}
+
+static void hash_everything(void)
+{
+    for (uint32_t b = 0; b < ssbf->n_objects; b++)
+        hash_object(&ssbf->objects[b]);
+    ssbf_begin_state();
+}
+
+static void nothing(void *unused) { (void)unused; }
+
+static void ask(const uint32_t *wanted, uint32_t n)
+{
+    ssbf->wanted = wanted;
+    ssbf->n_wanted = n;
+    if (ssb.engine->in_frozen_copy(ssb.arena, hash_wanted, ssbf) < 0) /* then all are known: see below */
+        ssbf_fail("the content of the base state is not known");
+}
+
+/* ---- checking, for tests ------------------------------------------------------------- */
+
+/* Hashes that were computed before anything ran, to compare with: 0, 0 of objects that have none. */
+static void expect_everything(void)
+{
+    ssbf->expected = ssb_scratch((size_t)ssbf->n_objects * sizeof *ssbf->expected);
+    hash_everything();
+    for (uint32_t b = 0; b < ssbf->n_objects; b++) {
+        ssbf_object *entry = &ssbf->objects[b];
+        if (!(entry->flags & SSBF_HASHED))
+            continue;
+        memcpy(ssbf->expected[b], entry->shallow, sizeof entry->shallow);
+        entry->shallow[0] = entry->shallow[1] = 0;
+        entry->flags &= ~(uint32_t)SSBF_HASHED;
+    }
+}
+
+static void check(uint32_t b)
+{
+    if (ssbf->expected && ssbf->objects[b].flags & SSBF_HASHED && memcmp(ssbf->expected[b], ssbf->objects[b].shallow, sizeof ssbf->objects[b].shallow))
+        __builtin_trap(); /* the child dies of it: a test that asked for checking fails */
+}
+
+/* ---- when they are needed --------------------------------------------------------------- */
+
+void ssb_fingerprint_base(int verify)
+{
+    if (!ssbf || ssbf->base_is_ready)
+        return;
+    ssbf->base_is_ready = 1;
+    if (ssb.engine->in_frozen_copy(ssb.arena, nothing, NULL) < 0)
+        hash_everything();
+    else if (verify)
+        expect_everything();
+}
+
+static int is_known(uint32_t b)
+{
+    return (ssbf->objects[b].flags & (SSBF_HASHED | SSBF_ATOM | SSBF_CODE | SSBF_SUBCLASSES)) != 0;
+}
+
+void ssbf_hash_candidates(void)
+{
+    uint32_t n = ssbf->n_candidates, first = 0;
+    while (first < n && is_known(ssbf->candidates[first]))
+        first++;
+    if (first == n)
+        return;
+    ask(ssbf->candidates + first, n - first);
+    for (uint32_t i = first; i < n; i++)
+        check(ssbf->candidates[i]);
+}
+
+void ssbf_know(uint32_t b)
+{
+    if (is_known(b))
+        return;
+    ssbf->one = b;
+    ask(&ssbf->one, 1);
+    check(b);
+}
+
+uint64_t ssbf_base_set_table(uint32_t b)
+{
+    ssbf_know(b);
+    return ssbf->objects[b].table;
+}
+
+#else
+
+void ssb_fingerprint_base(int verify) { (void)verify; }
+
+#endif

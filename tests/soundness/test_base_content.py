@@ -1,0 +1,87 @@
+"""Base contents that the frozen copy computes late are those that were there before anything ran."""
+
+from __future__ import annotations
+
+import collections
+import threading
+from typing import Any
+
+import pytest
+
+from pytest_statespace._native import _bridge
+from support import driver
+
+pytestmark = pytest.mark.skipif(not _bridge.supported()[0], reason="states are not compared on this interpreter")
+
+
+class Record:
+    """An instance of the base state, with attributes in the type's shared keys."""
+
+    def __init__(self) -> None:
+        self.first, self.second = 1, [2]
+
+
+class Slotted:
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: object = None
+
+
+plain: dict[str, Any] = {"a": 1, "b": [2, 3]}
+ordered = collections.OrderedDict(a=1, b=2)
+queue = collections.deque([1, 2, 3], maxlen=5)
+members = {1, "two", (3, 4)}
+record, slotted = Record(), Slotted()
+nested = [[i, {"i": i}] for i in range(50)]
+
+
+def change_and_put_back(step: int) -> None:
+    plain["a"] = step
+    ordered.move_to_end("a")
+    ordered.move_to_end("b")
+    queue.append(step)
+    queue.pop()
+    members.add(step + 1000)
+    members.discard(step + 1000)
+    record.first = step
+    record.second.append(step)
+    record.second.pop()
+    slotted.value = step
+    nested[step][1]["i"] = -step
+    nested[step][1]["i"] = step
+    Record.extra = step  # type: ignore[attr-defined]
+    del Record.extra  # type: ignore[attr-defined]
+
+
+def program() -> object:
+    lock = threading.Lock()
+
+    def work(step: int) -> None:
+        with lock:
+            change_and_put_back(step)
+        with lock:
+            change_and_put_back(step + 1)
+
+    threads = [threading.Thread(target=work, args=(10 * i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return plain["a"], list(ordered), list(queue), len(members), record.first, record.second, slotted.value
+
+
+def test_late_contents_are_those_of_the_base_state() -> None:
+    """Every content that is asked for is checked (a difference kills the child); the numbers are the same without."""
+    checked = driver.explore(program, fingerprint=True, prune=True, verify_base=True)
+    unchecked = driver.explore(program, fingerprint=True, prune=True)
+    assert checked.outcomes == unchecked.outcomes
+    assert checked.states == unchecked.states
+
+
+def test_without_a_frozen_copy_the_states_are_the_same() -> None:
+    """The comparing tracker keeps the base state in the store; contents are then computed at once."""
+    frozen = driver.explore(program, fingerprint=True, prune=True)
+    stored = driver.explore(program, fingerprint=True, prune=True, tracker="compare")
+    assert frozen.outcomes == stored.outcomes
+    assert frozen.states == stored.states
