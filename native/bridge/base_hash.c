@@ -11,60 +11,53 @@
 
 #if SSB_CAN_FINGERPRINT
 
-#include <stddef.h>
 #include <string.h>
 
-/* Memory must be that of the base state: in the frozen copy, or before anything ran. */
+/* Memory must be that of the base state: in the frozen copy, or before anything ran. The state whose tokens
+ * are being put together meanwhile is left as it is: tokens are added behind and dropped again, and no
+ * object has a number. */
 static void hash_object(ssbf_object *entry)
 {
     if (entry->flags & (SSBF_ATOM | SSBF_CODE | SSBF_SUBCLASSES | SSBF_HASHED))
         return;
-    ssbf_begin_state();
+    uint32_t from = ssbf->n_tokens, generation = ssbf->generation, probe_end = ssbf->probe_end;
+    int in_base = ssbf->in_base, probing = ssbf->probing, deferring = ssbf->deferring, failed = ssbf->failed;
+    const char *failure = ssbf->failure;
+    ssbf->generation = SSBF_NO_GENERATION;
     ssbf->in_base = 1;
     ssbf->probing = PyAnySet_Check(entry->object) ? 1 : 0; /* as when it is compared later */
-    ssbf->probe_end = SSBF_PROBE_TOKENS;
+    ssbf->probe_end = from + SSBF_PROBE_TOKENS;
+    ssbf->deferring = 1;
+    ssbf->failed = 0;
     ssbf_content(entry->object);
-    ssbf->probing = 0;
-    ssbf_hash(0, entry->shallow);
+    ssbf_hash(from, entry->shallow);
     if (PyAnySet_Check(entry->object))
         entry->table = ssbf_set_table((PySetObject *)entry->object);
     if (ssbf->failed) /* never equal: the object counts as changed whenever its memory is touched */
         entry->shallow[0] = entry->shallow[1] = 0;
     entry->flags |= SSBF_HASHED;
+    ssbf->n_tokens = from;
+    ssbf->generation = generation;
+    ssbf->probe_end = probe_end;
+    ssbf->in_base = in_base;
+    ssbf->probing = probing;
+    ssbf->deferring = deferring;
+    ssbf->failed = failed;
+    ssbf->failure = failure;
 }
 
-/* The copy has tables of its own for what is under way: the agent may be in the middle of a state. Results
- * go into the objects, which both see. */
-static ssbf_tables *of_the_copy;
-
-int ssbf_base_hash_prepare(void)
+/* In the copy, which must write nothing but arena memory: pages of the base state are taken from it. */
+static void hash_wanted(void *unused)
 {
-    of_the_copy = ssb_scratch(sizeof *of_the_copy);
-    memcpy(of_the_copy, ssbf, offsetof(ssbf_tables, tokens));
-    of_the_copy->max_depths = ssbf->max_depths;
-    of_the_copy->depth_pool = ssb_scratch((size_t)ssbf->max_depths * sizeof *ssbf->depth_pool);
-    of_the_copy->depth_work = ssb_scratch((size_t)SSBF_CODE_MAX * sizeof *ssbf->depth_work);
-    of_the_copy->work_list = ssb_scratch((size_t)SSBF_CODE_MAX * 2 * sizeof *ssbf->work_list);
-    of_the_copy->base_frame = ssbf->base_frame;
-    of_the_copy->base_entry = ssbf->base_entry;
-    of_the_copy->base_tstate = ssbf->base_tstate;
-    return 0;
-}
-
-/* In the copy. */
-static void hash_wanted(void *tables)
-{
-    const ssbf_tables *asking = tables;
-    ssbf = of_the_copy;
-    for (uint32_t i = 0; i < asking->n_wanted; i++)
-        hash_object(&ssbf->objects[asking->wanted[i]]);
+    (void)unused;
+    for (uint32_t i = 0; i < ssbf->n_wanted; i++)
+        hash_object(&ssbf->objects[ssbf->wanted[i]]);
 }
 
 static void hash_everything(void)
 {
     for (uint32_t b = 0; b < ssbf->n_objects; b++)
         hash_object(&ssbf->objects[b]);
-    ssbf_begin_state();
 }
 
 static void nothing(void *unused) { (void)unused; }
@@ -73,7 +66,7 @@ static void ask(const uint32_t *wanted, uint32_t n)
 {
     ssbf->wanted = wanted;
     ssbf->n_wanted = n;
-    if (ssb.engine->in_frozen_copy(ssb.arena, hash_wanted, ssbf) < 0) /* then all are known: see below */
+    if (ssb.engine->in_frozen_copy(ssb.arena, hash_wanted, NULL) < 0) /* then all are known: see below */
         ssbf_fail("the content of the base state is not known");
 }
 

@@ -41,6 +41,7 @@
 #define SSBF_RANGES 2048u          /* masked address ranges */
 #define SSBF_NOISY 512u            /* calibrated words */
 #define SSBF_FRAMES 4096u          /* of one thread */
+#define SSBF_NO_GENERATION UINT32_MAX /* no number was given in it */
 #define SSBF_PROBE_DEPTH 4         /* how far the order of set elements looks into them */
 #define SSBF_PROBE_TOKENS 4096u
 
@@ -238,7 +239,6 @@ void ssbf_hide(PyObject *o);
 
 /* ---- base_hash.c ------------------------------------------------------------------------ */
 
-int ssbf_base_hash_prepare(void);
 /* Make the base content known: of all candidates in one go, of one object. */
 void ssbf_hash_candidates(void);
 void ssbf_know(uint32_t b);

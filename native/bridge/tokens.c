@@ -311,7 +311,7 @@ void ssbf_drain(void)
 
 void ssbf_begin_state(void)
 {
-    if (++ssbf->generation == 0) { /* numbers of 2^32 states ago must not look current */
+    if (++ssbf->generation == SSBF_NO_GENERATION) { /* numbers of 2^32 states ago must not look current */
         memset(ssbf->numbers, 0, sizeof ssbf->numbers);
         ssbf->generation = 1;
     }
