@@ -1,7 +1,7 @@
 /* ┌──────────────────────────────────────────────────────────────────────────┐
  * │ base_index.c — everything that existed when the exploration began.         │
  * │                                                                            │
- * │ All objects the collector knows and what they refer to, sorted by address, │
+ * │ All objects the collector knows and what they refer to, found by address,  │
  * │ and all memory that belongs to them. Both only help to explain changes:    │
  * │ memory that is not in the index is compared as raw words. base_hash.c      │
  * │ gives hashes of their contents.                                            │
@@ -10,26 +10,24 @@
 
 #if SSB_CAN_FINGERPRINT
 
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
 
 /* ---- lookup ------------------------------------------------------------------------ */
 
-static inline uint32_t slot_of(uintptr_t address)
+static inline ssbf_slot *slot_of(uintptr_t address)
 {
-    return (uint32_t)((address >> 3) * 0x9E3779B97F4A7C15ull >> 32) & ssbf->object_mask;
+    uint32_t i = (uint32_t)((address >> 3) * 0x9E3779B97F4A7C15ull >> 32) & ssbf->slot_mask;
+    while (ssbf->slots[i].number && ssbf->slots[i].address != address)
+        i = (i + 1) & ssbf->slot_mask;
+    return &ssbf->slots[i];
 }
 
-int ssbf_find_object(uintptr_t address)
-{
-    for (uint32_t i = slot_of(address);; i = (i + 1) & ssbf->object_mask) {
-        uint32_t n = ssbf->object_hash[i];
-        if (!n)
-            return -1;
-        if ((uintptr_t)ssbf->objects[n - 1].object == address)
-            return (int)(n - 1);
-    }
-}
+int ssbf_find_object(uintptr_t address) { return (int)slot_of(address)->number - 1; }
 
 const ssbf_block *ssbf_find_block(uintptr_t address)
 {
@@ -73,21 +71,42 @@ int ssbf_is_type(PyTypeObject *t)
 
 static int index_full;
 
+/* Memory that is about to be filled: in one go, not by a fault for each page. */
+static void *filled_soon(void *at, size_t bytes)
+{
+    uintptr_t lo = ((uintptr_t)at + SS_PAGE - 1) & ~(uintptr_t)(SS_PAGE - 1), hi = ((uintptr_t)at + bytes) & ~(uintptr_t)(SS_PAGE - 1);
+    if (lo < hi)
+        madvise((void *)lo, hi - lo, MADV_POPULATE_WRITE); /* where it fails it is only slower */
+    return at;
+}
+
+static void make_slots(uint32_t least)
+{
+    uint32_t n = 1u << 12;
+    while (n < least)
+        n *= 2;
+    ssbf->slot_mask = n - 1;
+    ssbf->slots = filled_soon(ssb_scratch(n * sizeof *ssbf->slots), n * sizeof *ssbf->slots);
+    for (uint32_t b = 0; b < ssbf->n_objects; b++) {
+        uintptr_t address = (uintptr_t)ssbf->objects[b].object;
+        *slot_of(address) = (ssbf_slot){address, b + 1};
+    }
+}
+
 static void add_object(PyObject *o)
 {
     uintptr_t address = (uintptr_t)o;
-    if (!o)
+    ssbf_slot *slot = o ? slot_of(address) : NULL;
+    if (!slot || slot->number)
         return;
-    uint32_t i = slot_of(address);
-    for (; ssbf->object_hash[i]; i = (i + 1) & ssbf->object_mask)
-        if ((uintptr_t)ssbf->objects[ssbf->object_hash[i] - 1].object == address)
-            return;
     if (ssbf->n_objects == ssbf->max_objects) {
         index_full = 1;
         return;
     }
     ssbf->objects[ssbf->n_objects].object = o;
-    ssbf->object_hash[i] = ++ssbf->n_objects;
+    *slot = (ssbf_slot){address, ++ssbf->n_objects};
+    if (ssbf->n_objects > ssbf->slot_mask / 2)
+        make_slots(2 * (ssbf->slot_mask + 1));
 }
 
 static int add_visited(PyObject *o, void *unused)
@@ -178,45 +197,6 @@ static void collect_objects(void)
         add_referents(ssbf->objects[i].object);
 }
 
-/* Sort records that begin with an address, ascending; `spare` has room for all of them. Three stable passes of 16 bits:
- * user space ends below 2^48. */
-static void sort_by_address(void *records, void *spare, uint32_t n, size_t bytes)
-{
-    static uint32_t starts[1u << 16];
-    char *from = records, *to = spare;
-    for (int shift = 0; shift < 48; shift += 16) {
-        memset(starts, 0, sizeof starts);
-        for (uint32_t i = 0; i < n; i++)
-            starts[*(uintptr_t *)(from + i * bytes) >> shift & 0xffff]++;
-        uint32_t next = 0;
-        for (uint32_t d = 0; d < 1u << 16; d++) {
-            uint32_t count = starts[d];
-            starts[d] = next;
-            next += count;
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            const char *record = from + i * bytes;
-            memcpy(to + starts[*(const uintptr_t *)record >> shift & 0xffff]++ * bytes, record, bytes);
-        }
-        char *swapped = from;
-        from = to;
-        to = swapped;
-    }
-    memcpy(records, from, n * bytes); /* an odd number of passes ends in the spare */
-}
-
-static void sort_objects(void *spare)
-{
-    sort_by_address(ssbf->objects, spare, ssbf->n_objects, sizeof *ssbf->objects);
-    memset(ssbf->object_hash, 0, (ssbf->object_mask + 1) * sizeof *ssbf->object_hash);
-    for (uint32_t b = 0; b < ssbf->n_objects; b++) {
-        uint32_t i = slot_of((uintptr_t)ssbf->objects[b].object);
-        while (ssbf->object_hash[i])
-            i = (i + 1) & ssbf->object_mask;
-        ssbf->object_hash[i] = b + 1;
-    }
-}
-
 static void classify_objects(void)
 {
     for (uint32_t b = 0; b < ssbf->n_objects; b++) {
@@ -260,7 +240,16 @@ void ssbf_add_block(const void *lo, size_t bytes, int32_t owner)
         index_full = 1;
         return;
     }
-    ssbf->blocks[ssbf->n_blocks++] = (ssbf_block){(uintptr_t)lo, (uintptr_t)lo + bytes, owner};
+    ssbf->blocks[ssbf->n_blocks++] = (ssbf_block){(uintptr_t)lo, (uintptr_t)lo + bytes, owner, 0};
+}
+
+/* As above; the first `skipped` bytes are no program state. */
+static void add_block_behind(const void *lo, size_t skipped, size_t bytes, int32_t owner)
+{
+    uint32_t n = ssbf->n_blocks;
+    ssbf_add_block(lo, skipped + bytes, owner);
+    if (ssbf->n_blocks > n)
+        ssbf->blocks[n].skipped = (uint32_t)skipped;
 }
 
 void ssbf_hide(PyObject *o)
@@ -296,15 +285,117 @@ static void add_memory(uint32_t b)
         }
     }
     size_t count = sizeof o->ob_refcnt, bytes = (size_t)ssbf_object_bytes(o);
-    if (owner < 0) {
+    if (owner < 0)
         ssbf_add_block((char *)o - before, before + bytes, -1);
-    } else {
-        ssbf_add_block((char *)o - before, before + count, -1);
-        ssbf_add_block((char *)o + count, bytes - count, owner);
-    }
+    else
+        add_block_behind((char *)o - before, before + count, bytes - count, owner);
     const ssbf_handler *handler = ssbf_handler_of(t);
     if (handler && handler->buffers)
         handler->buffers(o, owner);
+}
+
+/* ---- sorting blocks -------------------------------------------------------------------------- */
+
+#define CHUNK_SHIFT 27 /* memory lies in few chunks of 128 MiB: key = number of the chunk and word in it */
+#define MAX_CHUNKS 256
+#define DIGIT 11
+
+typedef struct sort_key {
+    uint32_t key, block;
+} sort_key;
+
+static uintptr_t chunks[MAX_CHUNKS];
+static int n_chunks;
+
+static int find_chunk(uintptr_t chunk)
+{
+    int lo = 0, hi = n_chunks;
+    while (lo < hi) {
+        int middle = (lo + hi) / 2;
+        if (chunks[middle] < chunk)
+            lo = middle + 1;
+        else
+            hi = middle;
+    }
+    return lo;
+}
+
+static int find_chunks(void)
+{
+    uintptr_t last = UINTPTR_MAX;
+    n_chunks = 0;
+    for (uint32_t i = 0; i < ssbf->n_blocks; i++) {
+        uintptr_t chunk = ssbf->blocks[i].lo >> CHUNK_SHIFT;
+        if (chunk == last)
+            continue;
+        last = chunk;
+        int at = find_chunk(chunk);
+        if (at < n_chunks && chunks[at] == chunk)
+            continue;
+        if (n_chunks == MAX_CHUNKS)
+            return -1;
+        memmove(&chunks[at + 1], &chunks[at], (size_t)(n_chunks++ - at) * sizeof *chunks);
+        chunks[at] = chunk;
+    }
+    return 0;
+}
+
+static void sort_keys(sort_key *keys, sort_key *spare, uint32_t n)
+{
+    for (int shift = 0; shift < 32; shift += DIGIT) {
+        uint32_t starts[1u << DIGIT] = {0}, next = 0;
+        for (uint32_t i = 0; i < n; i++)
+            starts[keys[i].key >> shift & ((1u << DIGIT) - 1)]++;
+        for (uint32_t d = 0; d < 1u << DIGIT; d++) {
+            uint32_t count = starts[d];
+            starts[d] = next;
+            next += count;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            spare[starts[keys[i].key >> shift & ((1u << DIGIT) - 1)]++] = keys[i];
+        sort_key *swapped = keys;
+        keys = spare;
+        spare = swapped;
+    }
+}
+
+/* Ascending, of equal addresses the one added last comes last: it lies inside the others. */
+static void order_blocks(ssbf_block *to, sort_key *keys, sort_key *spare)
+{
+    uint32_t n = ssbf->n_blocks;
+    uintptr_t last = UINTPTR_MAX;
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uintptr_t lo = ssbf->blocks[i].lo;
+        if (lo >> CHUNK_SHIFT != last) {
+            last = lo >> CHUNK_SHIFT;
+            number = (uint32_t)find_chunk(last);
+        }
+        keys[i] = (sort_key){number << (CHUNK_SHIFT - 3) | (uint32_t)(lo >> 3 & ((1u << (CHUNK_SHIFT - 3)) - 1)), i};
+    }
+    sort_keys(keys, spare, n); /* three passes: the result is in the spare */
+    for (uint32_t i = 0; i < n; i++) {
+        ssbf_block block = ssbf->blocks[spare[i].block];
+        uint32_t at = i;
+        for (; at && to[at - 1].lo > block.lo; at--) /* within one word */
+            to[at] = to[at - 1];
+        to[at] = block;
+    }
+}
+
+static int sort_blocks(void)
+{
+    if (find_chunks())
+        return -1;
+    size_t n = ssbf->n_blocks + 1, bytes = n * (sizeof(ssbf_block) + 2 * sizeof(sort_key));
+    char *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* nothing shall be left of it */
+    if (room == MAP_FAILED)
+        return -1;
+    sort_key *keys = (sort_key *)(room + n * sizeof(ssbf_block));
+    order_blocks((ssbf_block *)room, keys, keys + n);
+    memcpy(ssbf->blocks, room, ssbf->n_blocks * sizeof(ssbf_block));
+    munmap(room, bytes);
+    return 0;
 }
 
 int ssbf_index_build(void)
@@ -314,25 +405,18 @@ int ssbf_index_build(void)
     ssb_each_gc_object(count_object);
     ssbf->max_objects = 8 * n_tracked + (1u << 17);
     ssbf->max_blocks = 4 * ssbf->max_objects;
-    uint32_t slots = 1u << 16;
-    while (slots < 2 * ssbf->max_objects)
-        slots *= 2;
-    ssbf->object_mask = slots - 1;
-    ssbf->objects = ssb_scratch((size_t)ssbf->max_objects * sizeof *ssbf->objects);
-    ssbf->object_hash = ssb_scratch((size_t)slots * sizeof *ssbf->object_hash);
-    ssbf->blocks = ssb_scratch((size_t)ssbf->max_blocks * sizeof *ssbf->blocks);
-    size_t room = ssbf->max_blocks * sizeof *ssbf->blocks;
-    void *spare = malloc(room > ssbf->max_objects * sizeof *ssbf->objects ? room : ssbf->max_objects * sizeof *ssbf->objects);
-    if (!spare)
-        return -1;
+    size_t objects = ssbf->max_objects * sizeof *ssbf->objects, blocks = ssbf->max_blocks * sizeof *ssbf->blocks;
+    size_t usual = 4 * (size_t)n_tracked; /* as many objects as the collector knows and three times as many that it does not */
+    ssbf->objects = filled_soon(ssb_scratch(objects), usual * sizeof *ssbf->objects);
+    ssbf->blocks = filled_soon(ssb_scratch(blocks), usual * sizeof *ssbf->blocks);
+    make_slots((uint32_t)(2 * usual));
     index_full = 0;
     collect_objects();
-    sort_objects(spare);
     classify_objects();
     for (uint32_t b = 0; b < ssbf->n_objects; b++)
         add_memory(b);
-    sort_by_address(ssbf->blocks, spare, ssbf->n_blocks, sizeof *ssbf->blocks);
-    free(spare);
+    if (sort_blocks())
+        return -1;
     ssbf->candidates = ssb_scratch((size_t)ssbf->n_objects * sizeof *ssbf->candidates);
     ssbf->marks = ssb_scratch(ssbf->n_objects / 8 + 1);
     ssbf->base_frame = ssb_thread_frame(ts);

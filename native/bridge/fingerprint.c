@@ -23,11 +23,20 @@ int ssb_fingerprint_supported(const char **reason)
     return 0;
 }
 
+/* Garbage stays what it is while a path runs, and no program sees it but by asking the collector. Collecting
+ * writes to every object there is, and the child would copy all those pages. */
+static void collect_garbage(void)
+{
+    if (ssb.addresses_observed & SSB_OBSERVED_GARBAGE) {
+        PyGC_Enable(); /* or it would not collect */
+        PyGC_Collect();
+    }
+    PyGC_Disable();
+}
+
 int ssb_fingerprint_prepare(void)
 {
-    PyGC_Enable(); /* or it would not collect */
-    PyGC_Collect();
-    PyGC_Disable();
+    collect_garbage();
     ssbf = ssb_scratch(sizeof *ssbf);
     ssbf_weaken_prepare();
     if (ssbf_register_containers() || ssbf_register_collections() || ssbf_register_code() || ssbf_register_threading() ||
@@ -65,20 +74,16 @@ int ssb_fingerprint_freeze(void)
 
 static void number(uint64_t n) { ssbf_raw(n); }
 
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
+static uintptr_t address_of(uint32_t b) { return (uintptr_t)ssbf->objects[b].object; }
 
-/* qsort may call malloc: candidates are few, or nearly sorted as pages come in ascending order. */
+/* By address. qsort may call malloc: candidates are few, or nearly sorted as pages come in ascending order. */
 static void sort_candidates(void)
 {
     uint32_t *c = ssbf->candidates, n = ssbf->n_candidates;
     for (uint32_t gap = n / 2; gap; gap /= 2)
         for (uint32_t i = gap; i < n; i++) {
             uint32_t value = c[i], j = i;
-            for (; j >= gap && by_number(&c[j - gap], &value) > 0; j -= gap)
+            for (; j >= gap && address_of(c[j - gap]) > address_of(value); j -= gap)
                 c[j] = c[j - gap];
             c[j] = value;
         }

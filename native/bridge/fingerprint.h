@@ -89,7 +89,13 @@ typedef struct ssbf_object {
 typedef struct ssbf_block {
     uintptr_t lo, hi;
     int32_t owner;
+    uint32_t skipped; /* bytes at its start that are no program state: the object's header */
 } ssbf_block;
+
+typedef struct ssbf_slot {
+    uintptr_t address;
+    uint32_t number; /* of the object + 1; 0: empty */
+} ssbf_slot;
 
 typedef struct ssbf_number {
     uintptr_t key;
@@ -116,8 +122,8 @@ typedef struct ssbf_tables {
     /* base state */
     ssbf_object *objects;
     uint32_t n_objects, max_objects;
-    uint32_t *object_hash; /* object number + 1 */
-    uint32_t object_mask;
+    ssbf_slot *slots; /* open hash of their addresses */
+    uint32_t slot_mask;
     ssbf_block *blocks;
     uint32_t n_blocks, max_blocks;
     ssbf_range masks[SSBF_RANGES];

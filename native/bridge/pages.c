@@ -59,7 +59,7 @@ static const ssbf_page *analyse(uint32_t page_index, uint32_t page, uint32_t bas
         if (!block) {
             if (!is_reference_count(now, base, i) && !ssbf_is_noisy(at))
                 words[n_words++] = (uint16_t)i;
-        } else if (block->owner >= 0 && block->owner != last) {
+        } else if (block->owner >= 0 && at - block->lo >= block->skipped && block->owner != last) {
             ssbf->pool[ssbf->n_pool++] = (uint32_t)(last = block->owner);
             n_owners++;
         }
