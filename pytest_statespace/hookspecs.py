@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def pytest_statespace_register_strategies(registry: StrategyRegistry) -> None:
     """Register search strategies: ``registry.register(name, factory)``.
 
-    The factory gets the test's `Settings` and returns a new `Strategy`.
+    The factory gets the test's `Settings` and returns a new `Strategy` (it orders the search) or
+    a new `Sampler` (it decides whole executions, choice by choice).
     """
 
 

@@ -206,7 +206,7 @@ SPECS: tuple[Spec, ...] = (
     Spec(
         "strategy",
         "order of the search: exhaust (default: preemption bounds 0, 1, 2, then everything), "
-        "dfs, or one registered by a plugin",
+        "dfs; random, pct, pos, surw sample whole executions; or one registered by a plugin",
         _name,
         _parse_text,
         "NAME",
@@ -228,7 +228,7 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec("timeout", "seconds for one test (default 60)", _seconds, _parse_float, "S"),
     Spec("max_states", "distinct states for one test", _integer(1), _parse_integer, "N"),
-    Spec("max_executions", "executions for one test", _integer(1), _parse_integer, "N"),
+    Spec("max_executions", "executions for one test (strategies that sample: 1000)", _integer(1), _parse_integer, "N"),
     Spec(
         "max_memory",
         "MiB of snapshots for one test (default 1024)",
@@ -238,7 +238,7 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec(
         "seed",
-        "seed of the random module inside an exploration (default 0)",
+        "seed of the random module inside an exploration, and of strategies that sample (default 0)",
         _integer(0, (1 << 63) - 1),
         _parse_integer,
         "N",

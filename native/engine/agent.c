@@ -90,10 +90,29 @@ static void take(ss_arena *arena, uint32_t state, uint32_t alternative) {
     arena->depth = s->depth + 1;
 }
 
+static void wait_for_command(ss_arena *arena) {
+    ssi_hand_over(arena, SSI_TURN_EXPLORER);
+    while (atomic_load_explicit(&arena->turn, memory_order_acquire) == SSI_TURN_EXPLORER) {
+        struct timespec slice = {PARENT_CHECK_SECONDS, 0};
+        SSI_SYSCALL(SYS_futex, &arena->turn, FUTEX_WAIT, SSI_TURN_EXPLORER, &slice);
+        if (SSI_SYSCALL(SYS_getppid) != arena->parent_pid) SSI_SYSCALL(SYS_exit_group, 0);
+    }
+    if (arena->quit) SSI_SYSCALL(SYS_exit_group, 0);
+}
+
+/* The path stands still, memory untouched, until the explorer has decided. */
+static uint32_t ask(ss_arena *arena) {
+    arena->end = SS_END_ASKING;
+    atomic_store(&arena->mutating, 0);
+    wait_for_command(arena);
+    atomic_store(&arena->mutating, 1);
+    return arena->answered;
+}
+
 /* The alternative to go on with, or SS_NONE with a reason. */
 static uint32_t decide(ss_arena *arena, uint32_t slot) {
     const ss_state *s = &arena->states[slot];
-    if (arena->forced_used == arena->command.n_forced) return 0;
+    if (arena->forced_used == arena->command.n_forced) return arena->command.flags & SS_RUN_ASK ? ask(arena) : 0;
     uint32_t wanted = arena->forced[arena->forced_used];
     uint64_t label = arena->forced_labels[arena->forced_used++];
     ssi_text text = ssi_text_on(arena->text, sizeof arena->text);
@@ -183,16 +202,6 @@ static uint32_t arrive(ss_arena *arena) {
 }
 
 /* ---- the loop ----------------------------------------------------------------------------- */
-
-static void wait_for_command(ss_arena *arena) {
-    ssi_hand_over(arena, SSI_TURN_EXPLORER);
-    while (atomic_load_explicit(&arena->turn, memory_order_acquire) == SSI_TURN_EXPLORER) {
-        struct timespec slice = {PARENT_CHECK_SECONDS, 0};
-        SSI_SYSCALL(SYS_futex, &arena->turn, FUTEX_WAIT, SSI_TURN_EXPLORER, &slice);
-        if (SSI_SYSCALL(SYS_getppid) != arena->parent_pid) SSI_SYSCALL(SYS_exit_group, 0);
-    }
-    if (arena->quit) SSI_SYSCALL(SYS_exit_group, 0);
-}
 
 /* Report, wait, and set memory up for the next path. */
 static void next_path(ss_arena *arena) {

@@ -83,6 +83,7 @@ enum ss_run_flags {
     SS_RUN_FINGERPRINT = 2,   /* compute fingerprints and count distinct states */
     SS_RUN_PRUNE = 4,         /* end the path at a visited state */
     SS_RUN_KEY_LAST_THREAD = 8, /* visited key is (state, last thread) -> fewest preemptions: bounded search */
+    SS_RUN_ASK = 16,          /* behind the forced choices the explorer is asked at every choice point: SS_END_ASKING */
 };
 
 enum ss_end {
@@ -97,10 +98,11 @@ enum ss_end {
     SS_END_RESTART = 8,     /* an assumption of the search was broken (e.g. a name is rebound after all): detail names it */
     SS_END_LIMIT = 9,       /* SS_MAX_PATH choice points on one path */
     SS_END_ERROR = 10,      /* internal error: detail says what */
+    SS_END_ASKING = 11,     /* not an end: the path waits for ss_answer about its last state */
 };
 
 /* A path to execute: restore `state`, take `alternative`, then the forced
- * choices, then always alternative 0. */
+ * choices, then always alternative 0 (SS_RUN_ASK: what ss_answer says). */
 typedef struct ss_command {
     uint32_t state, alternative;
     uint32_t flags;       /* enum ss_run_flags */
@@ -149,6 +151,8 @@ SS_EXPORT int ss_wait_result(ss_arena *arena, uint32_t timeout_ms);
 /* Forced choices for the next command: indices, and labels to check (0 = do not check). */
 SS_EXPORT int ss_set_forced(ss_arena *arena, const uint32_t *choices, const uint64_t *labels, uint32_t n);
 SS_EXPORT int ss_send(ss_arena *arena, const ss_command *command);
+/* Go on with this alternative of the last state. -EINVAL: nothing was asked, or there is no such alternative. */
+SS_EXPORT int ss_answer(ss_arena *arena, uint32_t alternative);
 SS_EXPORT int ss_send_quit(ss_arena *arena); /* the agent ends the child with exit_group(0) */
 /* Also valid after the child died: everything recorded so far of the running path. */
 SS_EXPORT int ss_get_result(ss_arena *arena, ss_result *out);

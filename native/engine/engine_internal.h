@@ -171,6 +171,7 @@ struct ss_arena {
     uint32_t end, transitions, outbox_bytes, flags, preemptions, depth;
     uint32_t last_state, last_taken; /* the choice point passed last and how */
     uint32_t forced_used, n_forced;
+    uint32_t answered; /* of ss_answer */
     uint32_t *path;
     uint32_t *forced;
     uint64_t *forced_labels;

@@ -45,12 +45,22 @@ int ss_send(ss_arena *arena, const ss_command *command) {
     if (!state || command->alternative >= state->n || (state->flags & SS_STATE_VISITED) || command->n_forced > arena->n_forced)
         return -EINVAL;
     if (state->root == SS_NONE && arena->tracker) return -EINVAL;
-    if (!my_turn(arena)) return -EBUSY;
+    if (!my_turn(arena) || arena->end == SS_END_ASKING) return -EBUSY;
     arena->command = *command;
     arena->end = SS_END_NONE;
     atomic_store(&arena->n_path, 0);
     arena->transitions = arena->outbox_bytes = 0;
     arena->detail[0] = 0;
+    ssi_hand_over(arena, SSI_TURN_AGENT);
+    return 0;
+}
+
+int ss_answer(ss_arena *arena, uint32_t alternative) {
+    if (!my_turn(arena)) return -EBUSY;
+    if (arena->end != SS_END_ASKING || alternative >= arena->states[arena->last_state].n)
+        return ssi_fail(arena, -EINVAL, "ss_answer: no path waits for this alternative");
+    arena->answered = alternative;
+    arena->end = SS_END_NONE;
     ssi_hand_over(arena, SSI_TURN_AGENT);
     return 0;
 }

@@ -19,7 +19,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_statespace.explore.budget import Budget
-from pytest_statespace.explore.strategies.base import Job, Node, Round, Strategy, schedule_of
+from pytest_statespace.explore.strategies.base import (
+    Job,
+    Node,
+    Round,
+    Sampler,
+    Strategy,
+    schedule_of,
+)
 from pytest_statespace.runtime.wire import unpack
 from pytest_statespace.sandbox.protocol import (
     Command,
@@ -47,6 +54,7 @@ class SearchEnd(enum.Enum):
     """Why the search loop stopped."""
 
     EXHAUSTED = "exhausted"  # the strategy has nothing left to run
+    SAMPLED = "sampled"  # the strategy samples executions and has run as many as it was to
     FAILED = "failed"
     BUDGET = "budget"
     MEMORY = "memory"
@@ -88,6 +96,7 @@ class Search:
     cuts: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     sometimes: dict[str, bool] = field(default_factory=dict)
+    schedules: set[int] = field(default_factory=set)  # hashes of those that were sampled
     warnings: dict[tuple[str, str, str, int], None] = field(default_factory=dict)
     bound: int | None = None  # of the present round
     covered_bound: int | None = None  # the highest bound whose round was completed
@@ -105,7 +114,7 @@ class Explorer:
     def __init__(
         self,
         engine: Engine,
-        strategy: Strategy,
+        strategy: Strategy | Sampler,
         budget: Budget,
         *,
         nodeid: str = "",
@@ -125,28 +134,41 @@ class Explorer:
     def run(self) -> Search:
         """Search until the space ends, a failure is found, or a budget is used up."""
         search = self._search
-        ended = self._rounds()
-        if ended is not None:
-            search.end = ended
+        strategy = self._strategy
+        if isinstance(strategy, Sampler):
+            search.end = self._sample(strategy)
+        else:
+            search.end = self._rounds(strategy)
         search.outcomes |= self._round_outcomes
         search.seconds = self._budget.elapsed()
         search.engine = dataclasses.replace(self._engine.statistics(), threads=search.threads)
         return search
 
-    def _rounds(self) -> SearchEnd | None:
+    def _sample(self, sampler: Sampler) -> SearchEnd:
         search = self._search
-        base = Node(
-            state=0,
-            parent=None,
-            arrived_by=0,
-            kind=ChoiceKind.BEGIN,
-            current=0,
-            count=1,
-            threads=(),
-            label=0,
-            preemptions=0,
-        )
-        while (round_ := self._strategy.next_round()) is not None:
+        job = Job(_base(), 0, last=False)
+        wanted = self._budget.max_executions or sampler.executions
+        while True:
+            sampler.begin(search.executions)
+            result = self._engine.sample(sampler.choose, deadline=self._budget.deadline)
+            search.executions += 1
+            search.transitions += result.transitions
+            nodes = self._nodes(job, result.states, keep=False)
+            ended = self._account(job, nodes, result)
+            if ended is not None:
+                return ended
+            search.schedules.add(hash(tuple(node.taken for node in nodes)))
+            self._report()
+            search.detail = f"sampled {search.executions} executions with {sampler.describe()}"
+            if not nodes or search.executions >= wanted:
+                return SearchEnd.SAMPLED
+            if self._budget.exceeded(executions=0, states=0):
+                return SearchEnd.SAMPLED
+
+    def _rounds(self, strategy: Strategy) -> SearchEnd:
+        search = self._search
+        base = _base()
+        while (round_ := strategy.next_round()) is not None:
             search.bound = round_.bound
             search.unbounded = round_.bound is None
             self._flags = round_.flags & ~self._never
@@ -155,17 +177,17 @@ class Explorer:
             # rounds are not added up, the greatest is kept.
             search.outcomes |= self._round_outcomes
             self._round_outcomes = Counter()
-            self._strategy.begin(base, self._release)
-            while (job := self._strategy.next_job()) is not None:
-                ended = self._run_job(job, round_)
+            strategy.begin(base, self._release)
+            while (job := strategy.next_job()) is not None:
+                ended = self._run_job(strategy, job, round_)
                 if ended is not None:
                     return ended
-            search.refused = self._strategy.refused()
+            search.refused = strategy.refused()
             if round_.bound is not None:
                 search.covered_bound = round_.bound
         return SearchEnd.EXHAUSTED
 
-    def _run_job(self, job: Job, round_: Round) -> SearchEnd | None:
+    def _run_job(self, strategy: Strategy, job: Job, round_: Round) -> SearchEnd | None:
         search = self._search
         command = Command(job.node.state, job.alternative, self._flags)
         result = self._engine.run(command, deadline=self._budget.deadline)
@@ -178,19 +200,16 @@ class Explorer:
             return ended
         if job.last and job.node.parent is not None:
             self._release(job.node)
-        self._strategy.add([node for node in nodes if node.state >= 0])
-        self._report()
+        strategy.add([node for node in nodes if node.state >= 0])
+        self._report(strategy)
         used_up = self._budget.exceeded(executions=search.executions, states=search.states)
-        if used_up and (self._strategy.pending() or self._may_go_on(round_)):
+        # A further round may follow one that refused something.
+        if used_up and (strategy.pending() or (round_.bound is not None and strategy.refused())):
             search.detail = used_up
             return SearchEnd.BUDGET
         return None
 
-    def _may_go_on(self, round_: Round) -> bool:
-        """Could a further round follow the present one? Asked only when a budget is used up."""
-        return round_.bound is not None and self._strategy.refused() > 0
-
-    def _nodes(self, job: Job, states: Sequence[NewState]) -> list[Node]:
+    def _nodes(self, job: Job, states: Sequence[NewState], *, keep: bool = True) -> list[Node]:
         """The new choice points of a path as a chain of nodes; state -1: nothing to come back to."""
         nodes: list[Node] = []
         parent, arrived_by = job.node, job.alternative
@@ -199,7 +218,7 @@ class Explorer:
                 self._engine.release(state.number)
             if state.visited:
                 continue
-            if not state.kept and state.count > 1:
+            if keep and not state.kept and state.count > 1:
                 self._search.cuts["a choice point that could not be kept"] += 1
             node = Node(
                 state=state.number if state.kept else -1,
@@ -211,6 +230,7 @@ class Explorer:
                 threads=state.threads,
                 label=state.label,
                 preemptions=state.preemptions,
+                taken=state.taken,
             )
             nodes.append(node)
             parent, arrived_by = node, state.taken
@@ -314,7 +334,7 @@ class Explorer:
         if payload.get("left_running"):
             search.left_running += 1
 
-    def _report(self) -> None:
+    def _report(self, strategy: Strategy | None = None) -> None:
         if self._progress is None:
             return
         search = self._search
@@ -325,10 +345,24 @@ class Explorer:
                 executions=search.executions,
                 transitions=search.transitions,
                 states=search.states,
-                pending=self._strategy.pending(),
+                pending=strategy.pending() if strategy is not None else 0,
                 seconds=self._budget.elapsed(),
             )
         )
+
+
+def _base() -> Node:
+    return Node(
+        state=0,
+        parent=None,
+        arrived_by=0,
+        kind=ChoiceKind.BEGIN,
+        current=0,
+        count=1,
+        threads=(),
+        label=0,
+        preemptions=0,
+    )
 
 
 def _payload(result: PathResult) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def conclude(
             reason += f", with equality weakened by {', '.join(search.weakened)}"
         if verdict is Verdict.FAILED:
             all_failures = (*all_failures, *(_never_held(search, label) for label in missing))
+    elif search.end is SearchEnd.SAMPLED:
+        verdict, reason = Verdict.INCOMPLETE, _sampled(search)
     elif search.end in (SearchEnd.BUDGET, SearchEnd.MEMORY):
         verdict = Verdict.INCOMPLETE
         cut = search.detail if search.end is SearchEnd.BUDGET else _memory(search, settings)
@@ -92,6 +94,16 @@ def _exhausted(search: Search, missing: Sequence[str]) -> tuple[Verdict, str]:
         labels = ", ".join(repr(label) for label in missing)
         return Verdict.FAILED, f"sometimes({labels}) held in no execution"
     return Verdict.VERIFIED, "no interleaving fails"
+
+
+def _sampled(search: Search) -> str:
+    """Executions drawn at random prove nothing about those that were not drawn."""
+    different = len(search.schedules)
+    schedules = "1 schedule" if different == 1 else f"{different} different schedules"
+    text = f"{search.detail}: {schedules}, no failure; sampling can't verify"
+    if search.cuts:
+        text += "; cut: " + ", ".join(f"{what} ({n} times)" for what, n in search.cuts.items())
+    return text
 
 
 def _covered(search: Search) -> str:

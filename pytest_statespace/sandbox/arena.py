@@ -16,12 +16,14 @@ from typing import Any
 from pytest_statespace.errors import InternalError, StatespaceError
 from pytest_statespace.sandbox.protocol import (
     STATE_NONE,
+    Alternative,
     Command,
     End,
     NewState,
     PathResult,
+    Point,
 )
-from pytest_statespace.types import EngineStatistics
+from pytest_statespace.types import ChoiceKind, EngineStatistics
 
 __all__ = ["Arena", "bridge_module", "probe_tracker", "tracker_names"]
 
@@ -77,6 +79,27 @@ class Arena:
         """Wait for the explorer's turn; false if it has not come in time or a signal came."""
         return bool(self._lib.ss_wait_result(self._arena, milliseconds) == 0)
 
+    def asked(self) -> Point | None:
+        """The choice point that a path with `RunFlag.ASK` waits at; None if it has ended."""
+        native = self._result
+        self._check(self._lib.ss_get_result(self._arena, native))
+        if native.end != End.ASKING:
+            return None
+        state = self._lib.ss_get_state(self._arena, native.states[native.n_states - 1])
+        alternatives = state.alternatives
+        threads = range(state.n if state.kind != ChoiceKind.DATA else 0)
+        return Point(
+            kind=state.kind,
+            current=state.current,
+            count=state.n,
+            depth=state.depth,
+            alternatives=tuple(_alternative(alternatives[i]) for i in threads),
+        )
+
+    def answer(self, alternative: int) -> None:
+        """Let the waiting path go on with this alternative."""
+        self._check(self._lib.ss_answer(self._arena, alternative))
+
     def quit(self) -> None:
         """Ask the agent to end the child."""
         self._lib.ss_send_quit(self._arena)
@@ -116,7 +139,7 @@ class Arena:
             threads,
             native.label,
             native.preemptions,
-            0,
+            native.taken if native.taken != STATE_NONE else 0,
             native.root != STATE_NONE,
             native.flags & _VISITED != 0,
         )
@@ -193,6 +216,10 @@ def probe_tracker(name: str) -> str:
     if error == 0:
         return ""
     return ffi.string(reason).decode("utf-8", "replace") or os.strerror(-error)
+
+
+def _alternative(native: Any) -> Alternative:
+    return Alternative(native.thread, native.operation, native.access, native.part, native.object)
 
 
 def _microseconds(nanoseconds: int, count: int) -> float:

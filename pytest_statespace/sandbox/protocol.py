@@ -8,11 +8,22 @@ dataclass takes five times as long to make.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from pytest_statespace.types import EngineStatistics
 
-__all__ = ["STATE_NONE", "Command", "End", "Engine", "NewState", "PathResult", "RunFlag"]
+__all__ = [
+    "STATE_NONE",
+    "Alternative",
+    "Command",
+    "End",
+    "Engine",
+    "NewState",
+    "PathResult",
+    "Point",
+    "RunFlag",
+]
 
 STATE_NONE = 0xFFFFFFFF
 
@@ -25,6 +36,7 @@ class RunFlag(enum.IntFlag):
     FINGERPRINT = 2
     PRUNE = 4
     KEY_LAST_THREAD = 8
+    ASK = 16
 
 
 class End(enum.IntEnum):
@@ -41,6 +53,7 @@ class End(enum.IntEnum):
     RESTART = 8
     LIMIT = 9
     ERROR = 10
+    ASKING = 11  # not an end: the path waits for an answer
     CRASHED = 100  # the child died; detail names the signal or exit status
     HUNG = 101  # no choice point for too long; the child was killed
     TIMEOUT = 102  # the budget of the search ran out during the path; the child was killed
@@ -76,6 +89,38 @@ class NewState(NamedTuple):
     visited: bool = False
 
 
+class Alternative(NamedTuple):
+    """A thread that may run next, and its pending operation.
+
+    ``access`` is 0 (none), 1 (read), 2 (write) or 3 (both); ``object`` 0 means unknown; it is a
+    number to compare and nothing else. ``part`` 0 is the whole object.
+    """
+
+    thread: int
+    operation: int
+    access: int
+    part: int
+    object: int
+
+    def conflicts(self, other: Alternative) -> bool:
+        """May the order of the two matter? Unknown objects conflict with every access."""
+        if not (self.access and other.access) or not (self.access | other.access) & 2:
+            return False
+        if self.object and other.object and self.object != other.object:
+            return False
+        return not (self.object and self.part and other.part) or self.part == other.part
+
+
+class Point(NamedTuple):
+    """A choice point at which the explorer is asked; ``alternatives`` is empty for data."""
+
+    kind: int
+    current: int
+    count: int
+    depth: int
+    alternatives: tuple[Alternative, ...]
+
+
 class PathResult(NamedTuple):
     """What came of a command."""
 
@@ -91,6 +136,10 @@ class Engine(Protocol):
 
     def run(self, command: Command, *, deadline: float) -> PathResult:
         """Run one path to its end. ``deadline`` is on the monotonic clock."""
+        ...
+
+    def sample(self, choose: Callable[[Point], int], *, deadline: float) -> PathResult:
+        """Run one whole execution from the base state; ``choose`` decides at every choice point."""
         ...
 
     def release(self, state: int) -> None:

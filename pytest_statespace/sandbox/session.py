@@ -21,7 +21,7 @@ from pytest_statespace.errors import InternalError, StatespaceError
 from pytest_statespace.runtime.wire import MessageReader
 from pytest_statespace.sandbox.arena import Arena, bridge_module
 from pytest_statespace.sandbox.process import ChildProcess
-from pytest_statespace.sandbox.protocol import Command, End, PathResult
+from pytest_statespace.sandbox.protocol import Command, End, PathResult, Point, RunFlag
 from pytest_statespace.sandbox.watchdog import Waited, wait_for_turn
 from pytest_statespace.types import EngineStatistics
 
@@ -99,24 +99,34 @@ class Sandbox:
 
     def run(self, command: Command, *, deadline: float | None) -> PathResult:
         """Run one path. After CRASHED, HUNG or TIMEOUT the child is gone."""
+        return self._run(command, deadline, None)
+
+    def sample(self, choose: Callable[[Point], int], *, deadline: float | None) -> PathResult:
+        """Run one execution from the base state, asking ``choose`` at each choice point."""
+        return self._run(Command(0, 0, RunFlag.ASK), deadline, choose)
+
+    def _run(
+        self, command: Command, deadline: float | None, choose: Callable[[Point], int] | None
+    ) -> PathResult:
         if self._dead:
             raise InternalError("the child of this sandbox is gone")
         self._arena.send(command)
-        waited = self._wait(deadline)
-        if waited.turn:
-            result = self._arena.result()
-        elif waited.died is not None:
+        while (waited := self._wait(deadline)).turn:
+            point = self._arena.asked() if choose is not None else None
+            if choose is None or point is None:
+                return self._arena.result()
+            if deadline is not None and time.monotonic() >= deadline:
+                break
+            self._arena.answer(choose(point))
+        if waited.died is not None:
             self._dead = True
-            result = self._arena.result(End.CRASHED, waited.died.describe())
-        elif waited.hung:
-            self._end_child()
-            result = self._arena.result(
+            return self._arena.result(End.CRASHED, waited.died.describe())
+        self._end_child()
+        if waited.hung:
+            return self._arena.result(
                 End.HUNG, f"no choice point for {self._hang_seconds:g} seconds"
             )
-        else:
-            self._end_child()
-            result = self._arena.result(End.TIMEOUT, "the time was up")
-        return _with_taken(result, command)
+        return self._arena.result(End.TIMEOUT, "the time was up")
 
     def release(self, state: int) -> None:
         """Give a state back."""
@@ -208,15 +218,3 @@ class Sandbox:
             return 0
         found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
         return int(found[1]) if found else 0
-
-
-def _with_taken(result: PathResult, command: Command) -> PathResult:
-    """Fill in which alternative each recorded state went on with."""
-    if not command.forced:
-        return result
-    forced = command.forced
-    states = tuple(
-        state._replace(taken=forced[i] if i < len(forced) else 0)
-        for i, state in enumerate(result.states)
-    )
-    return result._replace(states=states)

@@ -229,6 +229,35 @@ static void test_forced_through_visited(void) {
     stop_child(arena, child);
 }
 
+/* ---- asked at every choice point ----------------------------------------------------------- */
+
+static ss_result answer_and_wait(pid_t child, uint32_t alternative) {
+    ss_result r;
+    CHECK(ss_answer(arena, alternative) == 0 && wait_for_result(arena, child, NULL) == 0 && ss_get_result(arena, &r) == 0);
+    return r;
+}
+
+static void test_asked(const char *tracker) {
+    pid_t child = start_child(arena, (child_options){.tracker = tracker, .body = combinations});
+    CHECK(wait_for_result(arena, child, NULL) == 0);
+    CHECK(ss_answer(arena, 0) == -EINVAL); /* nobody asked */
+    for (uint32_t first = 0; first < 3; first++) {
+        CHECK(ss_set_forced(arena, &first, NULL, 1) == 0);
+        ss_result r = run_path(arena, child, 0, 0, SS_RUN_ASK, 1);
+        CHECK(r.end == SS_END_ASKING && r.n_states == 2 && ss_get_state(arena, r.states[1])->n == 4);
+        ss_command other = {.state = 0};
+        CHECK(ss_send(arena, &other) == -EBUSY && ss_answer(arena, 4) == -EINVAL);
+        CHECK(answer_and_wait(child, 3).end == SS_END_ASKING);
+        r = answer_and_wait(child, first);
+        expect_outcome(&r, first * 100 + 30 + first);
+        CHECK(r.n_states == 3 && r.transitions == 4 && ss_get_state(arena, r.states[1])->taken == 3);
+        CHECK(ss_get_state(arena, r.states[2])->root == SS_NONE);
+        for (uint32_t i = 0; i < 3; i++) CHECK(ss_state_release(arena, r.states[i]) == 0);
+    }
+    CHECK_VALID(arena);
+    stop_child(arena, child);
+}
+
 /* ---- without a tracker: one path -------------------------------------------------------------- */
 
 static void test_none(void) {
@@ -376,7 +405,8 @@ int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed) {
         const char *name;
         void (*test)(const char *tracker);
     } with_tracker[] = {{"combinations:", test_combinations}, {"interleavings:", test_interleavings}, {"visited:", test_visited},
-                        {"bounded:", test_bounded},           {"forced:", test_forced},               {"memory:", test_memory}};
+                        {"bounded:", test_bounded},           {"forced:", test_forced},               {"memory:", test_memory},
+                        {"asked:", test_asked}};
     static const struct {
         const char *name;
         void (*test)(void);

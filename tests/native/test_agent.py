@@ -10,7 +10,7 @@ RunNative = Callable[..., None]
 
 
 @pytest.mark.parametrize("tracker", ["wpasync", "compare"])
-@pytest.mark.parametrize("name", ["combinations", "interleavings", "visited", "bounded", "forced", "memory"])
+@pytest.mark.parametrize("name", ["combinations", "interleavings", "visited", "bounded", "forced", "memory", "asked"])
 def test_search(run_native: RunNative, name: str, tracker: str) -> None:
     run_native("agent", f"{name}:{tracker}")
 

@@ -22,16 +22,15 @@ from typing import Any, NoReturn, TypeVar
 from pytest_statespace.errors import InternalError
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Search, SearchEnd
-from pytest_statespace.explore.strategies.base import Strategy
-from pytest_statespace.explore.strategies.dfs import DepthFirstSearch
-from pytest_statespace.explore.strategies.exhaust import Exhaust
+from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.runtime.access import build_tables
 from pytest_statespace.runtime.bookkeeping import build_table
 from pytest_statespace.runtime.wire import pack, send
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.pinning import pinned
-from pytest_statespace.sandbox.protocol import Command, End, PathResult, RunFlag
+from pytest_statespace.sandbox.protocol import Command, End, PathResult, Point, RunFlag
 from pytest_statespace.sandbox.session import Sandbox
+from pytest_statespace.settings import Settings
 from pytest_statespace.types import EngineStatistics
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -94,12 +93,18 @@ class _Notes:
         self.outcomes: Counter[str] = Counter()
         self.met: list[Met] = []
 
+    def sample(self, choose: Callable[[Point], int], *, deadline: float) -> PathResult:
+        return self._settle(self._sandbox.sample(choose, deadline=deadline))
+
     def run(self, command: Command, *, deadline: float) -> PathResult:
         result = self._sandbox.run(command, deadline=deadline)
+        if self._notes and result.end is not End.RESTART:
+            self._take_down(command, result)
+        return self._settle(result)
+
+    def _settle(self, result: PathResult) -> PathResult:
         if result.end is End.RESTART:
             raise _Restart(result.detail)
-        if self._notes:
-            self._take_down(command, result)
         if result.end not in _PROGRAM_ENDS:
             return result
         self.outcomes["deadlock" if result.end is End.DEADLOCK else result.payload.decode()] += 1
@@ -145,13 +150,15 @@ class Subject:
         notes: bool = False,
         max_executions: int | None = None,
         seconds: float = 60.0,
+        seed: int = 0,
     ) -> Found:
-        """Search once. Raises `InternalError` if the search ends in any way but these: exhausted, out of budget."""
-        chosen: Strategy = DepthFirstSearch(bound) if strategy == "dfs" else Exhaust(bound)
+        """Search once. Raises `InternalError` unless it is exhausted, has sampled enough or is out of budget."""
+        made = Settings(strategy=strategy, preemptions=bound, seed=seed)
+        chosen = StrategyRegistry.with_builtins().create(made)
         engine = _Notes(self.sandbox, notes)
         budget = Budget(time.monotonic, time.monotonic(), seconds, max_executions=max_executions)
         search = Explorer(engine, chosen, budget, compare_states=prune).run()
-        if search.end not in (SearchEnd.EXHAUSTED, SearchEnd.BUDGET):
+        if search.end not in (SearchEnd.EXHAUSTED, SearchEnd.BUDGET, SearchEnd.SAMPLED):
             raise InternalError(f"the search ended with {search.end.value}: {search.detail} {search.found}")
         return Found(
             outcomes=engine.outcomes,

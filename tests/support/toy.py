@@ -7,11 +7,20 @@ alternatives that do not exist.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
 from pytest_statespace.runtime.wire import pack
-from pytest_statespace.sandbox.protocol import Command, End, NewState, PathResult, RunFlag
+from pytest_statespace.sandbox.protocol import (
+    Alternative,
+    Command,
+    End,
+    NewState,
+    PathResult,
+    Point,
+    RunFlag,
+)
 from pytest_statespace.types import EngineStatistics
 
 # An operation: ("add", variable, amount), ("copy", register, variable), ("put", variable,
@@ -193,6 +202,8 @@ class ToyEngine:
         self.limit = limit
         self.most_kept = 0
         self.released = 0
+        self.unkept: set[int] = set()  # recorded without a snapshot
+        self._choose: Callable[[Point], int] = lambda point: 0
 
     def clear_visited(self) -> None:
         self.visited.clear()
@@ -205,8 +216,15 @@ class ToyEngine:
 
     def release(self, state: int) -> None:
         assert state != 0, "the base state was released"
+        if state in self.unkept:
+            self.unkept.remove(state)
+            return
         del self.kept[state]
         self.released += 1
+
+    def sample(self, choose: Callable[[Point], int], *, deadline: float) -> PathResult:
+        self._choose = choose
+        return self.run(Command(0, 0, RunFlag.ASK), deadline=deadline)
 
     def run(self, command: Command, *, deadline: float) -> PathResult:
         kept = self.kept[command.state]
@@ -307,7 +325,13 @@ class ToyEngine:
         if command.flags & RunFlag.SNAPSHOT:
             self.kept[number] = _Kept(world, current, kind, threads, many, preemptions, pending)
             self.most_kept = max(self.most_kept, len(self.kept))
+        else:
+            self.unkept.add(number)
         taken = forced.pop(0) if forced else 0
+        if command.flags & RunFlag.ASK:
+            depth = len(new) + 1
+            taken = self._choose(Point(kind, current, many, depth, self._pending(world, threads)))
+            assert 0 <= taken < many
         new.append(
             NewState(
                 number=number,
@@ -322,6 +346,15 @@ class ToyEngine:
             )
         )
         return taken
+
+    def _pending(self, world: World, threads: tuple[int, ...]) -> tuple[Alternative, ...]:
+        found = []
+        for thread in threads:
+            operation = self.program[thread][world.at[thread]]
+            name = str(operation[2] if operation[0] == "copy" else operation[1])
+            access = {"copy": 1, "spin": 1, "choose": 0, "assert": 1}.get(str(operation[0]), 3)
+            found.append(Alternative(thread, 0, access, 0, ord(name[0])))
+        return tuple(found)
 
     def _end(self, world: World, new: list[NewState], transitions: int) -> PathResult:
         if finished(self.program, world):

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pytest_statespace.errors import InvalidArgument
-from pytest_statespace.explore.strategies.base import Strategy
+from pytest_statespace.explore.strategies.base import Sampler, Strategy
 from pytest_statespace.explore.strategies.dfs import DepthFirstSearch
 from pytest_statespace.explore.strategies.exhaust import Exhaust
+from pytest_statespace.explore.strategies.pct import Pct
+from pytest_statespace.explore.strategies.pos import Pos
+from pytest_statespace.explore.strategies.sampling import RandomWalk
+from pytest_statespace.explore.strategies.surw import Surw
 from pytest_statespace.settings import Settings
 
 __all__ = ["StrategyFactory", "StrategyRegistry"]
 
-StrategyFactory = Callable[[Settings], Strategy]
+StrategyFactory = Callable[[Settings], Strategy | Sampler]
 
 
 class StrategyRegistry:
@@ -27,6 +31,10 @@ class StrategyRegistry:
         registry = cls()
         registry.register("exhaust", lambda settings: Exhaust(settings.preemptions))
         registry.register("dfs", lambda settings: DepthFirstSearch(settings.preemptions))
+        registry.register("random", lambda settings: RandomWalk(settings.seed))
+        registry.register("pct", lambda settings: Pct(settings.seed))
+        registry.register("pos", lambda settings: Pos(settings.seed))
+        registry.register("surw", lambda settings: Surw(settings.seed))
         return registry
 
     def register(self, name: str, factory: StrategyFactory) -> None:
@@ -46,7 +54,18 @@ class StrategyRegistry:
                 "strategy", name, "not registered; use one of " + ", ".join(self._factories)
             )
 
-    def create(self, settings: Settings) -> Strategy:
-        """A new instance of the strategy that the settings name."""
+    def create(self, settings: Settings) -> Strategy | Sampler:
+        """A new instance of the strategy that the settings name.
+
+        Raises `InvalidArgument` for a preemption bound that the strategy would ignore.
+        """
         self.check(settings.strategy)
-        return self._factories[settings.strategy](settings)
+        strategy = self._factories[settings.strategy](settings)
+        if isinstance(strategy, Sampler) and settings.preemptions is not None:
+            raise InvalidArgument(
+                "preemptions",
+                settings.preemptions,
+                f"strategy {settings.strategy} samples whole executions and knows no bound; "
+                "use it with exhaust or dfs",
+            )
+        return strategy

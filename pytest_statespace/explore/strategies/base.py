@@ -12,14 +12,15 @@ it is the schedule.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_statespace.sandbox.protocol import RunFlag
+from pytest_statespace.sandbox.protocol import Point, RunFlag
 from pytest_statespace.types import Choice, ChoiceKind, Schedule
 
-__all__ = ["DepthFirst", "Job", "Node", "Round", "Strategy", "schedule_of"]
+__all__ = ["DepthFirst", "Job", "Node", "Round", "Sampler", "Strategy", "schedule_of"]
 
 
 class Node:
@@ -35,6 +36,7 @@ class Node:
         "parent",
         "preemptions",
         "state",
+        "taken",
         "threads",
     )
 
@@ -50,6 +52,7 @@ class Node:
         threads: tuple[int, ...],
         label: int,
         preemptions: int,
+        taken: int = 0,
     ) -> None:
         self.state = state
         self.parent = parent
@@ -60,6 +63,7 @@ class Node:
         self.threads = threads
         self.label = label
         self.preemptions = preemptions  # used from the start up to here
+        self.taken = taken  # alternative with which its own path went on
         self.next = 1  # first alternative that has not been run
 
     def preempts(self, alternative: int) -> bool:
@@ -132,6 +136,30 @@ class Strategy(Protocol):
         ...
 
 
+class Sampler(ABC):
+    """A strategy of whole executions: every choice of each is made by `choose`.
+
+    Nothing is remembered about states and nothing is pruned: starting in the middle of an
+    execution would void what is known about the chance to find a bug. What was sampled is
+    reported, and never ``verified``.
+    """
+
+    executions: int = 1000
+    """How many executions are run unless ``max_executions`` says otherwise."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Name and parameters, for the verdict: ``pct (depth 3, seed 0)``."""
+
+    @abstractmethod
+    def begin(self, execution: int) -> None:
+        """A new execution starts, the first is 0. Same seed and number: the same choices."""
+
+    @abstractmethod
+    def choose(self, point: Point) -> int:
+        """The alternative to take, below ``point.count``."""
+
+
 class DepthFirst:
     """A stack of choice points, deepest first, optionally under a preemption bound."""
 
@@ -181,7 +209,7 @@ class DepthFirst:
 
 
 def schedule_of(node: Node, alternative: int, tail: Sequence[Node] = ()) -> Schedule:
-    """The schedule from the base to ``alternative`` at ``node``, then alternative 0 of ``tail``."""
+    """The schedule from the base to ``alternative`` at ``node``, then as the nodes of ``tail`` went on."""
     choices: list[Choice] = []
     preemptions = 0
     at: Node | None = node
@@ -192,5 +220,7 @@ def schedule_of(node: Node, alternative: int, tail: Sequence[Node] = ()) -> Sche
         taken = at.arrived_by
         at = at.parent
     choices.reverse()
-    choices.extend(late.choice(0) for late in tail)
+    for late in tail:
+        choices.append(late.choice(late.taken))
+        preemptions += late.preempts(late.taken)
     return Schedule(tuple(choices), preemptions)
