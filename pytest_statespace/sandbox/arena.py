@@ -10,6 +10,7 @@ import ctypes
 import functools
 import importlib
 import os
+import struct
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +30,7 @@ __all__ = ["Arena", "bridge_module", "probe_tracker", "tracker_names"]
 
 _VISITED = 2
 _ENDS = {end.value: end for end in End}
+_ALTERNATIVE = struct.Struct("=HBBIQ")  # ss_alternative, which has no padding
 
 
 class Arena:
@@ -86,14 +88,14 @@ class Arena:
         if native.end != End.ASKING:
             return None
         state = self._lib.ss_get_state(self._arena, native.states[native.n_states - 1])
-        alternatives = state.alternatives
-        threads = range(state.n if state.kind != ChoiceKind.DATA else 0)
+        threads = state.n if state.kind != ChoiceKind.DATA else 0
+        alternatives = self._ffi.buffer(state.alternatives, threads * _ALTERNATIVE.size)
         return Point(
             kind=state.kind,
             current=state.current,
             count=state.n,
             depth=state.depth,
-            alternatives=tuple(_alternative(alternatives[i]) for i in threads),
+            alternatives=tuple(map(Alternative._make, _ALTERNATIVE.iter_unpack(alternatives))),
         )
 
     def answer(self, alternative: int) -> None:
@@ -216,10 +218,6 @@ def probe_tracker(name: str) -> str:
     if error == 0:
         return ""
     return ffi.string(reason).decode("utf-8", "replace") or os.strerror(-error)
-
-
-def _alternative(native: Any) -> Alternative:
-    return Alternative(native.thread, native.operation, native.access, native.part, native.object)
 
 
 def _microseconds(nanoseconds: int, count: int) -> float:

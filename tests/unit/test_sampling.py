@@ -141,11 +141,12 @@ def test_surw_is_uniform_where_a_random_walk_is_not() -> None:
 
 def test_surw_takes_turns_by_what_is_left() -> None:
     chooser = Surw(0)
-    chooser.begin(0)
     access = [Alternative(thread, 1, 3, 0, 7) for thread in (0, 1)]
-    for depth in range(1, 5):
-        chooser.choose(Point(ChoiceKind.THREAD, 0, 2, depth, tuple(access)))
-    chooser.begin(1)
+    for execution in range(2):
+        chooser.begin(execution)
+        for depth in range(1, 5):
+            assert chooser.choose(Point(ChoiceKind.THREAD, 0, 2, depth, tuple(access))) == execution
+    chooser.begin(2)
     assert chooser.choose(Point(ChoiceKind.THREAD, 0, 1, 1, (access[1],))) == 0
 
 

@@ -10,8 +10,10 @@ each execution, and a random walk in the rest.
 The thread whose turn it is to perform the next interesting event is drawn first, weighted by the
 interesting events that threads have left; others wait when they come to one of theirs.
 
-Deviations: event counts are the highest seen so far (the first execution is a random walk), where
-the paper profiles apart; a thread that was not started yet keeps its
+Deviations: event counts are the highest seen so far. The first two executions are the profile: all
+threads are started first, then they run one after another, in the order of their creation and in
+the opposite order (a choice point with one alternative is not seen, so the last one's events
+would not be counted in one of them alone). A thread that was not started yet keeps its
 weight to itself, where the paper lends it to its parent; if only threads that must wait are
 left, another turn is drawn among them; and an execution ends fairly (see `sampling`).
 """
@@ -25,6 +27,8 @@ from pytest_statespace.explore.strategies.sampling import Seeded
 from pytest_statespace.sandbox.protocol import Alternative
 
 __all__ = ["Surw"]
+
+_START = 2  # SSB_OP_START
 
 
 class Surw(Seeded):
@@ -40,10 +44,12 @@ class Surw(Seeded):
         self._met: dict[tuple[int, int], Counter[int]] = {}
         self._written: set[tuple[int, int]] = set()
         self._left: Counter[int] = Counter()
+        self._profile = 0
         self._chosen: tuple[int, int] | None = None
         self._turn = -1
 
     def start(self) -> None:
+        self._profile += 1
         for place, threads in self._met.items():
             self._known[place] = self._known.get(place, Counter()) | threads
         self._met = {}
@@ -53,6 +59,8 @@ class Surw(Seeded):
         self._draw_turn(list(self._left))
 
     def decide(self, depth: int, alternatives: Sequence[Alternative]) -> int:
+        if self._profile <= 2:
+            return self._met_one(alternatives, self._in_order(alternatives))
         for alternative in alternatives:
             if self._interesting(alternative) and self._left[alternative.thread] <= 0:
                 self._left[alternative.thread] = 1  # one more than ever seen before
@@ -62,16 +70,25 @@ class Surw(Seeded):
         if not free:
             self._draw_turn(waiting)
             free = [i for i, a in enumerate(alternatives) if a.thread == self._turn]
-        taken = self.random.choice(free)
+        taken = self._met_one(alternatives, self.random.choice(free))
+        if self._interesting(alternatives[taken]):
+            self._left[alternatives[taken].thread] -= 1
+            self._draw_turn(list(self._left))
+        return taken
+
+    def _in_order(self, alternatives: Sequence[Alternative]) -> int:
+        """The profile: starters of threads first, then by ordinal, up or down."""
+        sign = 1 if self._profile == 1 else -1
+        keys = [(a.operation != _START, sign * a.thread, i) for i, a in enumerate(alternatives)]
+        return min(keys)[2]
+
+    def _met_one(self, alternatives: Sequence[Alternative], taken: int) -> int:
         alternative = alternatives[taken]
         if alternative.object:
             place = (alternative.object, alternative.part)
             self._met.setdefault(place, Counter())[alternative.thread] += 1
             if alternative.access & 2:
                 self._written.add(place)
-        if self._interesting(alternative):
-            self._left[alternative.thread] -= 1
-            self._draw_turn(list(self._left))
         return taken
 
     def _interesting(self, alternative: Alternative) -> bool:
