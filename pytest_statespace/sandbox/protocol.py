@@ -116,7 +116,7 @@ class Point(NamedTuple):
 
     kind: int
     current: int
-    count: int
+    count: int  # type: ignore[assignment]  # of alternatives; hides tuple.count
     depth: int
     alternatives: tuple[Alternative, ...]
 
