@@ -112,7 +112,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("statespace_json", "write machine-readable results to this file", default="")
     parser.addini("statespace_report", "folder for reports (not supported yet)", default="")
     for spec in SPECS:
-        if spec.command_line:
+        if spec.flag_only:
+            group.addoption(
+                spec.flag, action="store_const", const="true", dest=spec.dest, help=spec.help
+            )
+        elif spec.command_line:
             group.addoption(
                 spec.flag,
                 action="append" if spec.repeatable else "store",

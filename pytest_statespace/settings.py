@@ -45,6 +45,7 @@ class Settings:
     incomplete: str = "warn"
     races: str = "report"
     hang_seconds: float = 10.0
+    explain_state: bool = False
     promoted: tuple[str, ...] = ()  # assumptions given up by an earlier search of this test
 
 
@@ -53,7 +54,8 @@ class Spec:
     """One option: its name (`max_states` is ``--statespace-max-states``), parser and help.
 
     ``parse`` takes text from the command line or an ini file, ``check`` a value of the final
-    type; both raise `InvalidArgument`. ``command_line`` false: ini file and marker only.
+    type; both raise `InvalidArgument`. ``command_line`` false: ini file and marker only;
+    ``flag_only``: on the command line the option stands without a value and means "true".
     """
 
     name: str
@@ -63,6 +65,7 @@ class Spec:
     metavar: str
     repeatable: bool = False
     command_line: bool = True
+    flag_only: bool = False
 
     @property
     def flag(self) -> str:
@@ -95,6 +98,13 @@ def _parse_float(name: str, text: str) -> object:
         raise InvalidArgument(name, text, "give a number of seconds") from None
 
 
+def _parse_truth(name: str, text: str) -> object:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.strip().lower() not in words:
+        raise InvalidArgument(name, text, "give true or false")
+    return words[text.strip().lower()]
+
+
 def _integer(low: int, high: int | None = None) -> Callable[[str, object], object]:
     wanted = f"at least {low}" if high is None else f"between {low} and {high}"
 
@@ -106,6 +116,12 @@ def _integer(low: int, high: int | None = None) -> Callable[[str, object], objec
         return value
 
     return check
+
+
+def _truth(name: str, value: object) -> object:
+    if not isinstance(value, bool):
+        raise InvalidArgument(name, value, "give True or False")
+    return value
 
 
 def _seconds(name: str, value: object) -> object:
@@ -202,6 +218,14 @@ SPECS: tuple[Spec, ...] = (
         _parse_modules,
         "ATTR",
         repeatable=True,
+    ),
+    Spec(
+        "explain_state",
+        "note what states consist of, and show what differs most between states that look alike",
+        _truth,
+        _parse_truth,
+        "",
+        flag_only=True,
     ),
     Spec(
         "strategy",

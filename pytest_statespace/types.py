@@ -20,6 +20,7 @@ __all__ = [
     "ProgressSnapshot",
     "Report",
     "Schedule",
+    "StateDifference",
     "Step",
     "Verdict",
     "WaitingThread",
@@ -173,6 +174,20 @@ class DataRace:
 
 
 @dataclass(frozen=True, slots=True)
+class StateDifference:
+    """Something in which states differ whose threads stand at the same places.
+
+    ``path`` says where it is (``thread 1, work(): counter.hits``), ``pairs`` in how many pairs of
+    such states it differs, ``first`` and ``second`` show the two values in one pair.
+    """
+
+    path: str
+    pairs: int
+    first: str
+    second: str
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStatistics:
     """Numbers of the snapshot engine for one test; times in microseconds per operation."""
 
@@ -212,6 +227,8 @@ class ExplorationResult:
     races: tuple[DataRace, ...] = ()
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
+    differences: tuple[StateDifference, ...] = ()  # of --statespace-explain-state, most frequent first
+    alike: int = 0  # pairs of states that were compared for it
     weakened: tuple[str, ...] = ()  # what was left out of state equality: "ignore(Counter.hits)"
     engine: EngineStatistics = field(default_factory=EngineStatistics)
 

@@ -2,6 +2,7 @@
  * │ attach.c — meeting the engine: its table of functions and its arena.       │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "runtime.h"
+#include "explain.h"
 #include "weaken.h"
 
 ssb_runtime ssb;
@@ -28,7 +29,8 @@ int ssb_attach(unsigned long long table_address, unsigned long long arena_addres
     /* Allocated before the fork: the parent reads what the child measured and left out. */
     ssb_setup_times = table->scratch_alloc(ssb.arena, SSB_N_PHASES * sizeof *ssb_setup_times);
     ssb_weak_labels = table->scratch_alloc(ssb.arena, sizeof *ssb_weak_labels);
-    if (ssb_setup_times == NULL || ssb_weak_labels == NULL) {
+    ssb_explain_header = table->scratch_alloc(ssb.arena, sizeof *ssb_explain_header);
+    if (ssb_setup_times == NULL || ssb_weak_labels == NULL || ssb_explain_header == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "attach: the arena has no scratch memory left");
         return -1;
     }

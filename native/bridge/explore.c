@@ -8,6 +8,7 @@
 #include "runtime.h"
 
 #include "compat_threads.h"
+#include "explain.h"
 #include "weaken.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ const char *const ssb_phase_names[SSB_N_PHASES] = {
 
 typedef struct settings {
     long max_threads, granularity;
-    int timeouts_any, guard, fingerprint;
+    int explain, timeouts_any, guard, fingerprint;
     size_t heap_bytes, brk_bytes, stack_bytes;
     long long epoch_ns;
     const char *tracker;
@@ -72,6 +73,8 @@ static int read_settings(PyObject *config, settings *s)
     s->epoch_ns = PyErr_Occurred() ? 0 : need_int(config, "epoch_ns", 0, INT64_MAX / 2);
     if (PyErr_Occurred())
         return -1;
+    PyObject *explain = PyDict_GetItemString(config, "explain");
+    s->explain = explain != NULL && PyObject_IsTrue(explain) == 1;
     s->timeouts_any = need_bool(config, "timeouts_any");
     s->guard = need_bool(config, "guard");
     s->fingerprint = need_bool(config, "fingerprint");
@@ -258,6 +261,8 @@ PyObject *ssb_explore(PyObject *callable, PyObject *config)
         ssb.addresses_observed = ssb_observed_from(promoted);
     if (s.fingerprint && ssb_fingerprint_prepare() < 0)
         return NULL;
+    if (s.fingerprint && s.explain)
+        ssb_explain_begin();
     if (ssb_ignore_all(s.ignored) < 0)
         return NULL;
     phase_done(SSB_PHASE_FINGERPRINT_PREPARE);

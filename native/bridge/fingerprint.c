@@ -8,6 +8,7 @@
  * │ that the program looks at (observe.c) follow if it does.                   │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "fingerprint.h"
+#include "explain.h"
 
 #if SSB_CAN_FINGERPRINT
 
@@ -103,6 +104,8 @@ static void changed_base_object(uint32_t b)
     uint32_t before = ssbf->n_tokens;
     ssbf_token(SSBF_TOKEN(SSBF_T_BASE, (uintptr_t)o));
     uint32_t from = ssbf->n_tokens;
+    if (ssbf_explaining)
+        ssbf_explain_owner(SSBX_BASE, b, o);
     if (PyAnySet_Check(o)) { /* compared without numbering its elements */
         ssbf->probing = 1;
         ssbf->probe_end = from + SSBF_PROBE_TOKENS;
@@ -118,8 +121,10 @@ static void changed_base_object(uint32_t b)
     }
     ssbf_content(o);
     ssbf_hash(from, hash);
-    if (hash[0] == entry->shallow[0] && hash[1] == entry->shallow[1])
+    if (hash[0] == entry->shallow[0] && hash[1] == entry->shallow[1]) {
+        ssbf_explain_drop();
         ssbf->n_tokens = before;
+    }
 }
 
 static void unexplained_words(void)
@@ -169,6 +174,7 @@ int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])
     if (!frozen || ssb_heap_overflowed() || ssb.addresses_observed & SSB_OBSERVED_COUNTS)
         return -1;
     ssbf_begin_state();
+    ssbf_explain_state();
     uint32_t tools = ssb_monitoring_tools(ssbf->base_tstate->interp);
     if (tools & SSB_MONITORING_CALLS || tools & ~ssbf->monitoring_tools) {
         ssbf_fail("the test uses sys.monitoring");
@@ -193,6 +199,7 @@ int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])
     if (weakened)
         ssbf_weak_end(changed_base_object);
     observed_properties();
+    ssbf_explain_end(!stopped && !ssbf->failed);
     if (stopped || ssbf->failed)
         return -1;
     ssbf_hash(0, out);

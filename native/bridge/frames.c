@@ -2,6 +2,7 @@
  * │ frames.c — tokens of frames and of simulated threads.                      │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "fingerprint.h"
+#include "explain.h"
 
 #if SSB_CAN_FINGERPRINT
 
@@ -18,8 +19,13 @@ void ssbf_frame(ssb_frame *frame)
     int n = top >= 0 ? top : code->co_nlocalsplus + depth;
     ssbf_count((uint64_t)n);
     PyObject *const *values = ssb_frame_values(frame);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        if (ssbf_explaining && i < code->co_nlocalsplus)
+            SSBF_EDGE_LOCAL(PyTuple_GET_ITEM(code->co_localsplusnames, i));
+        else
+            SSBF_EDGE_INDEX(i - code->co_nlocalsplus);
         ssbf_reference(values[i]);
+    }
     PyFrameObject *o = ssb_frame_object(frame);
     int traced = o && (o->f_trace || !o->f_trace_lines || o->f_trace_opcodes);
     ssbf_count((uint64_t)traced);
@@ -74,6 +80,10 @@ static void name_frames(uint32_t i)
 static void scheduling(uint32_t i)
 {
     const ssb_thread *t = &ssb.threads[i];
+    if (ssbf_explaining) {
+        ssbf_explain_owner(SSBX_THREAD, i, NULL);
+        ssbf_explain_alike((uint64_t)t->status << 8 | t->operation);
+    }
     uint64_t parts[] = {1000 + i, t->status, t->operation, t->access, t->timed_out, t->bookkeeping, t->ended, t->in_hook, t->part};
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
         ssbf_count(parts[k]);
@@ -85,6 +95,13 @@ static void scheduling(uint32_t i)
     ssbf_reference(t->handle);
 }
 
+static void note_frame(uint32_t thread, uint32_t depth, ssb_frame *frame)
+{
+    int unused;
+    ssbf_explain_owner(SSBX_FRAME, thread << 16 | depth, ssb_frame_code(frame)->co_qualname);
+    ssbf_explain_alike((uint64_t)(uintptr_t)ssb_frame_code(frame) + (uint64_t)ssbf_instruction(frame, &unused));
+}
+
 static void running(uint32_t i)
 {
     ssb_frame **frames = ssbf->frames; /* arena memory: the agent's stack is small */
@@ -92,6 +109,8 @@ static void running(uint32_t i)
     uint32_t n = collect_frames(t, frames);
     ssbf_count(n);
     for (uint32_t k = n; k-- > 0;) {
+        if (ssbf_explaining)
+            note_frame(i, n - k, frames[k]);
         if (ssb_frame_is_generators(frames[k]))
             ssbf_reference(ssb_frame_generator(frames[k]));
         else

@@ -5,6 +5,7 @@
  * │ every type: a handler only lets more states be recognised as equal.        │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "fingerprint.h"
+#include "explain.h"
 
 #if SSB_CAN_FINGERPRINT
 
@@ -116,6 +117,7 @@ static void inline_values(PyObject *o, PyDictValues *values)
         int e = ssb_values_entry(values, i);
         if (values->values[e] && !ssbf_left_out(weak, entries[e].me_key)) {
             ssbf_reference(entries[e].me_key);
+            SSBF_EDGE_KEY(entries[e].me_key);
             ssbf_reference(values->values[e]);
         }
     }

@@ -3,6 +3,7 @@
  * │ iterators: capacity, holes and hash tables are left out; order stays in.   │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "fingerprint.h"
+#include "explain.h"
 
 #if SSB_CAN_FINGERPRINT
 
@@ -14,8 +15,10 @@ static void tuple_content(PyObject *o)
 {
     Py_ssize_t n = Py_SIZE(o);
     ssbf_count((uint64_t)n);
-    for (Py_ssize_t i = 0; i < n; i++)
+    for (Py_ssize_t i = 0; i < n; i++) {
+        SSBF_EDGE_INDEX(i);
         ssbf_reference(PyTuple_GET_ITEM(o, i));
+    }
     if (Py_TYPE(o) == &PyTuple_Type)
         return;
     /* Subclass: hidden items of a struct sequence, an attribute dict behind the items. */
@@ -32,8 +35,10 @@ static void list_content(PyObject *o)
 {
     Py_ssize_t n = Py_SIZE(o);
     ssbf_count((uint64_t)n);
-    for (Py_ssize_t i = 0; i < n; i++)
+    for (Py_ssize_t i = 0; i < n; i++) {
+        SSBF_EDGE_INDEX(i);
         ssbf_reference(PyList_GET_ITEM(o, i));
+    }
 }
 
 static void list_buffers(PyObject *o, int32_t owner)
@@ -56,6 +61,7 @@ void ssbf_attribute_items(PyDictObject *d, PyObject *owner)
             int e = ssb_values_entry(d->ma_values, i);
             if (d->ma_values->values[e] && !ssbf_left_out(weak, entries[e].me_key)) {
                 ssbf_reference(entries[e].me_key);
+                SSBF_EDGE_KEY(entries[e].me_key);
                 ssbf_reference(d->ma_values->values[e]);
             }
         }
@@ -64,6 +70,7 @@ void ssbf_attribute_items(PyDictObject *d, PyObject *owner)
         for (Py_ssize_t i = 0; i < keys->dk_nentries; i++)
             if (entries[i].me_value && !ssbf_left_out(weak, entries[i].me_key)) {
                 ssbf_reference(entries[i].me_key);
+                SSBF_EDGE_KEY(entries[i].me_key);
                 ssbf_reference(entries[i].me_value);
             }
     } else {
@@ -71,6 +78,7 @@ void ssbf_attribute_items(PyDictObject *d, PyObject *owner)
         for (Py_ssize_t i = 0; i < keys->dk_nentries; i++)
             if (entries[i].me_value && !ssbf_left_out(weak, entries[i].me_key)) {
                 ssbf_reference(entries[i].me_key);
+                SSBF_EDGE_KEY(entries[i].me_key);
                 ssbf_reference(entries[i].me_value);
             }
     }

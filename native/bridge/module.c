@@ -2,6 +2,7 @@
  * │ module.c — what Python sees of the bridge.                                 │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "runtime.h"
+#include "explain.h"
 #include "weaken.h"
 
 static PyObject *py_attach(PyObject *Py_UNUSED(module), PyObject *args)
@@ -151,6 +152,8 @@ static PyObject *py_view(PyObject *Py_UNUSED(module), PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *py_explained(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) { return ssb_explained(); }
+
 static PyObject *py_weakened(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) { return ssb_weakened(); }
 
 static PyObject *py_setup_times(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
@@ -198,6 +201,8 @@ static PyMethodDef methods[] = {
      "ignore(owner, name, of_instances, label, /)\n--\n\nLeave an attribute out of state equality, from now on."},
     {"view", py_view, METH_VARARGS,
      "view(function, objects, label, /)\n--\n\nLet what function() returns stand for the objects in state equality."},
+    {"explained", py_explained, METH_NOARGS,
+     "explained()\n--\n\nThe states noted with config['explain'], for the parent: see explain.h."},
     {"weakened", py_weakened, METH_NOARGS,
      "weakened()\n--\n\nLabels of what was left out of some state. For the parent, too."},
     {"setup_times", py_setup_times, METH_NOARGS, "setup_times()\n--\n\nNanoseconds of each phase of the last set-up."},

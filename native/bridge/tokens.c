@@ -7,6 +7,7 @@
  * │ ones differ only in what tokens leave out on purpose.                      │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "fingerprint.h"
+#include "explain.h"
 
 #if SSB_CAN_FINGERPRINT
 
@@ -179,7 +180,7 @@ static void reference_base(const ssbf_object *b)
     }
 }
 
-void ssbf_reference(PyObject *o)
+static void reference(PyObject *o)
 {
     uintptr_t address = (uintptr_t)o, start;
     uint32_t bytes;
@@ -237,6 +238,14 @@ void ssbf_reference(PyObject *o)
     ssbf_token(n & SSBF_PREDEFINED ? SSBF_TOKEN(SSBF_T_FRAME, n) : SSBF_TOKEN(SSBF_T_NEW, n));
     if (first && ssb.addresses_observed)
         ssbf_raw(address);
+}
+
+void ssbf_reference(PyObject *o)
+{
+    uint32_t from = ssbf->n_tokens;
+    reference(o);
+    if (ssbf_explaining)
+        ssbf_explain_reference(from, o);
 }
 
 /* ---- words of unknown meaning ----------------------------------------------------- */
@@ -302,6 +311,8 @@ void ssbf_drain(void)
         ssbf_token(SSBF_TOKEN(SSBF_T_COUNT, ssbf->queue_head | 1ull << 40));
         uintptr_t start;
         uint32_t bytes;
+        if (ssbf_explaining)
+            ssbf_explain_owner(SSBX_NEW, ssbf->queue_head, item.is_memory ? NULL : (PyObject *)item.address);
         if (!item.is_memory)
             ssbf_content((PyObject *)item.address);
         else if (ssb_heap_find(item.address, &start, &bytes))

@@ -103,6 +103,7 @@ class Search:
     refused: int = 0  # alternatives the last round's bound did not allow
     unbounded: bool = False  # the last round had no bound
     seconds: float = 0.0
+    noted: Sequence[Any] = ()  # states as --statespace-explain-state notes them
     weakened: tuple[str, ...] = ()  # declarations that left something out of a state
     threads: int = 0  # most threads in one execution, the main thread included
     engine: EngineStatistics = field(default_factory=EngineStatistics)

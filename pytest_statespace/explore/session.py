@@ -21,6 +21,7 @@ import pytest
 
 from pytest_statespace.errors import InternalError, StatespaceError, UnsupportedOperation
 from pytest_statespace.explore.budget import Budget
+from pytest_statespace.explore.explaining import compare_states
 from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.verdict import conclude
@@ -100,6 +101,9 @@ def explore(
     result = conclude(
         search, nodeid=item.nodeid, settings=now, failures=failures, notes=tuple(notes)
     )
+    if settings.explain_state:
+        alike, differences = compare_states(search.noted)
+        result = dataclasses.replace(result, alike=alike, differences=differences)
     return Exploration(search, now, result)
 
 
@@ -184,6 +188,8 @@ def _search(
         )
         search = explorer.run()
         search.weakened = sandbox.weakened()
+        if settings.explain_state:
+            search.noted = sandbox.explained()
         return search
 
 

@@ -63,6 +63,7 @@ def _test(result: ExplorationResult) -> dict[str, Any]:
         "states": result.states,
         "seconds": _number(result.seconds),
         "outcomes": [[value, count] for value, count in result.outcomes],
+        "differences": [dataclasses.asdict(difference) for difference in result.differences],
         "weakened": list(result.weakened),
         "races": [{"location": race.location, "accesses": list(race.accesses)} for race in result.races],
         "failures": [_failure(failure) for failure in result.failures],

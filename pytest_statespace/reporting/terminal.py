@@ -29,6 +29,7 @@ __all__ = ["TITLE", "header_line", "result_text", "summary_lines", "write_summar
 TITLE = "state-space exploration"
 _INDENT = 4
 _MAX_OUTCOMES = 8
+_MAX_DIFFERENCES = 10
 _STYLES = {
     Verdict.FAILED: "failure",
     Verdict.VERIFIED: "passed",
@@ -110,6 +111,12 @@ def _below(result: ExplorationResult) -> Iterable[str]:
         shown = [f"{clean(value)} x{count}" for value, count in result.outcomes[:_MAX_OUTCOMES]]
         more = len(result.outcomes) - len(shown)
         yield "outcomes: " + ", ".join(shown) + (f", and {more} more" if more else "")
+    if result.alike:
+        yield f"what differs in {plural(result.alike, 'pair')} of states with every thread at the same place:"
+        for difference in result.differences[:_MAX_DIFFERENCES]:
+            first, second = clean(difference.first), clean(difference.second)
+            example = f", such as {first} and {second}" if first and second else ""
+            yield f"  {clean(difference.path)}: in {plural(difference.pairs, 'pair')}{example}"
     for race in result.races:
         yield f"data race on {clean(race.location)}: {', '.join(map(clean, race.accesses))}"
     for note in result.notes:

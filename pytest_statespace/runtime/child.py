@@ -155,6 +155,7 @@ class _Child:
             "tables": self._tables(),
             "recorder": self._recorder,
             "invariants": self._context.invariants,
+            "explain": settings.explain_state,
             "ignored": weakening.declarations(settings.ignore),
             "thread_failed": self.fail,
         }

@@ -15,7 +15,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pytest_statespace.errors import InternalError, StatespaceError
 from pytest_statespace.runtime.wire import MessageReader
@@ -151,6 +151,11 @@ class Sandbox:
     def weakened(self) -> tuple[str, ...]:
         """What the test left out of state equality, as reports name it; sorted."""
         return tuple(sorted(bridge_module().weakened()))
+
+    def explained(self) -> list[Any]:
+        """The states that were noted, as the bridge notes them."""
+        states: list[Any] = bridge_module().explained()
+        return states
 
     def drain(self) -> None:
         """Read the messages that the child has sent so far into `messages`."""
