@@ -7,9 +7,9 @@ import threading
 from typing import Any
 
 import pytest
+from support import driver
 
 from pytest_statespace._native import _bridge
-from support import driver
 
 pytestmark = pytest.mark.skipif(not _bridge.supported()[0], reason="states are not compared on this interpreter")
 
