@@ -4,6 +4,7 @@
  * │ Of a hundred thousand objects a search touches a few hundred. A hash of an │
  * │ object's base content is computed when its memory first turns out changed, │
  * │ by the frozen copy of the process, where everything still is as it was.    │
+ * │ The same goes for large values, which would all have to be read otherwise. │
  * │ Where there is no copy all are computed at the start of the first path,    │
  * │ which is the base state too.                                               │
  * └──────────────────────────────────────────────────────────────────────────┘ */
@@ -13,13 +14,27 @@
 
 #include <string.h>
 
+static void read_value(ssbf_object *entry)
+{
+    uint64_t tokens[3];
+    ssbf_atom(entry->object, tokens);
+    entry->atom = tokens[0];
+    entry->shallow[0] = tokens[1];
+    entry->shallow[1] = tokens[2];
+    entry->flags |= SSBF_HASHED;
+}
+
 /* Memory must be that of the base state: in the frozen copy, or before anything ran. The state whose tokens
  * are being put together meanwhile is left as it is: tokens are added behind and dropped again, and no
  * object has a number. */
 static void hash_object(ssbf_object *entry)
 {
-    if (entry->flags & (SSBF_ATOM | SSBF_CODE | SSBF_SUBCLASSES | SSBF_HASHED))
+    if (entry->flags & (SSBF_CODE | SSBF_SUBCLASSES | SSBF_HASHED))
         return;
+    if (entry->flags & SSBF_ATOM) {
+        read_value(entry);
+        return;
+    }
     uint32_t from = ssbf->n_tokens, generation = ssbf->generation, probe_end = ssbf->probe_end;
     int in_base = ssbf->in_base, probing = ssbf->probing, deferring = ssbf->deferring, failed = ssbf->failed;
     const char *failure = ssbf->failure;
@@ -108,7 +123,7 @@ void ssb_fingerprint_base(int verify)
 
 static int is_known(uint32_t b)
 {
-    return (ssbf->objects[b].flags & (SSBF_HASHED | SSBF_ATOM | SSBF_CODE | SSBF_SUBCLASSES)) != 0;
+    return (ssbf->objects[b].flags & (SSBF_HASHED | SSBF_CODE | SSBF_SUBCLASSES)) != 0;
 }
 
 void ssbf_hash_candidates(void)
@@ -127,6 +142,10 @@ void ssbf_know(uint32_t b)
 {
     if (is_known(b))
         return;
+    if (ssbf->in_base) { /* in the copy itself, or in the base state */
+        hash_object(&ssbf->objects[b]);
+        return;
+    }
     ssbf->one = b;
     ask(&ssbf->one, 1);
     check(b);

@@ -197,6 +197,15 @@ static void collect_objects(void)
         add_referents(ssbf->objects[i].object);
 }
 
+#define LARGE_VALUE 4096 /* bytes: such values are read when they are first met (base_hash.c) */
+
+static size_t value_bytes(PyObject *o)
+{
+    if (PyBytes_CheckExact(o))
+        return (size_t)PyBytes_GET_SIZE(o);
+    return PyUnicode_CheckExact(o) && ssb_unicode_is_value(o) ? (size_t)PyUnicode_GET_LENGTH(o) * PyUnicode_KIND(o) : 0;
+}
+
 static void classify_objects(void)
 {
     for (uint32_t b = 0; b < ssbf->n_objects; b++) {
@@ -208,8 +217,10 @@ static void classify_objects(void)
             entry->instances = ssbf_registered((PyTypeObject *)o);
         } else if (PyCode_Check(o)) {
             entry->flags |= SSBF_CODE;
-        } else if (!PyFloat_CheckExact(o) && ssbf_atom(o, tokens)) {
+        } else if (value_bytes(o) > LARGE_VALUE) {
             entry->flags |= SSBF_ATOM;
+        } else if (!PyFloat_CheckExact(o) && ssbf_atom(o, tokens)) {
+            entry->flags |= SSBF_ATOM | SSBF_HASHED;
             entry->atom = tokens[0];
             entry->shallow[0] = tokens[1];
             entry->shallow[1] = tokens[2];

@@ -161,6 +161,7 @@ static void reference_base(const ssbf_object *b)
     uint64_t tokens[3];
     PyObject *o = b->object;
     if (b->flags & SSBF_ATOM) {
+        ssbf_know((uint32_t)(b - ssbf->objects));
         ssbf_token(b->atom);
         ssbf_token(b->shallow[0]);
         ssbf_token(b->shallow[1]);

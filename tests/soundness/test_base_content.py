@@ -33,6 +33,7 @@ ordered = collections.OrderedDict(a=1, b=2)
 queue = collections.deque([1, 2, 3], maxlen=5)
 members = {1, "two", (3, 4)}
 record, slotted = Record(), Slotted()
+large_bytes, large_text = bytes(range(256)) * 1000, "text" * 10_000
 nested = [[i, {"i": i}] for i in range(50)]
 
 
@@ -47,7 +48,7 @@ def change_and_put_back(step: int) -> None:
     record.first = step
     record.second.append(step)
     record.second.pop()
-    slotted.value = step
+    slotted.value = (large_bytes, large_text) if step % 10 else [large_bytes]
     nested[step][1]["i"] = -step
     nested[step][1]["i"] = step
     Record.extra = step  # type: ignore[attr-defined]
@@ -68,7 +69,7 @@ def program() -> object:
         thread.start()
     for thread in threads:
         thread.join()
-    return plain["a"], list(ordered), list(queue), len(members), record.first, record.second, slotted.value
+    return plain["a"], list(ordered), list(queue), len(members), record.first, record.second, len(slotted.value)  # type: ignore[arg-type]
 
 
 def test_late_contents_are_those_of_the_base_state() -> None:
