@@ -46,6 +46,7 @@ class Settings:
     races: str = "report"
     hang_seconds: float = 10.0
     explain_state: bool = False
+    check: bool = False
     promoted: tuple[str, ...] = ()  # assumptions given up by an earlier search of this test
 
 
@@ -307,6 +308,15 @@ SPECS: tuple[Spec, ...] = (
         _parse_float,
         "S",
         command_line=False,
+    ),
+    Spec(
+        "check",
+        "compute the fingerprint of every state a second time with nothing remembered from other "
+        "states; a difference is an internal error (slow; to test the plugin itself)",
+        _truth,
+        _parse_truth,
+        "",
+        flag_only=True,
     ),
 )
 

@@ -27,7 +27,18 @@ static inline ssbf_slot *slot_of(uintptr_t address)
     return &ssbf->slots[i];
 }
 
-int ssbf_find_object(uintptr_t address) { return (int)slot_of(address)->number - 1; }
+static int search_object(uintptr_t address) { return (int)slot_of(address)->number - 1; }
+
+/* The tables are larger than the processor's caches, and a state asks for the same few objects again and again. */
+int ssbf_find_object(uintptr_t address)
+{
+    ssbf_answer *recent = &ssbf->recent[(address >> 4 ^ address >> 13) % SSBF_RECENT];
+    if (!ssbf->index_is_final || ssbf->afresh || !address)
+        return search_object(address);
+    if (recent->address != address)
+        *recent = (ssbf_answer){address, search_object(address)};
+    return recent->object;
+}
 
 const ssbf_block *ssbf_find_block(uintptr_t address)
 {
@@ -429,10 +440,10 @@ int ssbf_index_build(void)
     if (sort_blocks())
         return -1;
     ssbf->candidates = ssb_scratch((size_t)ssbf->n_objects * sizeof *ssbf->candidates);
-    ssbf->marks = ssb_scratch(ssbf->n_objects / 8 + 1);
     ssbf->base_frame = ssb_thread_frame(ts);
     ssbf->base_entry = ssb_thread_entry(ts);
     ssbf->base_tstate = ts;
+    ssbf->index_is_final = 1;
     return index_full ? -1 : 0;
 }
 

@@ -149,6 +149,8 @@ int ssb_fingerprint_freeze(void);
 /* At the start of every path: what can only be done in the base state is done at the first.
  * verify: check from now on that contents asked of the frozen copy are those of the base state. */
 void ssb_fingerprint_base(int verify);
+/* Compute every fingerprint a second time with nothing remembered; a difference ends the path with SS_END_ERROR. */
+void ssb_fingerprint_check(int on);
 /* ss_setup.fingerprint: on the agent's stack. */
 int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2]);
 /* The program looks at something the fingerprint leaves out: the search starts again with it

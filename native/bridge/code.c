@@ -90,7 +90,7 @@ static int analyse(PyCodeObject *code, int16_t *depths)
 
 const int16_t *ssbf_depths(PyCodeObject *code)
 {
-    int b = ssbf_find_object((uintptr_t)code);
+    int b = ssbf->afresh ? -1 : ssbf_find_object((uintptr_t)code);
     if (b >= 0 && ssbf->objects[b].depths)
         return ssbf->objects[b].depths;
     int n = ssb_code_units(code);

@@ -22,7 +22,7 @@ const char *const ssb_phase_names[SSB_N_PHASES] = {
 
 typedef struct settings {
     long max_threads, granularity;
-    int explain, timeouts_any, guard, fingerprint;
+    int explain, timeouts_any, guard, fingerprint, check;
     size_t heap_bytes, brk_bytes, stack_bytes;
     long long epoch_ns;
     const char *tracker;
@@ -78,6 +78,8 @@ static int read_settings(PyObject *config, settings *s)
     s->timeouts_any = need_bool(config, "timeouts_any");
     s->guard = need_bool(config, "guard");
     s->fingerprint = need_bool(config, "fingerprint");
+    PyObject *check = PyDict_GetItemString(config, "check");
+    s->check = check != NULL && PyObject_IsTrue(check) == 1;
     PyObject *tracker = need(config, "tracker");
     s->tracker = tracker != NULL ? PyUnicode_AsUTF8(tracker) : NULL;
     s->tables = need(config, "tables");
@@ -263,6 +265,7 @@ PyObject *ssb_explore(PyObject *callable, PyObject *config)
         return NULL;
     if (s.fingerprint && s.explain)
         ssb_explain_begin();
+    ssb_fingerprint_check(s.check && !s.explain);
     if (ssb_ignore_all(s.ignored) < 0)
         return NULL;
     phase_done(SSB_PHASE_FINGERPRINT_PREPARE);

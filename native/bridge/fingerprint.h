@@ -4,6 +4,7 @@
  * │ A fingerprint is the hash of a stream of tokens that says everything about │
  * │ a state in a form free of addresses and history:                           │
  * │   tokens.c      the stream, values, numbering of new objects               │
+ * │   runs.c        large containers, at the cost of what changed in them      │
  * │   handlers*.c   what an object of a given type consists of                 │
  * │   code.c        stack depth at every instruction                           │
  * │   frames.c      frames and simulated threads                               │
@@ -34,7 +35,9 @@
 
 #define SSBF_TOKENS (1u << 20)     /* of one state */
 #define SSBF_QUEUE (1u << 18)      /* new objects and blocks of one state */
-#define SSBF_NUMBERS (1u << 19)    /* power of two, more than twice the queue */
+#define SSBF_NUMBER_BITS 19u       /* of the table of numbers at its largest, more than twice the queue */
+#define SSBF_NUMBER_BITS_LEAST 10u
+#define SSBF_RECENT 4096u          /* power of two: answers of ssbf_find_object that are at hand */
 #define SSBF_UNEXPLAINED (1u << 15) /* changed words nothing explains */
 #define SSBF_DEFERRED 4096u        /* address-hashed sets of one state */
 #define SSBF_SET_ELEMENTS 16384u   /* of one address-hashed set */
@@ -102,6 +105,11 @@ typedef struct ssbf_number {
     uint32_t generation, number;
 } ssbf_number;
 
+typedef struct ssbf_answer {
+    uintptr_t address;
+    int object; /* number, or -1 */
+} ssbf_answer;
+
 typedef struct ssbf_item {
     uintptr_t address;
     uint32_t is_memory; /* a block without a type: walked word by word */
@@ -111,19 +119,14 @@ typedef struct ssbf_range {
     uintptr_t lo, hi;
 } ssbf_range;
 
-/* What a stored page says about changes against the base state. */
-typedef struct ssbf_page {
-    uint64_t serial;
-    uint32_t page_index;
-    uint32_t first, n_owners, n_words; /* in the pool: owners, then word numbers */
-} ssbf_page;
-
 typedef struct ssbf_tables {
     /* base state */
     ssbf_object *objects;
     uint32_t n_objects, max_objects;
     ssbf_slot *slots; /* open hash of their addresses */
     uint32_t slot_mask;
+    ssbf_answer recent[SSBF_RECENT];
+    int index_is_final; /* no object will be added */
     ssbf_block *blocks;
     uint32_t n_blocks, max_blocks;
     ssbf_range masks[SSBF_RANGES];
@@ -139,13 +142,14 @@ typedef struct ssbf_tables {
     /* one state */
     uint64_t tokens[SSBF_TOKENS];
     uint32_t n_tokens;
-    ssbf_number numbers[SSBF_NUMBERS];
+    ssbf_number numbers[1u << SSBF_NUMBER_BITS];
+    uint32_t number_bits; /* as large as this state needs it: a small table stays in the processor's caches */
     uint32_t generation, n_numbers, n_entries;
+    ssbf_number entries[1u << (SSBF_NUMBER_BITS - 1)]; /* in the order of their making */
     ssbf_item queue[SSBF_QUEUE];
     uint32_t queue_head, queue_tail;
-    uint32_t *candidates;
+    uint32_t *candidates; /* base objects some of whose memory changed */
     uint32_t n_candidates;
-    uint8_t *marks;
     uintptr_t unexplained[SSBF_UNEXPLAINED];
     uint32_t n_unexplained;
     PyObject *deferred[SSBF_DEFERRED];
@@ -158,10 +162,8 @@ typedef struct ssbf_tables {
     int deferring;   /* address-hashed sets wait for the end */
     int failed;
     const char *failure;
-    /* pages seen before */
-    ssbf_page *pages; /* open hash, replaced on collision */
-    uint32_t *pool;
-    uint32_t n_pool, max_pool;
+    int afresh;      /* nothing that was remembered may be used */
+    uint32_t pass;   /* computations so far: what was found out in this one is true now */
     /* code */
     int16_t *depth_pool;
     uint32_t n_depths, max_depths;
@@ -181,7 +183,7 @@ extern ssbf_tables *ssbf;
 
 enum ssbf_tag {
     SSBF_T_BASE = 1, SSBF_T_NEW, SSBF_T_DEAD, SSBF_T_RAW, SSBF_T_ATOM, SSBF_T_FRAME, SSBF_T_COUNT, SSBF_T_MEMORY, SSBF_T_ATTRIBUTES,
-    SSBF_T_NULL, SSBF_T_PROBE, SSBF_T_LAST
+    SSBF_T_NULL, SSBF_T_PROBE, SSBF_T_RUN, SSBF_T_WRITTEN_OUT, SSBF_T_LAST
 };
 #define SSBF_TOKEN(tag, value) ((uint64_t)(tag) << 56 | ((uint64_t)(value) & 0xffffffffffffffull))
 #define SSBF_PREDEFINED 0x80000000u /* numbers given ahead of the walk: frame objects, attribute dicts */
@@ -257,11 +259,17 @@ void ssbf_mask(const void *lo, size_t bytes);
 int ssbf_masks_build(void);
 void ssbf_mask_interned(void);
 int ssbf_is_masked(uintptr_t address);
+int ssbf_is_masked_all(uintptr_t lo, uintptr_t hi); /* every byte of it */
 int ssbf_calibrate(void);       /* runs Python code */
 void ssbf_calibrate_finish(void);
 int ssbf_is_noisy(uintptr_t address);
+/* Candidates and unexplained words of the state. Negative: they can't be told. The second one remembers nothing. */
 int ssbf_collect_changes(uint32_t root);
-int ssbf_pages_prepare(void);
+int ssbf_collect_afresh(uint32_t root);
+int ssbf_pages_prepare(void); /* after the index was built */
+/* Pages of the state that was collected last: equal versions mean equal content. SS_NONE: not tracked. */
+uint32_t ssbf_page_index(uintptr_t address);
+uint64_t ssbf_page_version(uint32_t page_index);
 void ssbf_included_tokens(void); /* statics that registered themselves */
 int ssbf_hidden_prepare(void);   /* runs Python code */
 
@@ -278,6 +286,8 @@ int ssbf_normal_unit(PyCodeObject *code, int unit);
 void ssbf_code_units(PyCodeObject *code);
 void ssbf_frame(ssb_frame *frame);
 void ssbf_threads(void);
+/* A class made by a class statement whose bases are such classes down to object. */
+int ssbf_is_python_class(PyTypeObject *t);
 void ssbf_hidden(uint32_t thread, ssb_frame **frames, uint32_t n);
 
 /* ---- weaken_walk.c: ignore() and view() --------------------------------------------------------- */

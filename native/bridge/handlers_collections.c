@@ -5,7 +5,7 @@
  * │ Each layout is checked on a live object before its handler is used; where  │
  * │ it differs the type is walked word by word, as any other.                  │
  * └──────────────────────────────────────────────────────────────────────────┘ */
-#include "fingerprint.h"
+#include "runs.h"
 
 #if SSB_CAN_FINGERPRINT
 
@@ -50,6 +50,16 @@ static void deque_content(PyObject *o)
     ssbf_raw((uint64_t)d->maxlen);
     deque_block *block = d->leftmost;
     Py_ssize_t at = d->left;
+    if (ssbf_is_run(Py_SIZE(o))) {
+        ssbf_run_begin();
+        for (Py_ssize_t left = Py_SIZE(o), n; left > 0; left -= n, block = block->right, at = 0) {
+            n = left < DEQUE_BLOCK - at ? left : DEQUE_BLOCK - at;
+            ssbf_span s = {(const char *)&block->items[at], n, sizeof *block->items, -1, 0};
+            ssbf_run_part(&s);
+        }
+        ssbf_run_end();
+        return;
+    }
     for (Py_ssize_t i = 0; i < Py_SIZE(o); i++) {
         ssbf_reference(block->items[at]);
         if (++at == DEQUE_BLOCK) {

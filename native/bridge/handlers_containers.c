@@ -2,8 +2,8 @@
  * │ handlers_containers.c — tuple, list, dict, set, OrderedDict, dict          │
  * │ iterators: capacity, holes and hash tables are left out; order stays in.   │
  * └──────────────────────────────────────────────────────────────────────────┘ */
-#include "fingerprint.h"
 #include "explain.h"
+#include "runs.h"
 
 #if SSB_CAN_FINGERPRINT
 
@@ -11,14 +11,22 @@
 
 /* ---- tuple and list ---------------------------------------------------------------- */
 
+static void references(PyObject *const *items, Py_ssize_t n)
+{
+    if (ssbf_is_run(n))
+        ssbf_run_of(items, n);
+    else
+        for (Py_ssize_t i = 0; i < n; i++) {
+            SSBF_EDGE_INDEX(i);
+            ssbf_reference(items[i]);
+        }
+}
+
 static void tuple_content(PyObject *o)
 {
     Py_ssize_t n = Py_SIZE(o);
     ssbf_count((uint64_t)n);
-    for (Py_ssize_t i = 0; i < n; i++) {
-        SSBF_EDGE_INDEX(i);
-        ssbf_reference(PyTuple_GET_ITEM(o, i));
-    }
+    references(((PyTupleObject *)o)->ob_item, n);
     if (Py_TYPE(o) == &PyTuple_Type)
         return;
     /* Subclass: hidden items of a struct sequence, an attribute dict behind the items. */
@@ -35,10 +43,7 @@ static void list_content(PyObject *o)
 {
     Py_ssize_t n = Py_SIZE(o);
     ssbf_count((uint64_t)n);
-    for (Py_ssize_t i = 0; i < n; i++) {
-        SSBF_EDGE_INDEX(i);
-        ssbf_reference(PyList_GET_ITEM(o, i));
-    }
+    references(((PyListObject *)o)->ob_item, n);
 }
 
 static void list_buffers(PyObject *o, int32_t owner)
@@ -48,6 +53,19 @@ static void list_buffers(PyObject *o, int32_t owner)
 
 /* ---- dict ------------------------------------------------------------------------------ */
 
+/* Whether it is long says the number of its entries: holes are no state. */
+static void run_of_entries(PyDictKeysObject *keys)
+{
+    int of_names = DK_IS_UNICODE(keys);
+    ssbf_span s = {of_names ? (const char *)DK_UNICODE_ENTRIES(keys) : (const char *)DK_ENTRIES(keys), keys->dk_nentries,
+                   of_names ? sizeof(PyDictUnicodeEntry) : sizeof(PyDictKeyEntry),
+                   of_names ? offsetof(PyDictUnicodeEntry, me_key) : offsetof(PyDictKeyEntry, me_key),
+                   of_names ? offsetof(PyDictUnicodeEntry, me_value) : offsetof(PyDictKeyEntry, me_value)};
+    ssbf_run_begin();
+    ssbf_run_part(&s);
+    ssbf_run_end();
+}
+
 void ssbf_attribute_items(PyDictObject *d, PyObject *owner)
 {
     PyDictKeysObject *keys = d->ma_keys;
@@ -55,7 +73,9 @@ void ssbf_attribute_items(PyDictObject *d, PyObject *owner)
     if (weak)
         ssbf_weak_names(weak);
     ssbf_count((uint64_t)d->ma_used - (weak ? ssbf_left_out_of(weak, d) : 0));
-    if (d->ma_values) {
+    if (!weak && !d->ma_values && ssbf_is_run(d->ma_used)) {
+        run_of_entries(keys);
+    } else if (d->ma_values) {
         PyDictUnicodeEntry *entries = DK_UNICODE_ENTRIES(keys);
         for (int i = 0; i < ssb_values_size(d->ma_values); i++) {
             int e = ssb_values_entry(d->ma_values, i);

@@ -62,6 +62,7 @@ typedef struct heap_tables {
 static heap_tables *tables;
 static size_t tables_bytes, heap_bytes;
 static int switched_on;
+static uint32_t all_new_from; /* the first run handed out after ssb_heap_seal, if only the first slice was used before; else 0 */
 static uintptr_t brk_lo, brk_hi;
 static PyMemAllocatorEx base_allocator[3];
 
@@ -69,6 +70,7 @@ static inline uintptr_t run_address(uint32_t r) { return SSB_HEAP_BASE + (uintpt
 static inline uint32_t run_of(uintptr_t a) { return (uint32_t)((a - SSB_HEAP_BASE) / RUN_BYTES); }
 
 int ssb_heap_contains(uintptr_t address) { return address - SSB_HEAP_BASE < heap_bytes; }
+size_t ssb_heap_bytes(void) { return heap_bytes; }
 int ssb_heap_is_on(void) { return switched_on; }
 int ssb_heap_overflowed(void) { return tables && tables->overflowed; }
 
@@ -91,11 +93,15 @@ int ssb_heap_is_new(uintptr_t address)
     if (!ssb_heap_contains(address))
         return 0;
     uint32_t r = run_of(address);
-    return r >= tables->slices[slice_of(r)].floor;
+    return all_new_from ? r >= all_new_from : r >= tables->slices[slice_of(r)].floor;
 }
 
 void ssb_heap_seal(void)
 {
+    all_new_from = tables->slices[0].end;
+    for (uint32_t i = 1; i < tables->n_slices; i++)
+        if (tables->slices[i].end > tables->slices[i].lo)
+            all_new_from = 0;
     for (uint32_t i = 0; i < tables->n_slices; i++) {
         slice *s = &tables->slices[i];
         s->lo = s->floor = s->end;

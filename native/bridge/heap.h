@@ -9,6 +9,7 @@
 /* The same in every run: addresses in stored states and failure reports stay comparable. */
 #define SSB_HEAP_BASE ((uintptr_t)0x610000000000)
 
+size_t ssb_heap_bytes(void); /* of address space, from SSB_HEAP_BASE on */
 int ssb_heap_is_on(void);
 /* A thread used up its slice: addresses depend on the interleaving from now on. */
 int ssb_heap_overflowed(void);

@@ -80,7 +80,7 @@ int ssbf_hidden_prepare(void)
     return 0;
 }
 
-static int is_python_class(PyTypeObject *t)
+int ssbf_is_python_class(PyTypeObject *t)
 {
     for (; t && t != &PyBaseObject_Type; t = t->tp_base)
         if (!ssb_type_is_python_class(t))
@@ -88,7 +88,7 @@ static int is_python_class(PyTypeObject *t)
     return t != NULL;
 }
 
-static int is_plain_instance(PyObject *o) { return o && is_python_class(Py_TYPE(o)); }
+static int is_plain_instance(PyObject *o) { return o && ssbf_is_python_class(Py_TYPE(o)); }
 
 static int is_generator(PyObject *o) { return o && (Py_TYPE(o) == &PyGen_Type || Py_TYPE(o) == &PyCoro_Type); }
 
@@ -111,7 +111,7 @@ static int callable_is_transparent(PyObject *c, ssb_frame *callee)
             return is_ours(((PyCFunctionObject *)c)->m_ml->ml_meth);
         if (t == &PyMethodDescr_Type)
             return is_ours(((PyMethodDescrObject *)c)->d_method->ml_meth);
-        return t == &PyType_Type && callee && is_python_class((PyTypeObject *)c);
+        return t == &PyType_Type && callee && ssbf_is_python_class((PyTypeObject *)c);
     }
     return 0;
 }

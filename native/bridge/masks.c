@@ -198,7 +198,8 @@ int ssbf_masks_build(void)
     return 0;
 }
 
-int ssbf_is_masked(uintptr_t address)
+/* Ranges neither overlap nor touch. */
+static const ssbf_range *range_above(uintptr_t address)
 {
     uint32_t lo = 0, hi = ssbf->n_masks;
     while (lo < hi) {
@@ -208,7 +209,19 @@ int ssbf_is_masked(uintptr_t address)
         else
             hi = middle;
     }
-    return lo < ssbf->n_masks && address >= ssbf->masks[lo].lo;
+    return lo < ssbf->n_masks ? &ssbf->masks[lo] : NULL;
+}
+
+int ssbf_is_masked(uintptr_t address)
+{
+    const ssbf_range *range = range_above(address);
+    return range && address >= range->lo;
+}
+
+int ssbf_is_masked_all(uintptr_t lo, uintptr_t hi)
+{
+    const ssbf_range *range = range_above(lo);
+    return range && lo >= range->lo && hi <= range->hi;
 }
 
 #endif

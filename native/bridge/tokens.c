@@ -6,8 +6,8 @@
  * │ like a tag is escaped. Different states so give different streams; equal   │
  * │ ones differ only in what tokens leave out on purpose.                      │
  * └──────────────────────────────────────────────────────────────────────────┘ */
-#include "fingerprint.h"
 #include "explain.h"
+#include "runs.h"
 
 #if SSB_CAN_FINGERPRINT
 
@@ -94,8 +94,8 @@ int ssbf_atom(PyObject *o, uint64_t tokens[3])
 
 static ssbf_number *find_number(uintptr_t key)
 {
-    uint32_t i = (uint32_t)(((key >> 4) * 0x9E3779B97F4A7C15ull) >> 45) & (SSBF_NUMBERS - 1);
-    for (;; i = (i + 1) & (SSBF_NUMBERS - 1)) {
+    uint32_t i = (uint32_t)(((key >> 4) * 0x9E3779B97F4A7C15ull) >> (64 - ssbf->number_bits));
+    for (;; i = (i + 1) & ((1u << ssbf->number_bits) - 1)) {
         ssbf_number *n = &ssbf->numbers[i];
         if (n->generation != ssbf->generation || n->key == key)
             return n;
@@ -108,21 +108,45 @@ uint32_t ssbf_known(uintptr_t address)
     return n->generation == ssbf->generation ? n->number : 0;
 }
 
-static int numbers_full(void)
+static void next_generation(void)
 {
-    if (ssbf->n_entries < SSBF_NUMBERS / 2)
-        return 0;
-    ssbf_fail("too many new objects");
-    return 1;
+    if (++ssbf->generation == SSBF_NO_GENERATION) { /* numbers of 2^32 states ago must not look current */
+        memset(ssbf->numbers, 0, sizeof ssbf->numbers);
+        ssbf->generation = 1;
+    }
+}
+
+static void enlarge_numbers(void)
+{
+    ssbf->number_bits++;
+    next_generation();
+    for (uint32_t i = 0; i < ssbf->n_entries; i++) {
+        ssbf->entries[i].generation = ssbf->generation;
+        *find_number(ssbf->entries[i].key) = ssbf->entries[i];
+    }
+}
+
+/* A place for `key`, which has no number yet; NULL when there are too many. */
+static ssbf_number *add_number(ssbf_number *place, uintptr_t key, uint32_t number)
+{
+    if (ssbf->n_entries >= 1u << (ssbf->number_bits - 1)) {
+        if (ssbf->number_bits == SSBF_NUMBER_BITS) {
+            ssbf_fail("too many new objects");
+            return NULL;
+        }
+        enlarge_numbers();
+        place = find_number(key);
+    }
+    *place = (ssbf_number){key, ssbf->generation, number};
+    ssbf->entries[ssbf->n_entries++] = *place;
+    return place;
 }
 
 void ssbf_predefine(uintptr_t address, uint32_t number)
 {
     ssbf_number *n = find_number(address);
-    if (n->generation == ssbf->generation || numbers_full())
-        return;
-    ssbf->n_entries++;
-    *n = (ssbf_number){address, ssbf->generation, number | SSBF_PREDEFINED};
+    if (n->generation != ssbf->generation)
+        add_number(n, address, number | SSBF_PREDEFINED);
 }
 
 /* Number of a new object or block; the first visit puts it into the queue. */
@@ -132,15 +156,15 @@ static uint32_t number_of(uintptr_t address, uint32_t is_memory, int *first)
     *first = 0;
     if (n->generation == ssbf->generation)
         return n->number;
-    if (numbers_full() || ssbf->queue_tail == SSBF_QUEUE) {
+    if (ssbf->queue_tail == SSBF_QUEUE) {
         ssbf_fail("too many new objects");
         return 0;
     }
-    ssbf->n_entries++;
-    *n = (ssbf_number){address, ssbf->generation, ++ssbf->n_numbers};
+    if (!add_number(n, address, ssbf->n_numbers + 1))
+        return 0;
     ssbf->queue[ssbf->queue_tail++] = (ssbf_item){address, is_memory};
     *first = 1;
-    return n->number;
+    return ++ssbf->n_numbers;
 }
 
 static void reference_memory(uintptr_t start, uintptr_t address)
@@ -290,6 +314,7 @@ void ssbf_word(uintptr_t value)
     }
     PyObject *o = domain == 3 ? object_in(start, bytes) : NULL;
     if (o) {
+        ssbf_note_borrowed(o);
         ssbf_reference(o);
         ssbf_raw(value - (uintptr_t)o);
     } else {
@@ -323,10 +348,10 @@ void ssbf_drain(void)
 
 void ssbf_begin_state(void)
 {
-    if (++ssbf->generation == SSBF_NO_GENERATION) { /* numbers of 2^32 states ago must not look current */
-        memset(ssbf->numbers, 0, sizeof ssbf->numbers);
-        ssbf->generation = 1;
-    }
+    next_generation();
+    ssbf->pass++;
+    if (!ssbf->number_bits || ssbf->n_entries < 1u << (ssbf->number_bits - 3))
+        ssbf->number_bits = ssbf->number_bits > SSBF_NUMBER_BITS_LEAST ? ssbf->number_bits - 1 : SSBF_NUMBER_BITS_LEAST;
     ssbf->n_numbers = ssbf->n_entries = ssbf->n_tokens = ssbf->queue_head = ssbf->queue_tail = 0;
     ssbf->n_candidates = ssbf->n_unexplained = ssbf->n_deferred = 0;
     ssbf->in_base = ssbf->probing = ssbf->failed = 0;

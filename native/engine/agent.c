@@ -140,14 +140,16 @@ static int is_sound(const ss_choice *c) {
     return (c->kind == SS_CHOICE_THREAD || c->kind == SS_CHOICE_TIMEOUT) && c->n <= SS_MAX_THREADS && c->alternatives;
 }
 
-/* Sets SS_STATE_HASHED in *flags if out is valid: otherwise the state is never merged. */
-static void fingerprint(ss_arena *arena, uint32_t root, uint32_t *flags, uint64_t out[2]) {
+/* Sets SS_STATE_HASHED in *flags if out is valid: otherwise the state is never merged. Non-zero: it can't be trusted. */
+static int fingerprint(ss_arena *arena, uint32_t root, uint32_t *flags, uint64_t out[2]) {
     uint64_t start = ssi_now_ns();
-    if (arena->setup.fingerprint && !arena->setup.fingerprint(arena->setup.user, root, out))
+    int rc = arena->setup.fingerprint ? arena->setup.fingerprint(arena->setup.user, root, out) : -1;
+    if (!rc)
         *flags |= SS_STATE_HASHED;
     else
         arena->statistics.unhashable_states++;
     arena->statistics.ns_fingerprint += ssi_now_ns() - start;
+    return rc > 0;
 }
 
 /* What can't be continued from, whatever the path: 0, or an end and its reason. */
@@ -180,7 +182,11 @@ static uint32_t arrive(ss_arena *arena) {
     if (arena->tracker && ((run & SS_RUN_SNAPSHOT) || hash) && ssi_checkpoint(arena, &root, &arena->kernel_states[slot]))
         return out_of_memory(arena, slot, "the page store is full");
     enum ssi_visit_answer answer = SSI_VISIT_NEW;
-    if (hash && root != SS_NONE) fingerprint(arena, root, &flags, out);
+    if (hash && root != SS_NONE && fingerprint(arena, root, &flags, out)) {
+        ssi_root_release(arena, root);
+        ssi_state_free(arena, slot);
+        return end_with(arena, SS_END_ERROR, "the fingerprint of a state differs from the one computed from scratch");
+    }
     if (flags & SS_STATE_HASHED)
         answer = ssi_visited_check(arena, out, (uint32_t)choice->kind << 24 ^ choice->n, !(run & SS_RUN_PRUNE),
                                    (run & SS_RUN_KEY_LAST_THREAD) != 0, choice->current, arena->preemptions);

@@ -176,8 +176,9 @@ typedef struct ss_setup {
     const char *tracker; /* "auto", "wpasync", "compare", or "none" (replay: no snapshots) */
     uint32_t guard;      /* 1: install the system-call guard (seccomp, irrevocable) */
     /* Semantic fingerprint of the current memory. Runs on the agent's stack:
-     * reads ordinary memory, writes only scratch memory. 0, or negative when
-     * the state must not be merged with any other. NULL: no state is hashed. */
+     * reads ordinary memory, writes only scratch memory. 0; negative when the
+     * state must not be merged with any other; positive when it contradicted
+     * itself: the path ends with SS_END_ERROR. NULL: no state is hashed. */
     int (*fingerprint)(void *user, uint32_t root, uint64_t out[2]);
     /* Where is the running code? Writes "file:line" style text for a refused
      * system call. Async-signal-safe: reads only. May be NULL. */
@@ -225,6 +226,9 @@ SS_EXPORT int ss_capture_read(int stream, const uint8_t **data, size_t *bytes);
 /* ---- reading snapshots (agent or explorer, whoever has the turn) ------------------ */
 
 SS_EXPORT uint32_t ss_base_root(ss_arena *arena);
+/* Keep one more snapshot alive until the next call: for who wants to know later what has changed since. One for each
+ * arena; 0 keeps none. `root` must be alive. */
+SS_EXPORT void ss_root_hold(ss_arena *arena, uint32_t root);
 /* Call visit for every page that differs between two roots, ascending page index. Non-zero stops and is returned. */
 SS_EXPORT int ss_tree_diff(ss_arena *arena, uint32_t root_a, uint32_t root_b,
                            int (*visit)(void *user, uint32_t page_index, uint32_t page_a, uint32_t page_b), void *user);
@@ -281,6 +285,7 @@ typedef struct ss_engine_table {
     int (*capture_append)(int, const void *, size_t);
     int (*capture_read)(int, const uint8_t **, size_t *);
     uint32_t (*base_root)(ss_arena *);
+    void (*root_hold)(ss_arena *, uint32_t);
     int (*tree_diff)(ss_arena *, uint32_t, uint32_t, int (*)(void *, uint32_t, uint32_t, uint32_t), void *);
     const uint8_t *(*page_data)(ss_arena *, uint32_t);
     uint64_t (*page_serial)(ss_arena *, uint32_t);

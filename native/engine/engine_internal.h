@@ -214,6 +214,7 @@ struct ss_arena {
     uint32_t since_rearm;       /* checkpoints */
     ssi_change *changes;        /* n_pages entries */
     uint32_t current, base;     /* roots, each with a reference of its own */
+    uint32_t held;              /* another one: see ss_root_hold */
     uint64_t populated_pages;   /* of the base snapshot */
     uintptr_t base_break;
 

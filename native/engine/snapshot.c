@@ -288,6 +288,12 @@ void ssi_restore(ss_arena *arena, uint32_t root, const ssi_kernel_state *kernel)
 
 uint32_t ss_base_root(ss_arena *arena) { return arena->base; }
 
+void ss_root_hold(ss_arena *arena, uint32_t root) {
+    if (root) ssi_root_retain(arena, root);
+    ssi_root_release(arena, arena->held);
+    arena->held = root;
+}
+
 uint64_t ss_count_differences(ss_arena *arena, uint32_t root) {
     uint64_t differences = 0;
     residency around;

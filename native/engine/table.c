@@ -25,6 +25,7 @@ static const ss_engine_table table = {
     .capture_append = ss_capture_append,
     .capture_read = ss_capture_read,
     .base_root = ss_base_root,
+    .root_hold = ss_root_hold,
     .tree_diff = ss_tree_diff,
     .page_data = ss_page_data,
     .page_serial = ss_page_serial,

@@ -37,6 +37,7 @@ static int count_references(ss_arena *arena, counts *c) {
     if (arena->tracker) {
         c->nodes[arena->current]++;
         c->nodes[arena->base]++;
+        c->nodes[arena->held]++;
     }
     for (uint32_t i = 0; arena->frozen.pages && i < arena->tracked.n_pages; i++)
         if (arena->frozen.pages[i] > 1) c->pages[arena->frozen.pages[i] - 1]++;

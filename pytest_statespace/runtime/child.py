@@ -146,6 +146,7 @@ class _Child:
             "granularity": self._bridge.GRANULARITIES[settings.granularity],
             "timeouts_any": settings.timeouts == "any",
             "tracker": "none" if task.recording else settings.tracker,
+            "check": settings.check,
             "guard": not task.recording,
             "fingerprint": task.fingerprint and not task.recording,
             "heap_bytes": _HEAP_BYTES,

@@ -40,6 +40,6 @@ TABLE: dict[str, tuple[Program, str, dict[str, Numbers]]] = {
 @pytest.mark.parametrize("name", TABLE)
 def test_the_numbers_are_as_pinned(name: str, strategy: str) -> None:
     program, granularity, pinned = TABLE[name]
-    found = explore(program, strategy, granularity=granularity)
+    found = explore(program, strategy, granularity=granularity, check=True)
     assert found.complete
     assert (found.executions, found.transitions, found.states) == pinned[strategy]

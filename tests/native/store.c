@@ -127,6 +127,7 @@ static void test_tree(uint64_t seed) {
         CHECK(ssi_tree_update(arena, roots[from], changes, n, &roots[to]) == 0);
         for (uint32_t i = 0; i < n; i++) ssi_page_release(arena, changes[i].page);
         ssi_root_release(arena, old);
+        ss_root_hold(arena, roots[below(&seed, TREES)]); /* now and then the same again, or one that nothing else keeps */
         uint32_t other = below(&seed, TREES);
         check_difference(arena, roots[to], roots[other], model[to], model[other]);
         uint32_t index = below(&seed, TREE_PAGES);
@@ -142,6 +143,8 @@ static void test_tree(uint64_t seed) {
         ssi_root_release(arena, root);
     }
     for (uint32_t t = 0; t < TREES; t++) ssi_root_release(arena, roots[t]);
+    if (arena->held) CHECK(arena->forest.ref[arena->held] == 1);
+    ss_root_hold(arena, 0);
     CHECK(arena->forest.live == 0 && arena->store.live == 0);
     CHECK_VALID(arena);
 }

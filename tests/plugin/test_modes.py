@@ -186,3 +186,12 @@ def test_strategies_of_other_plugins(pytester: pytest.Pytester, results: object)
     pytester.makepyfile("import pytest\n@pytest.mark.statespace\ndef test_it(): pass\n")
     (test,) = results("--statespace-strategy=mine").values()  # type: ignore[operator]
     assert (test["strategy"], test["verdict"]) == ("mine", "verified")
+
+
+@pytest.mark.parametrize("how", ["option", "ini", "marker"])
+def test_fingerprints_are_computed_twice_on_request(pytester: pytest.Pytester, run: Run, how: str) -> None:
+    keyword = "(check=True)" if how == "marker" else ""
+    pytester.makepyfile(CHOICE.replace("@pytest.mark.statespace", f"@pytest.mark.statespace{keyword}"))
+    if how == "ini":
+        pytester.makeini("[pytest]\nstatespace_check = true")
+    run("--statespace", *(["--statespace-check"] if how == "option" else [])).assert_outcomes(passed=1, failed=1)

@@ -43,7 +43,7 @@ def merged(program: Program) -> tuple[driver.Report, list[str]]:
     promoted: list[str] = []
     while True:
         tables = driver.empty_tables() | {"promoted": frozenset(promoted)}
-        report = driver.explore(program, fingerprint=True, prune=True, guard=False, tables=tables)
+        report = driver.explore(program, fingerprint=True, prune=True, guard=False, check=True, tables=tables)
         looked = [text.removeprefix("restart: ") for text in report.results if text.startswith("restart: ")]
         if not looked:
             return report, promoted

@@ -14,7 +14,7 @@ from support import driver
 
 from pytest_statespace._native import _bridge
 
-FAMILIES = ("values", "objects", "running", "c_objects", "before")
+FAMILIES = ("values", "objects", "running", "c_objects", "before", "large")
 
 pytestmark = pytest.mark.skipif(not _bridge.supported()[0], reason=_bridge.supported()[1])
 
@@ -29,7 +29,7 @@ def compare(pairs: list[Pair]) -> dict[int, int]:
         del kept
         return number
 
-    report = driver.explore(program, fingerprint=True, prune=True, guard=False, verify_base=True)
+    report = driver.explore(program, fingerprint=True, prune=True, guard=False, check=True, verify_base=True)
     strange = {text: count for text, count in report.outcomes.items() if not text.isdecimal()}
     assert not strange
     return {int(text): count for text, count in report.outcomes.items()}

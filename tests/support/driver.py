@@ -129,6 +129,7 @@ def explore(
     prune: bool = False,
     guard: bool = True,
     tracker: str = "auto",
+    check: bool = False,
     tables: dict[str, Any] | None = None,
     invariants: list[Callable[[], object]] | None = None,
     ignored: list[tuple[object, str, bool, str]] | None = None,
@@ -140,8 +141,9 @@ def explore(
 ) -> Report:
     """Explore `program` depth first. With `forced` run exactly that schedule, once.
 
-    `prune` ends paths at visited states (needs `fingerprint`). `verify_base` has contents of base
-    objects, which are computed late, compared with what they were at the start; a difference kills the child.
+    `prune` ends paths at visited states (needs `fingerprint`). `check` computes every fingerprint twice.
+    `verify_base` has contents of base objects, which are computed late, compared with what they were at the start;
+    a difference kills the child.
     """
     set_hash()
     out = ffi.new("ss_arena **")
@@ -156,6 +158,7 @@ def explore(
             "granularity": _bridge.GRANULARITIES[granularity],
             "timeouts_any": timeouts_any,
             "tracker": tracker,
+            "check": check,
             "guard": guard,
             "fingerprint": fingerprint,
             "heap_bytes": 256 << 20,

@@ -197,6 +197,7 @@ def explore(
     bound: int | None = None,
     notes: bool = False,
     tracker: str = "auto",
+    check: bool = False,
 ) -> Found:
     """One search of one program in a child of its own."""
     return explore_with(
@@ -205,6 +206,7 @@ def explore(
         granularity=granularity,
         timeouts_any=timeouts_any,
         tracker=tracker,
+        check=check,
     )
 
 
@@ -215,11 +217,15 @@ def explore_with(
     granularity: str = "sync",
     timeouts_any: bool = False,
     tracker: str = "auto",
+    check: bool = False,
 ) -> T:
-    """Call `use` with the program in a child; again in a fresh one when an assumption was broken."""
+    """Call `use` with the program in a child; again in a fresh one when an assumption was broken.
+
+    `check` computes every fingerprint twice, the second time with nothing remembered.
+    """
     promoted: frozenset[str] = frozenset()
     for _ in range(20):
-        with _subject(program, granularity, timeouts_any, tracker, promoted) as subject:
+        with _subject(program, granularity, timeouts_any, promoted, tracker=tracker, check=check) as subject:
             try:
                 return use(subject)
             except _Restart as restart:
@@ -229,11 +235,11 @@ def explore_with(
 
 @contextmanager
 def _subject(
-    program: Program, granularity: str, timeouts_any: bool, tracker: str, promoted: frozenset[str]
+    program: Program, granularity: str, timeouts_any: bool, promoted: frozenset[str], **other: object
 ) -> Iterator[Subject]:
     def main(pipe: int) -> NoReturn:
         try:
-            run_child(program, granularity, timeouts_any, promoted, tracker=tracker)
+            run_child(program, granularity, timeouts_any, promoted, **other)
         except BaseException as error:
             send(pipe, {"setup_failed": f"{type(error).__name__}: {error}"})
         os._exit(71)

@@ -42,6 +42,7 @@ def test_precedence_is_command_line_marker_ini_default() -> None:
         ({"ignore": 3}, ["list of attributes"]),
         ({"strategy": ""}, ["name"]),
         ({"granularty": "sync"}, ["granularty", "unknown keyword", "granularity"]),
+        ({"check": 1}, ["True or False"]),
         ({"promoted": ("x",)}, ["unknown keyword"]),
     ],
 )
@@ -68,6 +69,9 @@ def test_text_is_parsed() -> None:
     assert check_text(BY_NAME["max_states"], "12", source="x") == 12
     assert check_text(BY_NAME["timeout"], "0.5", source="x") == 0.5
     assert check_text(BY_NAME["trace"], ["a", "b,c d"], source="x") == ("a", "b", "c", "d")
+    assert [check_text(BY_NAME["check"], text, source="x") for text in ("true", "No")] == [True, False]
+    with pytest.raises(InvalidArgument, match="true or false"):
+        check_text(BY_NAME["check"], "maybe", source="x")
     with pytest.raises(InvalidArgument, match="--statespace-seed='x'"):
         check_text(BY_NAME["seed"], "x", source=BY_NAME["seed"].flag)
 
