@@ -55,6 +55,8 @@ class Report:
     setup_ms: dict[str, float] = field(default_factory=dict)
     schedules: dict[str, list[int]] = field(default_factory=dict)
     """The first schedule (indices) that led to each outcome."""
+    paths: list[tuple[tuple[int, ...], str]] = field(default_factory=list)
+    """Schedule and outcome of every execution, if asked for."""
 
     @property
     def results(self) -> set[str]:
@@ -135,6 +137,7 @@ def explore(
     ignored: list[tuple[object, str, bool, str]] | None = None,
     recorder: Callable[[dict[str, Any]], None] | None = None,
     forced: list[int] | None = None,
+    keep_paths: bool = False,
     max_executions: int = 200_000,
     timeout_s: float = 30.0,
     verify_base: bool = False,
@@ -182,7 +185,7 @@ def explore(
         _wait(arena, pid, timeout_s)
         if (gone := os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
             raise RuntimeError(f"the child's set-up failed ({gone.si_status}):\n{os.read(reading, 4000).decode()}")
-        _search(arena, pid, report, fingerprint, prune, forced, max_executions, timeout_s)
+        _search(arena, pid, report, fingerprint, prune, forced, keep_paths, max_executions, timeout_s)
         report.weakened = sorted(_bridge.weakened())
         report.setup_ms = {phase: ns / 1e6 for phase, ns in _bridge.setup_times().items()}
     finally:
@@ -212,6 +215,7 @@ def _search(
     fingerprint: bool,
     prune: bool,
     forced: list[int] | None,
+    keep_paths: bool,
     max_executions: int,
     timeout_s: float,
 ) -> None:
@@ -247,6 +251,8 @@ def _search(
                 report.choice_points += 1
             stack.append((new, 1 if not info.flags & _STATE_VISITED else info.n, info.n))
         report.schedules.setdefault(text, [entry[1] - 1 for entry in stack])
+        if keep_paths:
+            report.paths.append((tuple(entry[1] - 1 for entry in stack), text))
         if end == "died" or forced is not None:
             break
         while stack and stack[-1][1] >= stack[-1][2]:
