@@ -14,6 +14,7 @@
 
 int ssbf_opcode_at(PyCodeObject *code, int unit) { return ssb_unit_opcode(code, unit); }
 int ssbf_argument_at(PyCodeObject *code, int unit) { return ssb_unit_argument(code, unit); }
+int ssbf_next_unit(PyCodeObject *code, int unit) { return unit + 1 + ssb_opcode_caches[ssb_unit_opcode(code, unit)]; }
 
 static int exception_varint(const unsigned char **p)
 {

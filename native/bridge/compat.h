@@ -39,4 +39,11 @@ static inline PyObject *ssb_type_dict(PyTypeObject *t)
 }
 #endif
 
+/* ---- the same in all of them ---- */
+
+#if SSB_CAN_FINGERPRINT
+/* What a staticmethod wraps: first field of a private struct. */
+static inline PyObject *ssb_staticmethod_callable(PyObject *o) { return *(PyObject **)(o + 1); }
+#endif
+
 #endif

@@ -74,7 +74,7 @@ static void name_frames(uint32_t i)
         depth++;
     for (ssb_frame *f = ssb_thread_frame(t->tstate); f && f != ssbf->base_frame; f = ssb_frame_previous(f), depth--)
         if (ssb_frame_object(f) && !ssb_frame_is_generators(f))
-            ssbf_predefine((uintptr_t)ssb_frame_object(f), i << 16 | (depth & 0xfffe));
+            ssbf_predefine((uintptr_t)ssb_frame_object(f), i << 16 | depth);
 }
 
 static void scheduling(uint32_t i)

@@ -92,6 +92,72 @@ static int is_plain_instance(PyObject *o) { return o && ssbf_is_python_class(Py_
 
 static int is_generator(PyObject *o) { return o && (Py_TYPE(o) == &PyGen_Type || Py_TYPE(o) == &PyCoro_Type); }
 
+/* What a class has under a name, without the caches of the interpreter. */
+static PyObject *class_attribute(PyTypeObject *type, const char *name)
+{
+    PyObject *mro = ssb_type_mro(type);
+    for (Py_ssize_t i = 0; mro && i < PyTuple_GET_SIZE(mro); i++) {
+        PyDictObject *d = (PyDictObject *)ssb_type_dict((PyTypeObject *)PyTuple_GET_ITEM(mro, i));
+        PyDictKeysObject *keys = d->ma_keys;
+        for (Py_ssize_t e = 0; DK_IS_UNICODE(keys) && !d->ma_values && e < keys->dk_nentries; e++) {
+            PyDictUnicodeEntry *entry = &DK_UNICODE_ENTRIES(keys)[e];
+            if (entry->me_value && PyUnicode_IS_ASCII(entry->me_key) && !strcmp(PyUnicode_DATA(entry->me_key), name))
+                return entry->me_value;
+        }
+    }
+    return NULL;
+}
+
+/* Under how many names does a class have this function? */
+static int times_bound(PyTypeObject *type, PyObject *function)
+{
+    PyObject *mro = ssb_type_mro(type);
+    int n = 0;
+    for (Py_ssize_t i = 0; mro && i < PyTuple_GET_SIZE(mro); i++) {
+        PyDictObject *d = (PyDictObject *)ssb_type_dict((PyTypeObject *)PyTuple_GET_ITEM(mro, i));
+        PyDictKeysObject *keys = d->ma_keys;
+        if (!DK_IS_UNICODE(keys) || d->ma_values)
+            return 2;
+        for (Py_ssize_t e = 0; e < keys->dk_nentries; e++)
+            n += DK_UNICODE_ENTRIES(keys)[e].me_value == function;
+    }
+    return n;
+}
+
+/* The first argument of a function that runs, wherever the function keeps it; NULL when it let go of it. */
+static PyObject *first_argument(ssb_frame *frame)
+{
+    PyCodeObject *code = ssb_frame_code(frame);
+    PyObject *first = code->co_argcount > 0 && code->co_nlocalsplus > 0 ? ssb_frame_values(frame)[0] : NULL;
+    return first && PyCell_Check(first) ? PyCell_GET(first) : first;
+}
+
+/* Does the function ever bind its first argument anew, or delete it? */
+static int first_argument_is_kept(PyCodeObject *code)
+{
+    for (int unit = 0; unit < (int)Py_SIZE(code); unit = ssbf_next_unit(code, unit)) {
+        int op = ssbf_opcode_at(code, unit); /* a prefix is ignored: more functions look as if they did */
+        if (ssbf_argument_at(code, unit) == 0 && (op == STORE_FAST || op == DELETE_FAST))
+            return 0;
+    }
+    return 1;
+}
+
+/* A class is called, and the frame is that of its __new__ or __init__. While __init__ runs, C holds the new object:
+ * it must be an argument of the frame as well, for as long as that runs. */
+static int class_call_is_transparent(PyTypeObject *type, ssb_frame *callee)
+{
+    PyObject *function = ssb_frame_function(callee), *new_function = class_attribute(type, "__new__");
+    if (!is_python_class(type))
+        return 0;
+    if (class_attribute(type, "__init__") == function) {
+        PyCodeObject *code = ssb_frame_code(callee);
+        PyObject *self = code->co_argcount > 0 ? ssb_frame_values(callee)[0] : NULL; /* in a cell others could change it */
+        return self && Py_TYPE(self) == type && first_argument_is_kept(code);
+    }
+    return new_function && Py_TYPE(new_function) == &PyStaticMethod_Type && ssb_staticmethod_callable(new_function) == function;
+}
+
 /* callee: the frame that was entered, or NULL if C itself is at the choice point; then only our hooks may be called. */
 static int callable_is_transparent(PyObject *c, ssb_frame *callee)
 {
@@ -108,28 +174,12 @@ static int callable_is_transparent(PyObject *c, ssb_frame *callee)
         if (t == &PyFunction_Type)
             return callee && ssb_frame_function(callee) == c;
         if (t == &PyCFunction_Type)
-            return is_ours(((PyCFunctionObject *)c)->m_ml->ml_meth);
+            return !callee && is_ours(((PyCFunctionObject *)c)->m_ml->ml_meth);
         if (t == &PyMethodDescr_Type)
-            return is_ours(((PyMethodDescrObject *)c)->d_method->ml_meth);
-        return t == &PyType_Type && callee && ssbf_is_python_class((PyTypeObject *)c);
+            return !callee && is_ours(((PyMethodDescrObject *)c)->d_method->ml_meth);
+        return t == &PyType_Type && callee && class_call_is_transparent((PyTypeObject *)c, callee);
     }
     return 0;
-}
-
-/* What a class has under a name, without the caches of the interpreter. */
-static PyObject *class_attribute(PyTypeObject *type, const char *name)
-{
-    PyObject *mro = ssb_type_mro(type);
-    for (Py_ssize_t i = 0; mro && i < PyTuple_GET_SIZE(mro); i++) {
-        PyDictObject *d = (PyDictObject *)ssb_type_dict((PyTypeObject *)PyTuple_GET_ITEM(mro, i));
-        PyDictKeysObject *keys = d->ma_keys;
-        for (Py_ssize_t e = 0; DK_IS_UNICODE(keys) && !d->ma_values && e < keys->dk_nentries; e++) {
-            PyDictUnicodeEntry *entry = &DK_UNICODE_ENTRIES(keys)[e];
-            if (entry->me_value && PyUnicode_IS_ASCII(entry->me_key) && !strcmp(PyUnicode_DATA(entry->me_key), name))
-                return entry->me_value;
-        }
-    }
-    return NULL;
 }
 
 /* The call at the end of a with block. While a bound method runs, its slot holds the instance. */
@@ -162,6 +212,29 @@ static int operands_are_transparent(PyObject *left, PyObject *right)
     return (plain_left && (plain_right || number_right)) || (number_left && plain_right);
 }
 
+/* One operator asks several methods in turn, on either side. Which of them runs must be visible in its frame: by its
+ * first argument, and where one side is asked twice, by the function. */
+static int operator_is_transparent(PyObject *left, PyObject *right, ssb_frame *callee, int compares, int in_place)
+{
+    if (!callee || !operands_are_transparent(left, right) || (compares && left == right))
+        return 0;
+    PyObject *self = first_argument(callee), *function = ssb_frame_function(callee);
+    if (!self || (self != left && self != right) || times_bound(Py_TYPE(self), function) < 1)
+        return 0;
+    return !in_place || times_bound(Py_TYPE(self), function) == 1;
+}
+
+/* Attribute access: __getattribute__ first, then __getattr__; they must not be one function. */
+static int access_is_transparent(PyObject *o, ssb_frame *callee)
+{
+    return callee && is_plain_instance(o) && times_bound(Py_TYPE(o), ssb_frame_function(callee)) < 2;
+}
+
+static int method_runs(PyObject *o, const char *name, ssb_frame *callee)
+{
+    return callee && is_plain_instance(o) && class_attribute(Py_TYPE(o), name) == ssb_frame_function(callee);
+}
+
 static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
 {
     int innermost = callee == NULL;
@@ -170,6 +243,8 @@ static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
     if (unit < 0)
         return 0;
     int op = ssbf_opcode_at(code, unit), argument = ssbf_argument_at(code, unit);
+    if (unit > 0 && ssbf_opcode_at(code, unit - 1) == EXTENDED_ARG) /* the argument is larger */
+        return 0;
     PyObject *const *sp = ssb_frame_values(frame) + code->co_nlocalsplus + depth;
 #define SSBF_HAS(n) (depth >= (n))
     switch (op) {
@@ -181,8 +256,11 @@ static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
             return exit_call_is_transparent(method, callee);
         return callable_is_transparent(method ? method : self_or_callable, callee);
     }
-    case CALL_FUNCTION_EX:
-        return SSBF_HAS((argument & 1) + 2) && callable_is_transparent(sp[-((argument & 1) + 2)], callee);
+    case CALL_FUNCTION_EX: { /* other sequences are made into a tuple first */
+        int named = argument & 1;
+        return SSBF_HAS(named + 2) && PyTuple_CheckExact(sp[-(named + 1)]) && (!named || PyDict_CheckExact(sp[-1])) &&
+               callable_is_transparent(sp[-(named + 2)], callee);
+    }
     case BEFORE_WITH:
         return SSBF_HAS(1) && enter_is_transparent(sp[-1], callee);
     case WITH_EXCEPT_START:
@@ -192,24 +270,41 @@ static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
     case FOR_ITER:
         return SSBF_HAS(1) && !innermost && (Py_TYPE(sp[-1]) == &PyGen_Type || is_plain_instance(sp[-1]));
     case GET_ITER:
+        return SSBF_HAS(1) && method_runs(sp[-1], "__iter__", callee);
     case LOAD_ATTR:
     case LOAD_METHOD:
-        return SSBF_HAS(1) && !innermost && is_plain_instance(sp[-1]);
+        return SSBF_HAS(1) && access_is_transparent(sp[-1], callee);
     case STORE_ATTR:
-        return SSBF_HAS(2) && !innermost && is_plain_instance(sp[-1]);
+        return SSBF_HAS(2) && access_is_transparent(sp[-1], callee);
     case BINARY_SUBSCR:
-        return SSBF_HAS(2) && !innermost && is_plain_instance(sp[-2]);
+        return SSBF_HAS(2) && method_runs(sp[-2], "__getitem__", callee);
     case STORE_SUBSCR:
-        return SSBF_HAS(3) && !innermost && is_plain_instance(sp[-2]);
-    case CONTAINS_OP:
-        return SSBF_HAS(2) && !innermost && is_plain_instance(sp[-1]);
+        return SSBF_HAS(3) && method_runs(sp[-2], "__setitem__", callee);
+    case CONTAINS_OP: /* without the method, the iterator is in C only */
+        return SSBF_HAS(2) && method_runs(sp[-1], "__contains__", callee);
     case COMPARE_OP:
+        return SSBF_HAS(2) && operator_is_transparent(sp[-2], sp[-1], callee, 1, 0);
     case BINARY_OP:
-        return SSBF_HAS(2) && !innermost && operands_are_transparent(sp[-2], sp[-1]);
+        return SSBF_HAS(2) && operator_is_transparent(sp[-2], sp[-1], callee, 0, argument >= NB_INPLACE_ADD);
     default:
         return 0;
     }
 #undef SSBF_HAS
+}
+
+/* Unpacking puts items where the stack will be, last one first, while it still asks for more of them. */
+static void unpacked_items(ssb_frame *frame)
+{
+    PyCodeObject *code = ssb_frame_code(frame);
+    int depth, unit = ssbf_instruction(frame, &depth);
+    if (unit < 0)
+        return;
+    int op = ssbf_opcode_at(code, unit);
+    if (op != UNPACK_SEQUENCE && op != UNPACK_EX)
+        return;
+    PyObject *const *values = ssb_frame_values(frame) + code->co_nlocalsplus;
+    for (int i = depth > 0 ? depth - 1 : 0; i < code->co_stacksize; i++)
+        ssbf_word((uintptr_t)values[i]);
 }
 
 /* The words of a segment. Addresses on the stack itself count from its top: threads differ in where it lies. */
@@ -228,6 +323,8 @@ static void raw_segment(const ssb_thread *t, uintptr_t lo, uintptr_t hi)
             ssbf_token(t->stack_hi - value);
         } else {
             ssbf_word(value);
+            if (ssbf_is_dict(value)) /* a position in it counts entries */
+                ssbf_dict_layout((PyDictObject *)value);
         }
     }
 }
@@ -278,8 +375,10 @@ static void check_exit_method(const ssb_thread *t, ssb_frame *frame, uintptr_t l
 static void segment(const ssb_thread *t, ssb_frame *frame, ssb_frame *callee, uintptr_t lo, const void *loop)
 {
     check_exit_method(t, frame, lo, loop);
-    if (!frame_is_transparent(frame, callee))
+    if (!frame_is_transparent(frame, callee)) {
+        unpacked_items(frame);
         raw_segment(t, lo, (uintptr_t)loop);
+    }
 }
 
 void ssbf_hidden(uint32_t thread, ssb_frame **frames, uint32_t n)

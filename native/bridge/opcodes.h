@@ -9,5 +9,7 @@
 /* Opcode of a code unit without specialisation, and its argument byte. */
 int ssbf_opcode_at(PyCodeObject *code, int unit);
 int ssbf_argument_at(PyCodeObject *code, int unit);
+/* The code unit behind the instruction at `unit`. */
+int ssbf_next_unit(PyCodeObject *code, int unit);
 
 #endif
