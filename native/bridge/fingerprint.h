@@ -233,6 +233,10 @@ const ssbf_handler *ssbf_handler_of(PyTypeObject *type);
 void ssbf_dict_items(PyDictObject *d);
 /* Of the attribute dictionary of `owner`, NULL if that is unknown. */
 void ssbf_attribute_items(PyDictObject *d, PyObject *owner);
+/* Where its holes are and when its table will be rebuilt: for those who hold a position in it. */
+void ssbf_dict_layout(PyDictObject *d);
+/* Is there a live dictionary? Any word may be asked about. */
+int ssbf_is_dict(uintptr_t address);
 
 /* ---- base_index.c ---------------------------------------------------------------------- */
 

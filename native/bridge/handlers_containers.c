@@ -127,6 +127,34 @@ static void dict_buffers(PyObject *o, int32_t owner)
 }
 
 /* An iterator sees holes and when the table will be rebuilt: while one lives, both are part of the state. */
+void ssbf_dict_layout(PyDictObject *d)
+{
+    PyDictKeysObject *keys = d->ma_keys;
+    ssbf_count((uint64_t)keys->dk_nentries);
+    ssbf_count((uint64_t)keys->dk_usable);
+    ssbf_count(keys->dk_log2_size);
+    ssbf_count(d->ma_values != NULL);
+    for (Py_ssize_t i = 0; !d->ma_values && i < keys->dk_nentries; i++)
+        if (!(DK_IS_UNICODE(keys) ? DK_UNICODE_ENTRIES(keys)[i].me_value : DK_ENTRIES(keys)[i].me_value))
+            ssbf_token(SSBF_TOKEN(SSBF_T_DEAD, i));
+}
+
+int ssbf_is_dict(uintptr_t address)
+{
+    uintptr_t start;
+    uint32_t bytes;
+    if (address < 65536 || address & 7 || address >> 47)
+        return 0;
+    if (ssb_heap_is_new(address)) {
+        if (ssb_heap_find(address, &start, &bytes) != 3 || bytes < address - start + sizeof(PyDictObject) ||
+            !ssbf_is_type(Py_TYPE((PyObject *)address)))
+            return 0;
+    } else if (ssbf_find_object(address) < 0) {
+        return 0;
+    }
+    return Py_REFCNT((PyObject *)address) > 0 && PyDict_Check((PyObject *)address);
+}
+
 typedef struct dict_iterator {
     PyObject_HEAD
     PyDictObject *dict;
@@ -141,14 +169,10 @@ static void dict_iterator_content(PyObject *o)
     ssbf_reference((PyObject *)it->dict);
     if (!it->dict)
         return;
-    PyDictKeysObject *keys = it->dict->ma_keys;
     ssbf_raw((uint64_t)it->used);
     ssbf_raw((uint64_t)it->position);
     ssbf_raw((uint64_t)it->left);
-    ssbf_count((uint64_t)keys->dk_nentries);
-    ssbf_count((uint64_t)keys->dk_usable);
-    ssbf_count(keys->dk_log2_size);
-    ssbf_count(it->dict->ma_values != NULL);
+    ssbf_dict_layout(it->dict);
 }
 
 /* ---- OrderedDict ------------------------------------------------------------------------ */

@@ -50,9 +50,61 @@ int ssb_address_matters(PyObject *o) { return ssb_heap_is_new((uintptr_t)o); }
 
 /* ---- whose hash depends on an address --------------------------------------------------- */
 
+#define MAX_VALUE_HASHES 24
+static hashfunc value_hashes[MAX_VALUE_HASHES]; /* of types that hash what they contain, and nothing else */
+static int n_value_hashes;
+
+static void add_value_hash(PyTypeObject *type)
+{
+    if (type && n_value_hashes < MAX_VALUE_HASHES)
+        value_hashes[n_value_hashes++] = type->tp_hash;
+}
+
+static void add_value_hash_of(const char *module, const char *name)
+{
+    PyObject *key = PyUnicode_FromString(module), *m = key ? PyImport_GetModule(key) : NULL;
+    PyObject *type = m ? PyObject_GetAttrString(m, name) : NULL;
+    if (type && PyType_Check(type))
+        add_value_hash((PyTypeObject *)type);
+    Py_XDECREF(type);
+    Py_XDECREF(m);
+    Py_XDECREF(key);
+    PyErr_Clear();
+}
+
+/* A class with a __hash__ written in Python is one of them: whatever address that looks at, it looks at by a function
+ * that is noticed itself. */
+static void find_value_hashes(void)
+{
+    PyTypeObject *types[] = {&PyUnicode_Type, &PyLong_Type, &PyFloat_Type, &PyComplex_Type, &PyBytes_Type, &PyMemoryView_Type};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        add_value_hash(types[i]);
+    static const char *const names[] = {"date", "time", "datetime", "timedelta"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        add_value_hash_of("_datetime", names[i]);
+    add_value_hash_of("_decimal", "Decimal");
+    PyObject *globals = PyDict_New();
+    PyObject *done = globals && PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) == 0
+                         ? PyRun_String("class Hashed:\n    def __hash__(self):\n        return 0\n", Py_file_input, globals, globals)
+                         : NULL;
+    if (done)
+        add_value_hash((PyTypeObject *)PyDict_GetItemString(globals, "Hashed"));
+    Py_XDECREF(done);
+    Py_XDECREF(globals);
+    PyErr_Clear();
+}
+
+static int hashes_its_value(const PyTypeObject *type)
+{
+    for (int i = 0; i < n_value_hashes; i++)
+        if (type->tp_hash == value_hashes[i])
+            return 1;
+    return 0;
+}
+
 int ssbf_hash_uses_address(PyObject *o, int depth)
 {
-    if (!ssb_heap_is_new((uintptr_t)o) || ssbf_is_atom(o))
+    if (!ssb_heap_is_new((uintptr_t)o) || hashes_its_value(Py_TYPE(o)))
         return 0;
     if (depth > 6)
         return 1;
@@ -99,6 +151,38 @@ static int starts_with(PyObject *text, const char *start)
 {
     size_t n = strlen(start);
     return PyUnicode_IS_ASCII(text) && (size_t)PyUnicode_GET_LENGTH(text) >= n && !memcmp(PyUnicode_DATA(text), start, n);
+}
+
+/* The folder of the standard library. */
+static PyObject *library; /* NULL: unknown, and nothing counts as part of it */
+
+static void find_library(void)
+{
+    PyObject *os = PyImport_ImportModule("os"), *file = os ? PyObject_GetAttrString(os, "__file__") : NULL;
+    Py_ssize_t n = file && PyUnicode_Check(file) ? PyUnicode_GET_LENGTH(file) - (Py_ssize_t)strlen("os.py") : -1;
+    if (n > 0 && PyUnicode_IS_ASCII(file))
+        library = PyUnicode_Substring(file, 0, n);
+    Py_XDECREF(file);
+    Py_XDECREF(os);
+    PyErr_Clear();
+}
+
+static int is_in_library(PyObject *path)
+{
+    return library && starts_with(path, PyUnicode_DATA(library));
+}
+
+/* Functions of the standard library that remember objects by address while they walk them, and show nobody what they
+ * remember: copies, encoders, and guards against endless repr. */
+static int addresses_are_forgotten(void)
+{
+    static const char *const files[] = {"/copy.py", "/json/encoder.py", "/reprlib.py", "/dataclasses.py"};
+    ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
+    PyCodeObject *code = frame ? ssb_frame_code(frame) : NULL;
+    for (size_t i = 0; code && i < sizeof files / sizeof *files; i++)
+        if (ends_with(code->co_filename, files[i]) && is_in_library(code->co_filename))
+            return 1;
+    return 0;
 }
 
 /* Loops of the standard library over sets whose order makes no difference afterwards:
@@ -167,10 +251,11 @@ static PyObject *look_fromkeys(PyObject *type, PyObject *const *args, Py_ssize_t
 
 static PyCFunction original_id, original_hash;
 static reprfunc original_repr;
+static hashfunc original_default_hash;
 
 static PyObject *look_id(PyObject *module, PyObject *o)
 {
-    if (ssb_heap_is_new((uintptr_t)o))
+    if (ssb_heap_is_new((uintptr_t)o) && ssb.active && looking_matters && !addresses_are_forgotten())
         ssb_observe(SSB_OBSERVED_ADDRESSES);
     return original_id(module, o);
 }
@@ -180,6 +265,14 @@ static PyObject *look_hash(PyObject *module, PyObject *o)
     if (ssbf_hash_uses_address(o, 0))
         ssb_observe(SSB_OBSERVED_ADDRESSES);
     return original_hash(module, o);
+}
+
+/* object.__hash__, called by that name. A type's slot does not come here: a hash for a table is no look. */
+static Py_hash_t look_default_hash(PyObject *o)
+{
+    if (ssb_heap_is_new((uintptr_t)o))
+        ssb_observe(SSB_OBSERVED_ADDRESSES);
+    return original_default_hash(o);
 }
 
 static PyObject *look_repr(PyObject *o)
@@ -332,10 +425,14 @@ int ssbf_observe_install(void)
         return 0;
     original_set_iter = PySet_Type.tp_iter;
     original_repr = PyBaseObject_Type.tp_repr;
+    original_default_hash = PyBaseObject_Type.tp_hash;
+    find_value_hashes();
+    find_library();
     replace_below(&PyBaseObject_Type);
     replace_wrapper(&PySet_Type, "__iter__", original_set_iter, look_set_iter);
     replace_wrapper(&PyFrozenSet_Type, "__iter__", original_set_iter, look_set_iter);
     replace_wrapper(&PyBaseObject_Type, "__repr__", original_repr, look_repr);
+    replace_wrapper(&PyBaseObject_Type, "__hash__", original_default_hash, look_default_hash);
     PyType_Modified(&PyBaseObject_Type);
     const int fast_keywords = METH_FASTCALL | METH_KEYWORDS;
     int missed = 0;
