@@ -243,7 +243,8 @@ static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
     if (unit < 0)
         return 0;
     int op = ssbf_opcode_at(code, unit), argument = ssbf_argument_at(code, unit);
-    if (unit > 0 && ssbf_opcode_at(code, unit - 1) == EXTENDED_ARG) /* the argument is larger */
+    const int16_t *depths = ssbf_depths(code);
+    if (unit > 0 && depths && depths[unit - 1] >= 0 && ssbf_opcode_at(code, unit - 1) == EXTENDED_ARG) /* a larger argument */
         return 0;
     PyObject *const *sp = ssb_frame_values(frame) + code->co_nlocalsplus + depth;
 #define SSBF_HAS(n) (depth >= (n))
