@@ -188,6 +188,8 @@ static void add_frames(PyThreadState *ts)
     }
 }
 
+static void ignore_number(uint64_t n) { (void)n; }
+
 static uint32_t n_tracked;
 static void count_object(PyObject *o)
 {
@@ -204,6 +206,7 @@ static void collect_objects(void)
     for (size_t i = 0; i < sizeof singletons / sizeof *singletons; i++)
         add_object(singletons[i]);
     add_frames(PyThreadState_Get());
+    ssb_thread_tokens(PyThreadState_Get(), ignore_number, add_object); /* the collector ignores dictionaries of plain values */
     for (uint32_t i = 0; i < ssbf->n_objects; i++) /* grows while it runs */
         add_referents(ssbf->objects[i].object);
 }

@@ -163,6 +163,8 @@ int ssb_address_matters(PyObject *o);
 uint32_t ssb_observed_from(PyObject *promoted);
 /* Statics of the bridge and the engine are not part of a state, except those registered here (hashed as bytes). */
 void ssb_fingerprint_include(const void *data, size_t bytes);
+/* Private structs that state equality looks into: {name: is it as expected?}. New reference; runs Python code. */
+PyObject *ssb_layouts(void);
 /* Can states be compared on this interpreter at all? 0 and a reason otherwise. */
 int ssb_fingerprint_supported(const char **reason);
 /* Why the last state could not be compared; "" if it could. */

@@ -12,6 +12,7 @@
 #include "internal/pycore_frame.h"
 #include "internal/pycore_gc.h"
 #include "internal/pycore_global_objects.h"
+#include "internal/pycore_hamt.h"
 #include "internal/pycore_interp.h"
 #include "internal/pycore_object.h"
 #include "internal/pycore_runtime.h"
@@ -260,11 +261,18 @@ static inline void ssb_each_frame_stack(PyThreadState *ts, void (*visit)(uintptr
         visit((uintptr_t)c, user);
 }
 
+/* Context of a thread: made when a variable is first set. One without variables that nobody else has is like none. */
+static inline PyObject *ssb_own_context(PyThreadState *ts)
+{
+    PyContext *c = (PyContext *)ts->context;
+    return c && Py_REFCNT(c) == 1 && !c->ctx_prev && c->ctx_vars->h_count == 0 ? NULL : ts->context;
+}
+
 static inline void ssb_thread_tokens(PyThreadState *ts, void (*number)(uint64_t), void (*reference)(PyObject *))
 {
     for (_PyErr_StackItem *x = ts->exc_info; x; x = x->previous_item)
         reference(x->exc_value);
-    PyObject *held[] = {ts->curexc_type, ts->curexc_value, ts->curexc_traceback, ts->dict, ts->context, ts->async_exc,
+    PyObject *held[] = {ts->curexc_type, ts->curexc_value, ts->curexc_traceback, ts->dict, ssb_own_context(ts), ts->async_exc,
                         (PyObject *)ts->on_delete_data, ts->async_gen_firstiter, ts->async_gen_finalizer, ts->c_profileobj,
                         ts->c_traceobj, ts->trash_delete_later};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)

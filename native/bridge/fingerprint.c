@@ -43,8 +43,7 @@ int ssb_fingerprint_prepare(void)
     ssbf = ssb_scratch(sizeof *ssbf);
     ssbf_weaken_prepare();
     ssbf_runs_prepare();
-    if (ssbf_register_containers() || ssbf_register_collections() || ssbf_register_code() || ssbf_register_threading() ||
-        ssbf_hidden_prepare() || ssbf_observe_install() || ssbf_calibrate())
+    if (ssbf_register_all() || ssbf_hidden_prepare() || ssbf_observe_install() || ssbf_calibrate())
         return -1;
     PyObject *gc = PyImport_ImportModule("gc");
     PyObject *r = gc ? PyObject_CallMethod(gc, "freeze", NULL) : NULL; /* a later collection looks at new objects only */

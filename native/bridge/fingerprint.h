@@ -6,6 +6,7 @@
  * │   tokens.c      the stream, values, numbering of new objects               │
  * │   runs.c        large containers, at the cost of what changed in them      │
  * │   handlers*.c   what an object of a given type consists of                 │
+ * │   layouts.c     which of them may be used on this interpreter              │
  * │   code.c        stack depth at every instruction                           │
  * │   frames.c      frames and simulated threads                               │
  * │   hidden.c      C stacks between frames: skip or take raw                   │
@@ -63,8 +64,24 @@ typedef struct ssbf_handler {
 
 /* Before the index is built. A handler also serves subclasses. */
 void ssbf_register(PyTypeObject *type, const ssbf_handler *handler);
+void ssbf_unregister(PyTypeObject *type);
 const ssbf_handler *ssbf_registered(PyTypeObject *type);
+
+/* ---- layouts.c: handlers that look into private structs ------------------------- */
+
+/* A type of a module that is loaded already; NULL if it is not. Nothing is imported on the program's behalf. */
+PyTypeObject *ssbf_type_of(const char *module, const char *name);
+/* type: NULL if its module is not loaded. is_known: live objects were seen to have the layout the handler reads.
+ * Otherwise the type is walked word by word, and listed as unknown. */
+void ssbf_register_layout(const char *name, PyTypeObject *type, int is_known, const ssbf_handler *handler);
+/* All families, in the interpreter as it is; runs Python code. */
+int ssbf_register_all(void);
 /* Registration functions, one per family; may import modules and run layout checks. */
+int ssbf_register_cached(void);
+int ssbf_register_context(void);
+int ssbf_register_streams(void);
+int ssbf_register_functools(void);
+int ssbf_register_local(void);
 int ssbf_register_containers(void);
 int ssbf_register_collections(void);
 int ssbf_register_code(void);
@@ -229,6 +246,8 @@ void ssbf_managed_attributes(PyObject *o);
 Py_ssize_t ssbf_object_bytes(PyObject *o);
 /* Handler of the instances of a type, NULL: word by word. */
 const ssbf_handler *ssbf_handler_of(PyTypeObject *type);
+/* The local object whose key a text is, or NULL (handlers_local.c). */
+PyObject *ssbf_named_local(PyObject *text);
 /* The content of dictionaries, for others that hold one. */
 void ssbf_dict_items(PyDictObject *d);
 /* Of the attribute dictionary of `owner`, NULL if that is unknown. */

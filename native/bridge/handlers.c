@@ -21,10 +21,18 @@ static int n_registered;
 
 void ssbf_register(PyTypeObject *type, const ssbf_handler *handler)
 {
+    ssbf_unregister(type);
     if (type && n_registered < MAX_HANDLERS) {
         registered[n_registered].type = type;
         registered[n_registered++].handler = handler;
     }
+}
+
+void ssbf_unregister(PyTypeObject *type)
+{
+    for (int i = 0; i < n_registered; i++)
+        if (registered[i].type == type)
+            registered[i--] = registered[--n_registered];
 }
 
 const ssbf_handler *ssbf_registered(PyTypeObject *type)
@@ -139,6 +147,8 @@ void ssbf_fields(PyObject *o, Py_ssize_t from, Py_ssize_t to)
     PyTypeObject *t = Py_TYPE(o);
     Py_ssize_t dict = ssb_type_has_managed_dict(t) ? 0 : t->tp_dictoffset;
     uint64_t weak = ssbf_weakened() ? ssbf_weak_attributes(o, NULL) : 0;
+    if (dict < 0) /* behind the items */
+        dict += ssbf_object_bytes(o);
     for (Py_ssize_t at = from; at < to; at += sizeof(void *)) {
         if (weak && ssbf_slot_left_out(weak, at))
             continue;

@@ -113,8 +113,8 @@ static int deque_layout_is_known(PyTypeObject *type)
 
 typedef struct deque_iterator {
     PyObject_HEAD
-    Py_ssize_t index;
     deque_block *block;
+    Py_ssize_t index;
     deque *deque;
     size_t state;
     Py_ssize_t left;
@@ -127,6 +127,13 @@ static void deque_iterator_content(PyObject *o)
     ssbf_reference((PyObject *)it->deque);
     if (it->deque)
         ssbf_raw(it->deque->state - it->state);
+}
+
+static int deque_iterator_layout_is_known(PyObject *o, PyObject *empty)
+{
+    deque_iterator *it = (deque_iterator *)o;
+    return Py_TYPE(o)->tp_basicsize == sizeof(deque_iterator) && it->deque == (deque *)empty && it->left == 0 &&
+           it->state == ((deque *)empty)->state && it->block == ((deque *)empty)->leftmost;
 }
 
 /* ---- _queue.SimpleQueue --------------------------------------------------------------------- */
@@ -324,11 +331,17 @@ static void abc_buffers(PyObject *o, int32_t owner)
     ssbf_hide(((abc_data *)o)->negative_cache);
 }
 
-static PyTypeObject *abc_data_type(void)
+static PyTypeObject *abc_data_type(int *known)
 {
     PyTypeObject *abc = type_of("abc", "ABC");
     PyObject *data = abc ? PyObject_GetAttrString((PyObject *)abc, "_abc_impl") : NULL;
-    PyTypeObject *type = data && Py_TYPE(data)->tp_basicsize == sizeof(abc_data) ? Py_TYPE(data) : NULL;
+    PyTypeObject *type = data ? Py_TYPE(data) : NULL;
+    *known = 0;
+    if (type && type->tp_basicsize == sizeof(abc_data)) { /* sets, or not made yet */
+        abc_data *d = (abc_data *)data;
+        *known = (!d->registry || PySet_CheckExact(d->registry)) && (!d->cache || PySet_CheckExact(d->cache)) &&
+                 (!d->negative_cache || PySet_CheckExact(d->negative_cache));
+    }
     Py_XDECREF(data);
     PyErr_Clear();
     return type;
@@ -355,32 +368,34 @@ int ssbf_register_collections(void)
     static const ssbf_handler abc = {"_abc_data", abc_content, abc_buffers, 0};
     static const ssbf_handler context_var = {"ContextVar", contextvar_content, NULL, 0};
     PyTypeObject *type = type_of("collections", "deque");
-    if (deque_layout_is_known(type)) {
+    int known = deque_layout_is_known(type);
+    if (type)
         deque_handler.covered = (size_t)type->tp_basicsize;
-        ssbf_register(type, &deque_handler);
+    ssbf_register_layout("collections.deque", type, known, &deque_handler);
+    if (known) {
         PyObject *empty = PyObject_CallNoArgs((PyObject *)type), *it = empty ? PyObject_GetIter(empty) : NULL;
-        if (it && Py_TYPE(it)->tp_basicsize == sizeof(deque_iterator) && ((deque_iterator *)it)->deque == (deque *)empty)
-            ssbf_register(Py_TYPE(it), &deque_iter);
+        if (it)
+            ssbf_register_layout("deque iterator", Py_TYPE(it), deque_iterator_layout_is_known(it, empty), &deque_iter);
+        Py_XDECREF(it);
+        type = type_of("_collections", "_deque_reverse_iterator");
+        it = type ? PyObject_CallMethod(empty, "__reversed__", NULL) : NULL;
+        if (it)
+            ssbf_register_layout("reversed deque iterator", type, Py_TYPE(it) == type && deque_iterator_layout_is_known(it, empty),
+                                 &deque_iter);
         Py_XDECREF(it);
         Py_XDECREF(empty);
-        type = type_of("_collections", "_deque_reverse_iterator");
-        if (type && type->tp_basicsize == sizeof(deque_iterator))
-            ssbf_register(type, &deque_iter);
     }
     type = type_of("_queue", "SimpleQueue");
-    if (simple_queue_layout_is_known(type))
-        ssbf_register(type, &queue);
+    ssbf_register_layout("queue.SimpleQueue", type, simple_queue_layout_is_known(type), &queue);
     type = type_of("array", "array");
-    if (array_layout_is_known(type))
-        ssbf_register(type, &array_handler);
+    ssbf_register_layout("array.array", type, array_layout_is_known(type), &array_handler);
     ssbf_register(&PyByteArray_Type, &byte_array);
     type = type_of("io", "BytesIO");
-    if (bytes_io_layout_is_known(type))
-        ssbf_register(type, &stream);
+    ssbf_register_layout("io.BytesIO", type, bytes_io_layout_is_known(type), &stream);
     type = type_of("_decimal", "Decimal");
-    if (decimal_layout_is_known(type))
-        ssbf_register(type, &decimal_handler);
-    ssbf_register(abc_data_type(), &abc);
+    ssbf_register_layout("decimal.Decimal", type, decimal_layout_is_known(type), &decimal_handler);
+    type = abc_data_type(&known);
+    ssbf_register_layout("abc data", type, known, &abc);
     ssbf_register(&PyContextVar_Type, &context_var);
     return PyErr_Occurred() ? -1 : 0;
 }

@@ -35,7 +35,10 @@ static void tuple_content(PyObject *o)
     uint32_t bytes;
     if (ssb_heap_is_new((uintptr_t)o) && ssb_heap_find((uintptr_t)o, &start, &bytes))
         stop = (char *)start + bytes;
-    ssbf_words(end, stop);
+    if (Py_TYPE(o)->tp_dictoffset < 0)
+        ssbf_fields(o, end - (char *)o, ssbf_object_bytes(o));
+    else
+        ssbf_words(end, stop);
     ssbf_managed_attributes(o);
 }
 
@@ -130,11 +133,13 @@ static void dict_buffers(PyObject *o, int32_t owner)
 void ssbf_dict_layout(PyDictObject *d)
 {
     PyDictKeysObject *keys = d->ma_keys;
+    ssbf_count(d->ma_values != NULL);
+    if (d->ma_values) /* no holes: positions count values, and the keys are the class's */
+        return;
     ssbf_count((uint64_t)keys->dk_nentries);
     ssbf_count((uint64_t)keys->dk_usable);
     ssbf_count(keys->dk_log2_size);
-    ssbf_count(d->ma_values != NULL);
-    for (Py_ssize_t i = 0; !d->ma_values && i < keys->dk_nentries; i++)
+    for (Py_ssize_t i = 0; i < keys->dk_nentries; i++)
         if (!(DK_IS_UNICODE(keys) ? DK_UNICODE_ENTRIES(keys)[i].me_value : DK_ENTRIES(keys)[i].me_value))
             ssbf_token(SSBF_TOKEN(SSBF_T_DEAD, i));
 }
@@ -173,6 +178,28 @@ static void dict_iterator_content(PyObject *o)
     ssbf_raw((uint64_t)it->position);
     ssbf_raw((uint64_t)it->left);
     ssbf_dict_layout(it->dict);
+}
+
+/* One step of each kind: forwards the position is the next entry's, backwards as well. */
+static int dict_iterator_layout_is_known(PyTypeObject *type)
+{
+    const char *name = type->tp_name;
+    PyObject *d = Py_BuildValue("{s:i,s:i,s:i}", "a", 1, "b", 2, "c", 3);
+    PyObject *view = !d ? NULL : PyObject_CallMethod(d, strstr(name, "key") ? "keys" : strstr(name, "item") ? "items" : "values", NULL);
+    int backwards = strstr(name, "reverse") != NULL;
+    PyObject *o = view ? PyObject_CallMethod(view, backwards ? "__reversed__" : "__iter__", NULL) : NULL;
+    PyObject *first = o ? PyIter_Next(o) : NULL;
+    int known = 0;
+    if (first && Py_TYPE(o) == type && type->tp_basicsize == sizeof(dict_iterator)) {
+        dict_iterator *it = (dict_iterator *)o;
+        known = it->dict == (PyDictObject *)d && it->used == 3 && it->left == 2 && it->position == 1;
+    }
+    Py_XDECREF(first);
+    Py_XDECREF(o);
+    Py_XDECREF(view);
+    Py_XDECREF(d);
+    PyErr_Clear();
+    return known;
 }
 
 /* ---- OrderedDict ------------------------------------------------------------------------ */
@@ -368,7 +395,19 @@ static void set_iterator_content(PyObject *o)
 
 static int set_iterator_layout_is_known(PyTypeObject *type)
 {
-    return type->tp_basicsize == sizeof(set_iterator);
+    PyObject *s = PySet_New(NULL);
+    int filled = s && PySet_Add(s, Py_None) == 0 && PySet_Add(s, Py_True) == 0;
+    PyObject *o = filled ? PyObject_GetIter(s) : NULL, *first = o ? PyIter_Next(o) : NULL;
+    int known = 0;
+    if (first && type->tp_basicsize == sizeof(set_iterator)) {
+        set_iterator *it = (set_iterator *)o;
+        known = it->set == (PySetObject *)s && it->used == 2 && it->left == 1 && it->position >= 1 && it->position <= 8;
+    }
+    Py_XDECREF(first);
+    Py_XDECREF(o);
+    Py_XDECREF(s);
+    PyErr_Clear();
+    return known;
 }
 
 int ssbf_register_containers(void)
@@ -384,20 +423,20 @@ int ssbf_register_containers(void)
     ssbf_register(&PyTuple_Type, &tuple);
     ssbf_register(&PyList_Type, &list);
     ssbf_register(&PyDict_Type, &dict);
-    if (ordered_layout_is_known()) {
-        ssbf_register(&PyODict_Type, &ordered);
-        ssbf_register(&PyODictIter_Type, &ordered_iter);
-    }
+    int ordered_is_known = ordered_layout_is_known();
+    ssbf_register_layout("collections.OrderedDict", &PyODict_Type, ordered_is_known, &ordered);
+    ssbf_register_layout("OrderedDict iterator", &PyODictIter_Type,
+                         ordered_is_known && PyODictIter_Type.tp_basicsize >= (Py_ssize_t)sizeof(ordered_iterator), &ordered_iter);
     ssbf_register(&PySet_Type, &set);
     ssbf_register(&PyFrozenSet_Type, &set);
     PyTypeObject *dict_iterators[] = {&PyDictIterKey_Type, &PyDictIterValue_Type, &PyDictIterItem_Type, &PyDictRevIterKey_Type,
                                       &PyDictRevIterValue_Type, &PyDictRevIterItem_Type};
     for (size_t i = 0; i < sizeof dict_iterators / sizeof *dict_iterators; i++)
-        if (dict_iterators[i]->tp_basicsize == sizeof(dict_iterator))
-            ssbf_register(dict_iterators[i], &dict_iter);
+        ssbf_register_layout(dict_iterators[i]->tp_name, dict_iterators[i], dict_iterator_layout_is_known(dict_iterators[i]),
+                             &dict_iter);
     PyObject *empty = PySet_New(NULL), *it = empty ? PyObject_GetIter(empty) : NULL;
-    if (it && set_iterator_layout_is_known(Py_TYPE(it)))
-        ssbf_register(Py_TYPE(it), &set_iter);
+    if (it)
+        ssbf_register_layout("set iterator", Py_TYPE(it), set_iterator_layout_is_known(Py_TYPE(it)), &set_iter);
     Py_XDECREF(it);
     Py_XDECREF(empty);
     return PyErr_Occurred() ? -1 : 0;

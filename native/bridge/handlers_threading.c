@@ -52,25 +52,23 @@ static int call(PyObject *o, const char *method)
     return r != NULL;
 }
 
-static PyTypeObject *checked_lock_type(PyObject *module)
+static PyTypeObject *checked_lock_type(PyObject *module, int *known)
 {
     PyObject *o = PyObject_CallMethod(module, "allocate_lock", NULL);
-    PyTypeObject *type = o && Py_TYPE(o)->tp_basicsize == sizeof(lock) ? Py_TYPE(o) : NULL;
-    if (type && !(((lock *)o)->locked == 0 && call(o, "acquire") && ((lock *)o)->locked == 1 && call(o, "release") &&
-                  ((lock *)o)->locked == 0))
-        type = NULL;
+    PyTypeObject *type = o ? Py_TYPE(o) : NULL;
+    *known = type && type->tp_basicsize == sizeof(lock) && ((lock *)o)->locked == 0 && call(o, "acquire") &&
+             ((lock *)o)->locked == 1 && call(o, "release") && ((lock *)o)->locked == 0;
     Py_XDECREF(o);
     return type;
 }
 
-static PyTypeObject *checked_rlock_type(PyObject *module)
+static PyTypeObject *checked_rlock_type(PyObject *module, int *known)
 {
     PyObject *o = PyObject_CallMethod(module, "RLock", NULL);
-    PyTypeObject *type = o && Py_TYPE(o)->tp_basicsize == sizeof(rlock) ? Py_TYPE(o) : NULL;
-    if (type && !(((rlock *)o)->count == 0 && call(o, "acquire") && call(o, "acquire") && ((rlock *)o)->count == 2 &&
-                  ((rlock *)o)->owner == PyThread_get_thread_ident() && call(o, "release") && call(o, "release") &&
-                  ((rlock *)o)->count == 0))
-        type = NULL;
+    PyTypeObject *type = o ? Py_TYPE(o) : NULL;
+    *known = type && type->tp_basicsize == sizeof(rlock) && ((rlock *)o)->count == 0 && call(o, "acquire") && call(o, "acquire") &&
+             ((rlock *)o)->count == 2 && ((rlock *)o)->owner == PyThread_get_thread_ident() && call(o, "release") &&
+             call(o, "release") && ((rlock *)o)->count == 0;
     Py_XDECREF(o);
     return type;
 }
@@ -82,8 +80,11 @@ int ssbf_register_threading(void)
     PyObject *module = PyImport_ImportModule("_thread");
     if (!module)
         return -1;
-    ssbf_register(checked_lock_type(module), &lock_handler);
-    ssbf_register(checked_rlock_type(module), &rlock_handler);
+    int known;
+    PyTypeObject *type = checked_lock_type(module, &known);
+    ssbf_register_layout("threading.Lock", type, known, &lock_handler);
+    type = checked_rlock_type(module, &known);
+    ssbf_register_layout("threading.RLock", type, known, &rlock_handler);
     Py_DECREF(module);
     PyErr_Clear();
     return 0;

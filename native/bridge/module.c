@@ -22,6 +22,8 @@ static PyObject *py_supported(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(i
     return Py_BuildValue("(Os)", error == 0 ? Py_True : Py_False, error == 0 ? "" : reason);
 }
 
+static PyObject *py_layouts(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) { return ssb_layouts(); }
+
 static PyObject *py_explore(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *body, *config;
@@ -182,6 +184,8 @@ static PyMethodDef methods[] = {
      "fork()\n--\n\nFork a child that dies with this process and ignores SIGINT. The pid, or 0 in the child."},
     {"supported", py_supported, METH_NOARGS,
      "supported()\n--\n\n(can states be compared on this interpreter, the reason if not)."},
+    {"layouts", py_layouts, METH_NOARGS,
+     "layouts()\n--\n\nPrivate structs that state equality looks into: {name: is it as expected?}."},
     {"explore", py_explore, METH_VARARGS,
      "explore(body, config, /)\n--\n\nRun body() once per path the explorer commands. Returns only by raising: set-up failed."},
     {"end_execution", py_end_execution, METH_VARARGS,

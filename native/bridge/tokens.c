@@ -241,6 +241,12 @@ static void reference(PyObject *o)
     }
     uint64_t tokens[3];
     if (ssbf_atom(o, tokens)) {
+        PyObject *local = ssbf_named_local(o);
+        if (local) {
+            ssbf_token(SSBF_TOKEN(SSBF_T_ATTRIBUTES, 2));
+            ssbf_reference(local);
+            return;
+        }
         for (int i = 0; i < 3; i++)
             ssbf_token(tokens[i]);
         return;

@@ -139,17 +139,13 @@ CASES: list[Case] = [
         lambda: locals_of(1),
         undone=[lambda o: (put("y", 1)(o), drop("y")(o)), vars],
         changes=[put("x", 2), put("y", 1), drop("x")],
-        moves=False,
     ),
-    case(
-        "local subclass", lambda: Local(1), changes=[put("n", 2), put("m", 2)], others=[lambda: Local(3)], moves=False
-    ),
+    case("local subclass", lambda: Local(1), changes=[put("n", 2), put("m", 2)], others=[lambda: Local(3)]),
     case(
         "two locals",
         lambda: (locals_of(1), locals_of(2)),
         others=[lambda: (locals_of(2), locals_of(1))[::1]],
         changes=[lambda o: put("x", 2)(o[0])],
-        moves=False,
     ),
     case(
         "SimpleQueue",
@@ -203,7 +199,11 @@ CASES: list[Case] = [
     case(
         "StringIO",
         lambda: io.StringIO("abc"),
-        undone=[call("getvalue"), lambda o: (o.read(1), o.seek(0))],
+        undone=[
+            call("getvalue"),
+            lambda o: (o.read(1), o.seek(0)),
+            lambda o: (o.seek(0, 2), o.write("x"), o.truncate(3), o.seek(0)),
+        ],
         others=[lambda: io.StringIO("abd"), lambda: io.StringIO("abc", newline="\r\n")],
         changes=[
             read(1),
@@ -218,6 +218,7 @@ CASES: list[Case] = [
     case(
         "StringIO written",
         io.StringIO,
+        undone=[call("getvalue"), lambda o: (o.write("x"), o.seek(0), o.truncate())],
         changes=[
             lambda o: o.write("x"),
             lambda o: o.write("y"),

@@ -96,6 +96,7 @@ CASES: list[Case] = [
         "tuple subclass",
         lambda: Items([1, 2]),
         others=[lambda: Items([1, 3]), lambda: (1, 2)],
+        undone=[lambda o: (put("mark", 1)(o), drop("mark")(o))],
         changes=[put("mark", 1), put("mark", 2), put("other", 1)],
     ),
     case(

@@ -311,7 +311,7 @@ CASES: list[Case] = [
     case(
         "context",
         lambda: context(v=1),
-        undone=[lambda o: o.run(VARIABLE.get), call("copy")],
+        undone=[lambda o: o.run(VARIABLE.get), lambda o: o.run(lambda: VARIABLE.reset(VARIABLE.set(5))), call("copy")],
         others=[lambda: context(), lambda: context(d=1)],
         changes=[
             lambda o: o.run(VARIABLE.set, 2),
@@ -322,13 +322,14 @@ CASES: list[Case] = [
     case(
         "context of many",
         lambda: many_variables(40),
+        undone=[lambda o: o.run(lambda: VARIABLE.reset(VARIABLE.set(5)))],
         others=[lambda: many_variables(39), lambda: many_variables(20)],
         changes=[lambda o: o.run(VARIABLES[3].set, 9)],
     ),
     case(
         "own context",
         lambda: None,
-        undone=[lambda _: DEFAULTED.get()],
+        undone=[lambda _: VARIABLE.reset(VARIABLE.set(1)), lambda _: DEFAULTED.get()],
         changes=[lambda _: VARIABLE.set(1) and None, lambda _: VARIABLE.set(2) and None],
     ),
     case(

@@ -123,6 +123,7 @@ CASES: list[Case] = [
     position("dict item iterator", lambda: (d := dict(D), iter(d.items()))),
     position("reversed dict", lambda: (d := dict(D), reversed(d))),
     position("reversed dict items", lambda: (d := dict(D), reversed(d.items()))),
+    position("attribute iterator", lambda: (o := Thing(), [setattr(o, n, 1) for n in "abc"], iter(vars(o)))[::2]),
     case("holes before a dict iterator", holes_before, others=[holes_between], existing=False),
     position("deque iterator", lambda: (d := collections.deque([1, 1, 1, 1]), iter(d))),
     position("reversed deque", lambda: (d := collections.deque([1, 1, 1, 1]), reversed(d))),

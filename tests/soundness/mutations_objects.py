@@ -318,9 +318,14 @@ CASES: list[Case] = [
         changes=[lambda o: object.__setattr__(o, "a", 3)],
     ),
     case("data class with slots", lambda: Ordered(1), changes=[put("a", 3), put("b", 3), drop("b")]),
-    case("generic alias", lambda: list[int], others=[lambda: list[str], lambda: dict[int, int]]),
+    case(
+        "generic alias",
+        lambda: list[int],
+        undone=[lambda o: o.__parameters__],
+        others=[lambda: list[str], lambda: dict[int, int]],
+    ),
     case("typing alias", lambda: Box[int], others=[lambda: Box[str]], existing=False, repeats=False),
-    case("union", lambda: int | str, others=[lambda: int | None]),
+    case("union", lambda: int | str, undone=[lambda o: o.__parameters__], others=[lambda: int | None]),
     case("cell", lambda: cell(1), changes=[put("cell_contents", 2), drop("cell_contents")]),
     case(
         "super",

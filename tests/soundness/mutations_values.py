@@ -13,7 +13,7 @@ import struct
 import uuid
 
 from mutations import Case, case
-from pairs import after, call, put
+from pairs import after, call, drop, put
 
 
 class Number(int):
@@ -87,6 +87,7 @@ CASES: list[Case] = [
     case(
         "int subclass",
         lambda: Number(7),
+        undone=[lambda o: after(lambda: o, put("mark", 1), drop("mark"))],
         others=[lambda: Number(8), lambda: 7],
         changes=[put("mark", 1), put("mark", 2)],
     ),
@@ -124,7 +125,7 @@ CASES: list[Case] = [
         ],
         changes=[call("release"), lambda o: o.__setitem__(0, 1), lambda o: o.obj.__setitem__(7, 1)],
     ),
-    case("memoryview hashed", lambda: memoryview(b"ab"), others=[lambda: memoryview(b"ac")]),
+    case("memoryview hashed", lambda: memoryview(b"ab"), undone=[shown]),
     case(
         "two views",
         halves,
@@ -189,6 +190,7 @@ CASES: list[Case] = [
         lambda: datetime.datetime(2020, 1, 1),
         again=[
             lambda: datetime.datetime(2019, 12, 31) + datetime.timedelta(1),
+            lambda: after(lambda: datetime.datetime(2020, 1, 1), hash),
         ],
         others=[
             lambda: datetime.datetime(2020, 1, 2),
@@ -199,13 +201,22 @@ CASES: list[Case] = [
             lambda: datetime.date(2020, 1, 1),
         ],
     ),
-    case("date", lambda: datetime.date(2020, 1, 1), others=[lambda: datetime.date(2020, 1, 2)]),
     case(
-        "time", lambda: datetime.time(1, 2), others=[lambda: datetime.time(1, 3), lambda: datetime.time(1, 2, fold=1)]
+        "date",
+        lambda: datetime.date(2020, 1, 1),
+        again=[lambda: after(lambda: datetime.date(2020, 1, 1), hash)],
+        others=[lambda: datetime.date(2020, 1, 2)],
+    ),
+    case(
+        "time",
+        lambda: datetime.time(1, 2),
+        again=[lambda: after(lambda: datetime.time(1, 2), hash)],
+        others=[lambda: datetime.time(1, 3), lambda: datetime.time(1, 2, fold=1)],
     ),
     case(
         "timedelta",
         lambda: datetime.timedelta(1),
+        again=[lambda: after(lambda: datetime.timedelta(hours=24), hash)],
         others=[lambda: datetime.timedelta(2), lambda: datetime.timedelta(1, 1), lambda: datetime.timedelta(1, 0, 1)],
     ),
     case(
@@ -224,6 +235,7 @@ CASES: list[Case] = [
     case(
         "match",
         lambda: re.compile("a(b)").match("ab"),
+        undone=[lambda m: m.regs, lambda m: m.groups()],
         others=[
             lambda: re.compile("a(b)").match("abb"),
             lambda: re.compile("(ab)").match("ab"),
