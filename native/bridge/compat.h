@@ -13,6 +13,23 @@
 #endif
 #include "bridge.h"
 
+#include "internal/pycore_context.h"
+#include "internal/pycore_hamt.h"
+
+/* ---- the same in all versions ---- */
+
+/* What a staticmethod wraps: first field of a private struct. */
+static inline PyObject *ssb_staticmethod_callable(PyObject *o) { return *(PyObject **)(o + 1); }
+
+/* Context of a thread: made when a variable is first set. One without variables that nobody else has is like none. */
+static inline PyObject *ssb_own_context(PyThreadState *ts)
+{
+    PyContext *c = (PyContext *)ts->context;
+    return c && Py_REFCNT(c) == 1 && !c->ctx_prev && c->ctx_vars->h_count == 0 ? NULL : ts->context;
+}
+
+/* ---- what differs ---- */
+
 #if PY_VERSION_HEX >= 0x030b0000 && PY_VERSION_HEX < 0x030c0000
 #define SSB_CAN_FINGERPRINT 1
 #include "compat_311.h"
@@ -37,13 +54,6 @@ static inline PyObject *ssb_type_dict(PyTypeObject *t)
     Py_XDECREF(dict); /* the class holds it */
     return dict;
 }
-#endif
-
-/* ---- the same in all of them ---- */
-
-#if SSB_CAN_FINGERPRINT
-/* What a staticmethod wraps: first field of a private struct. */
-static inline PyObject *ssb_staticmethod_callable(PyObject *o) { return *(PyObject **)(o + 1); }
 #endif
 
 #endif

@@ -12,10 +12,12 @@
 #include "internal/pycore_frame.h"
 #include "internal/pycore_gc.h"
 #include "internal/pycore_global_objects.h"
-#include "internal/pycore_hamt.h"
 #include "internal/pycore_interp.h"
 #include "internal/pycore_object.h"
 #include "internal/pycore_runtime.h"
+
+/* StringIO collects what is written in two lists; later versions in a writer. */
+#define SSB_STRING_IO_HAS_LISTS 1
 
 /* ---- frames ---- */
 
@@ -259,13 +261,6 @@ static inline void ssb_each_frame_stack(PyThreadState *ts, void (*visit)(uintptr
 {
     for (_PyStackChunk *c = ts->datastack_chunk; c; c = c->previous)
         visit((uintptr_t)c, user);
-}
-
-/* Context of a thread: made when a variable is first set. One without variables that nobody else has is like none. */
-static inline PyObject *ssb_own_context(PyThreadState *ts)
-{
-    PyContext *c = (PyContext *)ts->context;
-    return c && Py_REFCNT(c) == 1 && !c->ctx_prev && c->ctx_vars->h_count == 0 ? NULL : ts->context;
 }
 
 static inline void ssb_thread_tokens(PyThreadState *ts, void (*number)(uint64_t), void (*reference)(PyObject *))

@@ -370,7 +370,7 @@ static inline void ssb_thread_tokens(PyThreadState *ts, void (*number)(uint64_t)
 {
     for (_PyErr_StackItem *x = ts->exc_info; x; x = x->previous_item)
         reference(x->exc_value);
-    PyObject *held[] = {ts->current_exception, ts->dict, ts->context, ts->async_exc, (PyObject *)ts->on_delete_data,
+    PyObject *held[] = {ts->current_exception, ts->dict, ssb_own_context(ts), ts->async_exc, (PyObject *)ts->on_delete_data,
                         ts->async_gen_firstiter, ts->async_gen_finalizer, ts->c_profileobj, ts->c_traceobj,
                         ts->trash.delete_later};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)

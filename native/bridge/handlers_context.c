@@ -8,8 +8,6 @@
 
 #if SSB_CAN_FINGERPRINT
 
-#include "internal/pycore_hamt.h"
-
 #include <string.h>
 
 /* Private to hamt.c; confirmed on live contexts. */

@@ -1,15 +1,18 @@
 /* ┌──────────────────────────────────────────────────────────────────────────┐
  * │ handlers_streams.c — io.StringIO: text and position, however it is kept.   │
  * │                                                                            │
- * │ Writing at the end collects pieces in two lists; anything else joins them  │
- * │ in a buffer first. (Other versions of CPython collect differently: there   │
- * │ the check of the layout says no.)                                           │
+ * │ What is written at the end is collected first, in lists or in a writer     │
+ * │ (by version); anything else moves it into a buffer.                        │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "fingerprint.h"
 
 #if SSB_CAN_FINGERPRINT
 
 #include <string.h>
+
+#ifndef SSB_STRING_IO_HAS_LISTS
+#define SSB_STRING_IO_HAS_LISTS 0
+#endif
 
 enum { REALIZED = 1, ACCUMULATING = 2 };
 
@@ -19,7 +22,11 @@ typedef struct string_io {
     Py_ssize_t position, size;
     size_t allocated;
     int state;
+#if SSB_STRING_IO_HAS_LISTS
     PyObject *joined, *pieces; /* lists of texts, or NULL */
+#else
+    _PyUnicodeWriter writer;
+#endif
     char ok, closed, universal, translates;
     PyObject *decoder, *read_newline, *write_newline;
     PyObject *dict, *weak_references;
@@ -39,22 +46,65 @@ static void spell(speller *s, Py_UCS4 character)
         ssbf_raw(s->half | (uint64_t)character << 32);
 }
 
-static void spell_texts(speller *s, PyObject *list)
+#if SSB_STRING_IO_HAS_LISTS
+static void spell_collected(speller *s, const string_io *o)
 {
-    for (Py_ssize_t i = 0; list && i < PyList_GET_SIZE(list); i++) {
-        PyObject *text = PyList_GET_ITEM(list, i);
-        for (Py_ssize_t k = 0; k < PyUnicode_GET_LENGTH(text); k++)
-            spell(s, PyUnicode_READ_CHAR(text, k));
-    }
+    PyObject *lists[] = {o->joined, o->pieces};
+    for (int l = 0; l < 2; l++)
+        for (Py_ssize_t i = 0; lists[l] && i < PyList_GET_SIZE(lists[l]); i++) {
+            PyObject *text = PyList_GET_ITEM(lists[l], i);
+            for (Py_ssize_t k = 0; k < PyUnicode_GET_LENGTH(text); k++)
+                spell(s, PyUnicode_READ_CHAR(text, k));
+        }
 }
+
+/* The lists are nobody else's: what changes in them changes the stream. */
+static void collected_buffers(string_io *o, int32_t owner)
+{
+    PyObject *lists[] = {o->joined, o->pieces};
+    for (int i = 0; i < 2; i++)
+        if (lists[i]) {
+            ssbf_hide(lists[i]);
+            ssbf_add_block((char *)lists[i] + sizeof(PyObject), sizeof(PyListObject) - sizeof(PyObject), owner);
+        }
+}
+
+static int collected_is_known(const string_io *read, const string_io *written)
+{
+    return !read->joined && !read->pieces && !written->joined && written->pieces && PyList_CheckExact(written->pieces) &&
+           PyList_GET_SIZE(written->pieces) == 1 && PyUnicode_Check(PyList_GET_ITEM(written->pieces, 0));
+}
+#else
+static void spell_collected(speller *s, const string_io *o)
+{
+    for (Py_ssize_t i = 0; i < o->size && o->writer.buffer; i++)
+        spell(s, PyUnicode_READ(o->writer.kind, o->writer.data, i));
+}
+
+/* The text under construction is nobody else's, unless what was written is kept as it is. */
+static void collected_buffers(string_io *o, int32_t owner)
+{
+    PyObject *text = o->writer.buffer;
+    if (o->state == ACCUMULATING && text && !o->writer.readonly)
+        ssbf_add_block((char *)text + sizeof text->ob_refcnt,
+                       (size_t)((char *)o->writer.data - (char *)text) - sizeof text->ob_refcnt +
+                           (size_t)(o->writer.size + 1) * (size_t)o->writer.kind,
+                       owner);
+}
+
+static int collected_is_known(const string_io *read, const string_io *written)
+{
+    return !read->writer.buffer && written->writer.buffer && PyUnicode_Check(written->writer.buffer) && written->writer.pos == 2 &&
+           PyUnicode_READ(written->writer.kind, written->writer.data, 1) == 'r';
+}
+#endif
 
 static void text(const string_io *s)
 {
     speller speller = {0, 0};
     ssbf_count((uint64_t)s->size);
     if (s->state == ACCUMULATING) {
-        spell_texts(&speller, s->joined);
-        spell_texts(&speller, s->pieces);
+        spell_collected(&speller, s);
     } else {
         for (Py_ssize_t i = 0; i < s->size; i++)
             spell(&speller, s->buffer[i]);
@@ -77,17 +127,11 @@ static void string_io_content(PyObject *o)
     ssbf_attribute_dict(s->dict, o);
 }
 
-/* The lists are nobody else's: what changes in them changes the stream. */
 static void string_io_buffers(PyObject *o, int32_t owner)
 {
     string_io *s = (string_io *)o;
     ssbf_add_block(s->buffer, s->allocated * sizeof *s->buffer, owner);
-    PyObject *lists[] = {s->joined, s->pieces};
-    for (int i = 0; i < 2; i++)
-        if (lists[i]) {
-            ssbf_hide(lists[i]);
-            ssbf_add_block((char *)lists[i] + sizeof(PyObject), sizeof(PyListObject) - sizeof(PyObject), owner);
-        }
+    collected_buffers(s, owner);
 }
 
 /* One stream of each kind. */
@@ -98,12 +142,10 @@ static int layout_is_known(PyTypeObject *type)
     PyObject *two = read ? PyObject_CallMethod(read, "read", "i", 2) : NULL;
     PyObject *put = written ? PyObject_CallMethod(written, "write", "s", "qr") : NULL;
     int known = 0;
-    if (two && put && type->tp_basicsize == sizeof(string_io) && type->tp_dictoffset == offsetof(string_io, dict)) {
+    if (two && put && type->tp_basicsize >= (Py_ssize_t)sizeof(string_io) && type->tp_dictoffset == offsetof(string_io, dict)) {
         string_io *a = (string_io *)read, *b = (string_io *)written;
         known = a->state == REALIZED && a->position == 2 && a->size == 3 && a->buffer[0] == 'x' && a->ok == 1 && a->closed == 0 &&
-                !a->joined && !a->pieces && b->state == ACCUMULATING && b->position == 2 && b->size == 2 && !b->joined &&
-                b->pieces && PyList_CheckExact(b->pieces) && PyList_GET_SIZE(b->pieces) == 1 &&
-                PyUnicode_Check(PyList_GET_ITEM(b->pieces, 0));
+                b->state == ACCUMULATING && b->position == 2 && b->size == 2 && collected_is_known(a, b);
     }
     Py_XDECREF(put);
     Py_XDECREF(two);
