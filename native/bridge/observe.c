@@ -72,8 +72,6 @@ static void add_value_hash_of(const char *module, const char *name)
     PyErr_Clear();
 }
 
-/* A class with a __hash__ written in Python is one of them: whatever address that looks at, it looks at by a function
- * that is noticed itself. */
 static void find_value_hashes(void)
 {
     PyTypeObject *types[] = {&PyUnicode_Type, &PyLong_Type, &PyFloat_Type, &PyComplex_Type, &PyBytes_Type, &PyMemoryView_Type};
@@ -83,15 +81,6 @@ static void find_value_hashes(void)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         add_value_hash_of("_datetime", names[i]);
     add_value_hash_of("_decimal", "Decimal");
-    PyObject *globals = PyDict_New();
-    PyObject *done = globals && PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) == 0
-                         ? PyRun_String("class Hashed:\n    def __hash__(self):\n        return 0\n", Py_file_input, globals, globals)
-                         : NULL;
-    if (done)
-        add_value_hash((PyTypeObject *)PyDict_GetItemString(globals, "Hashed"));
-    Py_XDECREF(done);
-    Py_XDECREF(globals);
-    PyErr_Clear();
 }
 
 static int hashes_its_value(const PyTypeObject *type)
@@ -251,7 +240,6 @@ static PyObject *look_fromkeys(PyObject *type, PyObject *const *args, Py_ssize_t
 
 static PyCFunction original_id, original_hash;
 static reprfunc original_repr;
-static hashfunc original_default_hash;
 
 static PyObject *look_id(PyObject *module, PyObject *o)
 {
@@ -265,14 +253,6 @@ static PyObject *look_hash(PyObject *module, PyObject *o)
     if (ssbf_hash_uses_address(o, 0))
         ssb_observe(SSB_OBSERVED_ADDRESSES);
     return original_hash(module, o);
-}
-
-/* object.__hash__, called by that name. A type's slot does not come here: a hash for a table is no look. */
-static Py_hash_t look_default_hash(PyObject *o)
-{
-    if (ssb_heap_is_new((uintptr_t)o))
-        ssb_observe(SSB_OBSERVED_ADDRESSES);
-    return original_default_hash(o);
 }
 
 static PyObject *look_repr(PyObject *o)
@@ -425,14 +405,12 @@ int ssbf_observe_install(void)
         return 0;
     original_set_iter = PySet_Type.tp_iter;
     original_repr = PyBaseObject_Type.tp_repr;
-    original_default_hash = PyBaseObject_Type.tp_hash;
     find_value_hashes();
     find_library();
     replace_below(&PyBaseObject_Type);
     replace_wrapper(&PySet_Type, "__iter__", original_set_iter, look_set_iter);
     replace_wrapper(&PyFrozenSet_Type, "__iter__", original_set_iter, look_set_iter);
     replace_wrapper(&PyBaseObject_Type, "__repr__", original_repr, look_repr);
-    replace_wrapper(&PyBaseObject_Type, "__hash__", original_default_hash, look_default_hash);
     PyType_Modified(&PyBaseObject_Type);
     const int fast_keywords = METH_FASTCALL | METH_KEYWORDS;
     int missed = 0;
