@@ -3,7 +3,8 @@
 Run as a program (`python -m soundness.equality_campaign FIRST LAST`) it checks a range of batches and
 prints one line of JSON for each; that is how private builds of the bridge are tried, because a process has
 one bridge only. What interleavings can do does not depend on the fingerprint: `--outcomes FILE` keeps
-programs and outcomes in a file, so that many bridges can be compared with one exhaustive search.
+programs and outcomes in a file, and `--again REGEX` compares those programs of the file whose source
+matches with the visited set of the present bridge, up to the first failure.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from support.batch import Compared, Limits, compare
 DRAWN = 130
 """Programs that Hypothesis draws for a batch; some are equal, and kept once."""
 LIMITS = Limits(merged=300, exact=250)
+_PIECE = 30  # programs of one child when few of them are expected to be needed
 SHRINKING = 120  # programs tried to make a failure smaller
 _BROKEN = re.compile(r"(NameError|SyntaxError|UnboundLocalError): ")
 """Exceptions that only a mistake in the tables of the generator raises."""
@@ -78,16 +80,26 @@ Known = dict[str, list[str]]
 """Programs of a batch, and what they can do."""
 
 
-def check(number: int, known: Known | None = None, *, until_failure: bool = False) -> Report:
-    """Check one batch. `known`: filled if it is empty, else used instead of the exhaustive search."""
-    sources = list(known) if known else batch(number, DRAWN)
+def check(number: int, known: Known | None = None) -> Report:
+    """Check one batch. `known` is filled in."""
+    sources = batch(number, DRAWN)
+    found = compare(_loaders(sources), timeouts_any=timeouts_any(number), limits=LIMITS)
+    return _report(f"batch {number}", sources, found, known)
+
+
+def check_again(known: Known, *, timeouts_any: bool) -> Report:
+    """Search programs with the visited set only, up to the first failure."""
     found = compare(
-        _loaders(sources),
-        timeouts_any=timeouts_any(number),
+        _loaders(list(known)),
+        timeouts_any=timeouts_any,
         limits=LIMITS,
-        known=[frozenset(outcomes) for outcomes in known.values()] if known else None,
-        enough=lambda one: until_failure and bool(wrong(one)),
+        known=[frozenset(outcomes) for outcomes in known.values()],
+        enough=lambda one: bool(wrong(one)),
     )
+    return _report("again", list(known), found, None)
+
+
+def _report(name: str, sources: list[str], found: list[Compared], known: Known | None) -> Report:
     report = Report(programs=sum(one.searched for one in found))
     for source, one in zip(sources, found, strict=True):
         if not one.searched:
@@ -102,7 +114,7 @@ def check(number: int, known: Known | None = None, *, until_failure: bool = Fals
         report.executions += one.exact.executions
         report.merged_executions += one.merged.executions
         if text := wrong(one):
-            report.failures.append(f"batch {number}: {text}\n{source}")
+            report.failures.append(f"{name}: {text}\n{source}")
     return report
 
 
@@ -137,33 +149,46 @@ def shrunk(number: int) -> str:
     return ""
 
 
-def reports(first: int, last: int, outcomes: Path | None = None, *, until_failure: bool = False) -> Iterator[Report]:
-    """Check batches one after the other; read what is known from a file, or write it to one."""
+def _search(first: int, last: int, outcomes: Path | None) -> Iterator[Report]:
     known: dict[str, Known] = {}
-    if outcomes is not None and outcomes.exists():
-        known = json.loads(outcomes.read_text())
     for number in range(first, last):
-        fresh = str(number) not in known
-        report = check(number, known.setdefault(str(number), {}), until_failure=until_failure)
-        if fresh and outcomes is not None:
+        yield check(number, known.setdefault(str(number), {}))
+        if outcomes is not None:
             outcomes.write_text(json.dumps(known))
-        yield report
-        if report.failures and until_failure:
-            return
+
+
+def _again(first: int, last: int, outcomes: Path, pattern: re.Pattern[str]) -> Iterator[Report]:
+    known: dict[str, Known] = json.loads(outcomes.read_text())
+    for any_time in (False, True):
+        batches = [known[str(number)] for number in range(first, last) if timeouts_any(number) == any_time]
+        matching = [
+            (source, found)
+            for one in batches
+            for source, found in one.items()
+            if len(found) > 1 and pattern.search(source)  # a single outcome can't get lost
+        ]
+        for start in range(0, len(matching), _PIECE):
+            report = check_again(dict(matching[start : start + _PIECE]), timeouts_any=any_time)
+            yield report
+            if report.failures:
+                return
 
 
 def main() -> int:
-    """Print a line for each batch; end at the first with a failure if asked to."""
+    """Print a line for each batch, or for each piece of what is tried again."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("first", type=int)
     parser.add_argument("last", type=int)
     parser.add_argument("--outcomes", type=Path)
-    parser.add_argument("--until-failure", action="store_true")
+    parser.add_argument("--again", type=re.compile)
     options = parser.parse_args()
     failed = False
-    found = reports(options.first, options.last, options.outcomes, until_failure=options.until_failure)
-    for number, report in enumerate(found, options.first):
-        print(json.dumps({"batch": number, **asdict(report)}), flush=True)
+    if options.again is None:
+        reports = _search(options.first, options.last, options.outcomes)
+    else:
+        reports = _again(options.first, options.last, options.outcomes, options.again)
+    for report in reports:
+        print(json.dumps(asdict(report)), flush=True)
         failed = failed or bool(report.failures)
     return 1 if failed else 0
 

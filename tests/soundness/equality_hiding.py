@@ -43,6 +43,7 @@ PYTHON = [
     _s("for k, x in {'k': $v}.items():\n    point()\n    log.append(x)"),
     _s("for k, x in enumerate([5, 6][$v:]):\n    point()\n    log.append((k, x))", 2),
     _s("for k, x in zip('ab', reversed([$v, 4])):\n    point()\n    log.append(x)", 2),
+    _s("for x in zip([5, $v], early(1, 2)):\n    log.append(x)", 1),
     _s("for x in map(lambda x: x * 2, [$v]):\n    point()\n    log.append(x)"),
     _s("while 1:\n    x = $v\n    point()\n    if not x: break\n    log.append(x)\n    break"),
     _s("with contextlib.nullcontext($v) as x:\n    point()\n    log.append(x)"),
@@ -126,7 +127,7 @@ IN_C = [
     _s("log.append(heapq.nsmallest(1, [3 - $v, 2], key=then))", 2),
     _s("log.append(functools.partial(functools.partial(then, $v))())", 1),
     _s("log.append(functools.lru_cache(then)($v))", 1),
-    _s("log.append(type('T', (), {'__init__': lambda self: point() or None, 'x': $v})().x)"),
+    _s("log.append(type('T', (), {'__init__': lambda self: [point()] and None, 'x': $v})().x)"),
     _s("log.append(eval('[v, point()]', globals(), {'v': $v}))"),
     _s("log.append(copy.deepcopy([$v, type('T', (), {'__deepcopy__': lambda s, m: then(1)})()]))", 1),
     _s("log.append(json.dumps([$v, Plain()], default=lambda o: then(1)))", 1),
@@ -167,6 +168,15 @@ MEETING = [
     _s("box.x = $v\npoint()\nlog.append(box.x)"),
     _s("if box.t == 0:\n    point()\n    box.t = 1\n    log.append('mine')"),
 ]  # fmt: skip
+
+STARTING = [
+    _s("_thread.start_new_thread(log.append, ($v,))\npoint()", 1),
+    _s("_thread.start_new_thread((log.append, log.remove)[$v], (0,))\npoint()", 1),
+    _s("_thread.start_new_thread((lambda: log.append(0), lambda: log.append(1))[$v], ())\npoint()", 1),
+    _s("threading.Thread(target=log.append, args=($v,)).start()\npoint()", 2),
+    _s("_thread.start_new_thread(time.sleep, (1 + $v,))\npoint()\ntime.sleep(1.5)\nlog.append(_thread._count())", 2),
+    _s("threading.Timer(1 + $v, log.append, (1,)).start()\npoint()\ntime.sleep(1.5)", 3),
+]
 
 TOGGLE = _s("box.t = 1\npoint()\nbox.t = 0")
 PAUSE = _s("point()")

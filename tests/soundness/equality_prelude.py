@@ -45,6 +45,12 @@ _gate = threading.Lock()
 point = _gate.locked
 """Returns False. A bound method of a lock nobody takes: visible, and it changes nothing."""
 
+
+def branch():
+    """A choice point even for a thread that is alone. Programs may put it in the place of `point`."""
+    return choose(2)
+
+
 a, b = threading.Lock(), threading.Lock()
 r = threading.RLock()
 ev = threading.Event()
@@ -101,6 +107,12 @@ class Row(tuple):
 
 class Pile(list):
     """A list with attributes."""
+
+
+class Keyed(list):
+    """A list with a field of its own."""
+
+    __slots__ = ("k",)
 
 
 class Box:
@@ -249,6 +261,19 @@ def deep(n):
 
 def raiser(value):
     raise ValueError(value)
+
+
+def named(n):
+    """An object that only its address tells from others of the same name."""
+    made = Plain()
+    made.n = n
+    return made
+
+
+def litter(n):
+    """Garbage that tells when it is collected."""
+    cycle = [Final(n)]
+    cycle.append(cycle)
 
 
 def take(things):

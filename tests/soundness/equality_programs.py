@@ -18,7 +18,7 @@ from textwrap import indent
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from soundness.equality_hiding import IN_C, MEETING, PAUSE, PYTHON, TOGGLE, Snippet
+from soundness.equality_hiding import IN_C, MEETING, PAUSE, PYTHON, STARTING, TOGGLE, Snippet
 from soundness.equality_subjects import FAMILIES, Subject
 
 _FOLDER = Path(__file__).resolve().parent / "generated"
@@ -151,10 +151,21 @@ def _branching(draw: st.DrawFn, names: _Names, budget: _Budget) -> list[list[str
 
 
 @st.composite
+def _hiding(draw: st.DrawFn, budget: _Budget) -> list[list[str]]:
+    """One thread hides what it chooses while it chooses again: whoever else runs, these are choice points."""
+    bodies: list[list[str]] = [[], ["box.t += 1"]]
+    for _ in range(3):
+        snippet = draw(st.sampled_from(draw(st.sampled_from([PYTHON, PYTHON, IN_C, IN_C, STARTING]))))
+        if budget.allows(0, 0, snippet.points + snippet.text.count("$v")) or not bodies[0]:
+            bodies[0].append(_fill(snippet.text, "choose(2)", 0))
+    return bodies
+
+
+@st.composite
 def programs(draw: st.DrawFn) -> str:
     """The source of one program."""
-    branching = draw(st.integers(0, 4)) < 2
-    threads = 2 if branching else draw(st.sampled_from([2, 2, 2, 3]))
+    style = draw(st.sampled_from("mmmbbbbhhh"))  # meeting, branching, hiding
+    threads = draw(st.sampled_from([2, 2, 2, 3])) if style == "m" else 2
     start = draw(st.sampled_from(_STARTS))
     budget = _Budget(start, threads)
     families = draw(st.lists(st.sampled_from(_FAMILIES), min_size=1, max_size=3))
@@ -165,7 +176,15 @@ def programs(draw: st.DrawFn) -> str:
     for name, subject in names:
         text = subject.make if "$s" in subject.make else f"$s = {subject.make}"
         (before if draw(st.booleans()) else inside).append(text.replace("$s", name))
-    bodies = draw(_branching(names, budget) if branching else _meeting(names, budget, threads))
+    match style:
+        case "m":
+            bodies = draw(_meeting(names, budget, threads))
+        case "b":
+            bodies = draw(_branching(names, budget))
+        case _:
+            before.append("import soundness.equality_prelude as prelude\n\npoint = branch")
+            inside.append("prelude.point = branch")
+            bodies = draw(_hiding(budget))
     return _source(start, names, before, inside, bodies)
 
 

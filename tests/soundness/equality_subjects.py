@@ -33,7 +33,7 @@ CONTAINERS = [
         "take($s)", "$s.append([$w])", "$s.clear()", "del $s[:$v]", "$s.__imul__(1 + $v)",
         "$s.append($s[0] if $s else 5)",
     ], "$s", ["len($s)", "sum(x for x in $s if isinstance(x, int))", "$s[:1]"]),
-    _of("aliases", "[[0], [0]]", ["$s[0] = $s[1]", "$s[0] = list($s[1])", "$s[$v].append($w)", "$s[1][0] = $v"],
+    _of("aliases", "[[0], [0]]", ["$s[0] = $s[1]", "$s[0] = [0]", "$s[1] = [0]", "$s[0] = list($s[1])", "$s[$v].append($w)", "$s[1][0] = $v"],
         "($s, $s[0] is $s[1])", ["$s[0] is $s[1]"]),
     _of("dict", "{0: 'zero', 'a': [1]}", [
         "$s[$v] = $w", "$s.pop($v, None)", "$s[0] = $v", "$s.setdefault($v, 2)", "$s.update(b=$v)",
@@ -71,10 +71,12 @@ CONTAINERS = [
         "heapq.heapify($s)"], "$s", ["$s[:1]"]),
     _of("tuple", "[(1, 2)]", ["$s[0] = ($v, *$s[0][:1])", "$s[0] += ($w,)", "$s[0] = Row($s[0])",
         "$s[0] = tuple([[$v], $w])"], "($s, type($s[0]).__name__)"),
+    _of("long values", "['q', 1]", ["$s[0] = f'a text of more than sixteen bytes: {$v}'", "$s[1] = 10**60 + $v",
+        "$s[1] = -(10**60)", "$s[0] = f'a value of twenty bytes: {$w}'.encode()"], "$s"),
     _of("str", "['q']", ["$s[0] += 'ab'[$v]", "$s[0] = $s[0].upper()", "$s[0] = 'é' * $v", "$s[0] = '\\u4e00' + str($w)"],
         "$s"),
     _of("bytes", "[b'q']", ["$s[0] += bytes([$v])", "$s[0] = $s[0] * 3", "$s[0] = bytes(1 + $w)"], "$s"),
-    _of("numbers", "[1, 1.5, 1j]", ["$s[0] = 10 ** (18 + $v)", "$s[1] = -0.0 * $v", "$s[2] *= 1j", "$s[0] = -$s[0]",
+    _of("numbers", "[1, 1.5, 1j]", ["$s[0] = (-3, 3)[$v]","$s[0] = 10 ** (18 + $v)", "$s[1] = -0.0 * $v", "$s[2] *= 1j", "$s[0] = -$s[0]",
         "$s[0] = bool($v)", "$s[1] = float('nan') if $v else float('inf')", "$s[0] = $s[0] * 2 + $w"], "$s"),
     _of("bytearray", "bytearray(b'abc')", ["$s.append($v)", "$s[:1] = bytes([$w])", "$s.reverse()", "del $s[$v:]",
         "$s.extend(b'xyz' * $v)"], "$s", ["len($s)"]),
@@ -168,7 +170,7 @@ MUTATED = [
 ]  # fmt: skip
 
 ATTRIBUTES = [
-    _of("object", "Plain()", ["$s.x = $v", "$s.y = $w", "vars($s).pop('x', None)", "$s.__class__ = (Plain, Other)[$v]",
+    _of("object", "Plain()", ["$s.x = $v", "setattr($s, 'xy'[$v], 5)", "$s.y = $w", "vars($s).pop('x', None)", "$s.__class__ = (Plain, Other)[$v]",
         "$s.__dict__ = {'z': $v}", "vars($s)"], "(type($s).__name__, list(vars($s).items()))", ["getattr($s, 'x', None)"]),
     _of("object and its dict", "o = Plain(); o.x = 0; $s = (o, vars(o))", ["$s[0].x = $v", "$s[1]['y'] = $w",
         "$s[0].__dict__ = dict($s[1])"], "(vars($s[0]), $s[1], vars($s[0]) is $s[1])"),
@@ -182,6 +184,10 @@ ATTRIBUTES = [
     _of("text with attributes", "Text('t')", ["$s.x = $v", "vars($s).clear()"], "($s, vars($s))"),
     _of("number with attributes", "Number(10**20)", ["$s.x = $v", "vars($s).clear()"], "($s, vars($s))"),
     _of("pile", "Pile([1])", ["$s.append($v)", "$s.x = $v", "$s.y = $w"], "($s, list(vars($s).items()))"),
+    _of("keyed list", "Keyed([1])", ["$s.append($v)", "$s.k = $v", "$s.k = [$w]"], "($s, getattr($s, 'k', None))"),
+    _of("class name", "class K: pass\n$s = K", ["$s.__name__ = 'KL'[$v]", "$s.__qualname__ = 'QR'[$v]", "$s.__module__ = 'm$w'"],
+        "($s.__name__, $s.__qualname__, $s.__module__)"),
+    _of("collector", "gc", ["$s.set_threshold(700 + $v)", "$s.set_threshold(700, 10 + $v)"], "$s.get_threshold()"),
     _of("class", "class K:\n    a = 0\n    b = []\n$s = K", ["$s.a = $v", "$s.b.append($w)", "$s.c = $w", "$s.d = $v",
         "$s.m = lambda self: $v", "$s.__name__ = 'KL'[$v]", "$s.p = property(lambda self: $w)"],
         "($s.__name__, [k for k in vars($s) if len(k) == 1], $s.a, $s.b, shown(lambda: $s().m()), shown(lambda: $s().p))",
@@ -244,6 +250,10 @@ CALLABLES = [
 LIFETIMES = [
     _of("finalizers", "[Final(1)]", ["$s.append(Final(10 + $w))", "take($s)", "$s.clear()", "$s.insert(0, Final($v))"],
         "(len($s), gone)", ["len(gone)"]),
+    _of("garbage", "[0]", ["litter($w)", "litter($v)", "gc.collect()", "$s.append(len(gone))"], "($s, gc.collect() and 0, gone)"),
+    _of("by address", "[named(1)]", ["$s.append(named($v))", "$s.append(named(5 + $w))", "take($s)"],
+        "[o.n for o in sorted($s, key=id)]"),
+    _of("order of a set", "{1, 9}", ["$s.add(17)", "$s.discard(9)", "$s.add(25 + 8 * $v)", "$s.discard(1)", "$s.add(9)"], "list($s)"),
     _of("resurrection", "[Lazarus(1)]", ["take($s)", "take(gone)", "$s.append(gone.pop()) if gone else None"],
         "(len($s), [o.n for o in gone], $s.clear(), [o.n for o in gone])"),
     _of("weak reference", "o = Plain(); o.n = 1; $s = [o, weakref.ref(o)]; del o", ["$s[0] = None", "$s[0] = Plain()",
@@ -288,6 +298,7 @@ VALUES = [
         "shown(lambda: $s[0].var.reset($s[0]))"], "(shown(lambda: $s[0].old_value), $s[0].var.get(None))"),
     _of("thread local", "threading.local()", ["$s.x = $v", "$s.y = $w", "vars($s).clear()"], "sorted(vars($s).items())"),
     _of("Random", "random.Random(5)", ["$s.random()", "$s.seed($v)", "$s.getrandbits(1 + 40 * $v)", "$s.gauss(0, 1)"], "($s.random(), $s.gauss(0, 1))"),
+    _of("system random", "random.SystemRandom()", ["$s.random()", "$s.getrandbits(8 + 60 * $v)"], "$s.random()"),
     _of("global random", "random", ["$s.random()", "$s.seed($v)"], "$s.random()"),
     _of("match", "[None]", ["$s[0] = re.match('a*(b?)', 'aab'[$v:])", "$s[0] = re.search('b', 'abb', re.I if $v else 0)"],
         "$s[0] and ($s[0].span(), $s[0].groups(), $s[0].re.flags, $s[0].string)"),
@@ -310,7 +321,7 @@ VALUES = [
 
 THREADING = [
     _of("lock", "threading.Lock()", ["$s.acquire(False)", "$s.release() if $s.locked() else None"], "$s.locked()", ["$s.locked()"]),
-    _of("RLock", "threading.RLock()", ["$s.acquire(False)", "$s.release() if $s._is_owned() else None"], "($s._is_owned(), $s._release_save() if $s._is_owned() else 0)"),
+    _of("RLock", "threading.RLock()", ["$s.acquire(False)", "$s.release() if $s._is_owned() else None"], "($s._is_owned(), $s._release_save()[0] if $s._is_owned() else 0)"),
     _of("event", "threading.Event()", ["$s.set() if $v else $s.clear()", "$s.clear()", "$s.set()"], "$s.is_set()", ["$s.is_set()"]),
     _of("semaphore", "threading.Semaphore(1)", ["$s.release()", "$s.acquire(blocking=False)"], "$s._value"),
     _of("bounded semaphore", "threading.BoundedSemaphore(2)", ["shown(lambda: $s.release())", "$s.acquire(blocking=False)"], "$s._value"),
