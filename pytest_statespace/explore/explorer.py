@@ -86,6 +86,8 @@ class Search:
     end: SearchEnd = SearchEnd.ERROR
     detail: str = ""
     found: Found | None = None
+    found_by: str = ""  # the sampler of the execution that failed, if it was an interlude
+    interludes: int = 0  # executions drawn at random in between
     payload: dict[str, Any] = field(default_factory=dict)  # of the path that ended the search
     executions: int = 0
     transitions: int = 0
@@ -181,12 +183,32 @@ class Explorer:
             strategy.begin(base, self._release)
             while (job := strategy.next_job()) is not None:
                 ended = self._run_job(strategy, job, round_)
+                sampler = strategy.interlude(search.executions) if ended is None else None
+                if sampler is not None:
+                    ended = self._interlude(sampler, base)
                 if ended is not None:
                     return ended
             search.refused = strategy.refused()
             if round_.bound is not None:
                 search.covered_bound = round_.bound
         return SearchEnd.EXHAUSTED
+
+    def _interlude(self, sampler: Sampler, base: Node) -> SearchEnd | None:
+        """One whole execution. Where it is cut nothing is lost: the rounds cover its states."""
+        search = self._search
+        sampler.begin(search.interludes)
+        result = self._engine.sample(sampler.choose, deadline=self._budget.deadline)
+        search.interludes += 1
+        search.executions += 1
+        search.transitions += result.transitions
+        job = Job(base, 0, last=False)
+        nodes = self._nodes(job, result.states, keep=False)
+        if result.end in (End.LIMIT, End.MEMORY):
+            return None
+        ended = self._account(job, nodes, result)
+        if ended is SearchEnd.FAILED:
+            search.found_by = sampler.describe()
+        return ended
 
     def _run_job(self, strategy: Strategy, job: Job, round_: Round) -> SearchEnd | None:
         search = self._search

@@ -134,6 +134,10 @@ def _never_held(search: Search, label: str) -> Failure:
 
 def _notes(search: Search) -> tuple[str, ...]:
     notes: list[str] = []
+    if search.found_by:
+        notes.append(
+            f"the failing execution was drawn by {search.found_by}: fewer preemptions may be enough"
+        )
     if search.left_running:
         notes.append(
             f"threads left running when the test ended: {search.left_running} of "

@@ -23,6 +23,7 @@ from pytest_statespace.errors import InternalError
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Search, SearchEnd
 from pytest_statespace.explore.strategies import StrategyRegistry
+from pytest_statespace.explore.strategies.exhaust import Exhaust
 from pytest_statespace.runtime.access import build_tables
 from pytest_statespace.runtime.bookkeeping import build_table
 from pytest_statespace.runtime.wire import pack, send
@@ -154,7 +155,8 @@ class Subject:
     ) -> Found:
         """Search once. Raises `InternalError` unless it is exhausted, has sampled enough or is out of budget."""
         made = Settings(strategy=strategy, preemptions=bound, seed=seed)
-        chosen = StrategyRegistry.with_builtins().create(made)
+        # "exhaust" without interludes: what is compared here must rest on its rounds alone.
+        chosen = Exhaust(bound) if strategy == "exhaust" else StrategyRegistry.with_builtins().create(made)
         engine = _Notes(self.sandbox, notes)
         budget = Budget(time.monotonic, time.monotonic(), seconds, max_executions=max_executions)
         search = Explorer(engine, chosen, budget, compare_states=prune).run()
@@ -217,6 +219,8 @@ def explore_with(
     granularity: str = "sync",
     timeouts_any: bool = False,
     tracker: str = "auto",
+    under_test: tuple[Path, ...] = UNDER_TEST,
+    max_threads: int = 8,
     check: bool = False,
 ) -> T:
     """Call `use` with the program in a child; again in a fresh one when an assumption was broken.
@@ -225,7 +229,8 @@ def explore_with(
     """
     promoted: frozenset[str] = frozenset()
     for _ in range(20):
-        with _subject(program, granularity, timeouts_any, promoted, tracker=tracker, check=check) as subject:
+        other = {"tracker": tracker, "under_test": under_test, "max_threads": max_threads, "check": check}
+        with _subject(program, granularity, timeouts_any, promoted, other) as subject:
             try:
                 return use(subject)
             except _Restart as restart:
@@ -235,7 +240,7 @@ def explore_with(
 
 @contextmanager
 def _subject(
-    program: Program, granularity: str, timeouts_any: bool, promoted: frozenset[str], **other: object
+    program: Program, granularity: str, timeouts_any: bool, promoted: frozenset[str], other: dict[str, Any]
 ) -> Iterator[Subject]:
     def main(pipe: int) -> NoReturn:
         try:
@@ -255,6 +260,7 @@ def run_child(
     granularity: str = "sync",
     timeouts_any: bool = False,
     promoted: frozenset[str] = frozenset(),
+    under_test: tuple[Path, ...] = UNDER_TEST,
     **other: object,
 ) -> NoReturn:
     """In a forked child: explore the program. `other` replaces settings of the bridge."""
@@ -279,7 +285,7 @@ def run_child(
 
     sys.settrace(None)
     threading.excepthook = excepthook
-    tables: dict[str, Any] = build_tables(UNDER_TEST, promoted=promoted)
+    tables: dict[str, Any] = build_tables(under_test, promoted=promoted)
     tables["bookkeeping"] = build_table()
     tables["promoted"] = promoted
     config: dict[str, Any] = {

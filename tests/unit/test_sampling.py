@@ -188,3 +188,43 @@ def test_the_explorer_says_what_was_cut() -> None:
     found, _ = search(program, "random", engine=engine, limits={"max_executions": 3})
     assert isinstance(found, Search)
     assert "too many choice points" in verdict(found).reason
+
+
+# Ten threads whose value is wrong for one step, and one that looks. The first bound alone is too wide.
+FLICKER: Program = (*[(("add", "d", 1), ("add", "d", -1))] * 10, (("assert", "d", 0),))
+STEADY: Program = (*[(("add", "d", 1), ("add", "e", 1))] * 3, (("spin", "d"),))
+
+
+def test_a_wide_space_is_sampled_in_between() -> None:
+    found, _ = search(FLICKER)
+    assert found.end is SearchEnd.FAILED
+    assert found.found is not None
+    assert 200 < found.executions < 400
+    assert found.interludes > 0
+    assert any("drawn by surw (seed 0): fewer preemptions may be enough" in note for note in verdict(found).notes)
+    again = ToyEngine(FLICKER)
+    forced = tuple(choice.index for choice in found.found.schedule.choices)
+    again.run(Command(0, 0, RunFlag.NONE, forced), deadline=0)
+    assert [end for end, _ in again.ended] == ["failed"]
+
+
+def test_a_narrow_space_is_not() -> None:
+    found, _ = search(ORDER)
+    assert found.interludes == 0
+
+
+def test_under_a_bound_nothing_beyond_it_is_run() -> None:
+    found, _ = search(FLICKER, preemptions=0, limits={"max_executions": 400})
+    assert (found.end, found.interludes) == (SearchEnd.BUDGET, 0)
+
+
+def test_what_happens_in_between_changes_no_result() -> None:
+    """A spin loop is left by no sampled execution here (40 steps at most): that is no cut of the search."""
+    engine = Survivor(STEADY)
+    found, _ = search(STEADY, engine=engine)
+    assert found.interludes > 20
+    assert found.end is SearchEnd.EXHAUSTED
+    assert set(engine.ended) == terminals(STEADY)
+    assert verdict(found).verdict is Verdict.VERIFIED
+    assert set(engine.kept) == {0}
+    assert not engine.unkept

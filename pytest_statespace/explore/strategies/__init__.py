@@ -19,6 +19,12 @@ __all__ = ["StrategyFactory", "StrategyRegistry"]
 StrategyFactory = Callable[[Settings], Strategy | Sampler]
 
 
+def _exhaust(settings: Settings) -> Strategy:
+    # Under a bound that the user gave, a failure beyond it is not what was asked for.
+    sampler = Surw(settings.seed) if settings.preemptions is None else None
+    return Exhaust(settings.preemptions, sampler)
+
+
 class StrategyRegistry:
     """Names of strategies and how to make one for a test's settings."""
 
@@ -29,7 +35,7 @@ class StrategyRegistry:
     def with_builtins(cls) -> StrategyRegistry:
         """A registry that knows the strategies of this package."""
         registry = cls()
-        registry.register("exhaust", lambda settings: Exhaust(settings.preemptions))
+        registry.register("exhaust", _exhaust)
         registry.register("dfs", lambda settings: DepthFirstSearch(settings.preemptions))
         registry.register("random", lambda settings: RandomWalk(settings.seed))
         registry.register("pct", lambda settings: Pct(settings.seed))

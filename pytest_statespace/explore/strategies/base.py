@@ -135,6 +135,14 @@ class Strategy(Protocol):
         """Alternatives of this round that the bound did not allow."""
         ...
 
+    def interlude(self, executions: int) -> Sampler | None:
+        """Who decides a whole execution to be run before the next job; None: no such execution.
+
+        ``executions`` were run so far. An interlude can find a failure earlier; what it
+        comes across otherwise counts for nothing, and is no part of what is covered.
+        """
+        ...
+
 
 class Sampler(ABC):
     """A strategy of whole executions: every choice of each is made by `choose`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pytest_statespace.explore.strategies.base import DepthFirst, Job, Node, Round
+from pytest_statespace.explore.strategies.base import DepthFirst, Job, Node, Round, Sampler
 from pytest_statespace.sandbox.protocol import RunFlag
 
 __all__ = ["DepthFirstSearch"]
@@ -45,6 +45,9 @@ class DepthFirstSearch:
 
     def refused(self) -> int:
         return self._stack.refused if self._stack is not None else 0
+
+    def interlude(self, executions: int) -> Sampler | None:
+        return None
 
 
 def flags_for(bound: int | None) -> RunFlag:

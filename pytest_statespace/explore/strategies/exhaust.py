@@ -5,6 +5,12 @@ it needs. The bounded rounds decide only the *order*: `verified` rests on the la
 plain depth-first search without a bound, or on a bounded round that never had to refuse an
 alternative, which is the same thing.
 
+A space that is still not exhausted after some hundred executions may be so wide that even the
+first bound is out of reach (a hundred threads). Depth-first search then stays for ever among
+the last choices it made. So from there on whole executions drawn by a `Sampler` come in
+between: a hundred soon, then every twentieth. They only look for a failure; what is verified rests
+on the rounds alone.
+
 No sleep sets and no partial-order reduction while bounded: both lose outcomes in most
 programs under a bound.
 """
@@ -13,19 +19,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pytest_statespace.explore.strategies.base import DepthFirst, Job, Node, Round
+from pytest_statespace.explore.strategies.base import DepthFirst, Job, Node, Round, Sampler
 from pytest_statespace.explore.strategies.dfs import flags_for
 
 __all__ = ["Exhaust"]
 
 _LAST_BOUND = 2
+_PATIENCE = 200  # executions before the first interlude
+_SOON = 100  # interludes, one after every second job; then one after every 20th
 
 
 class Exhaust:
-    """Rounds with bounds 0, 1, 2 and then without; ``preemptions`` ends it after that bound."""
+    """Rounds with bounds 0, 1, 2 and then without; ``preemptions`` ends it after that bound.
 
-    def __init__(self, preemptions: int | None) -> None:
+    ``sampler`` decides the executions in between, if there are to be any.
+    """
+
+    def __init__(self, preemptions: int | None, sampler: Sampler | None = None) -> None:
         self._limit = preemptions
+        self._sampler = sampler
+        self._drawn = 0
+        self._jobs = 0
         self._round: Round | None = None
         self._stack: DepthFirst | None = None
 
@@ -41,6 +55,7 @@ class Exhaust:
         self._stack = DepthFirst(base, self._round.bound, release)
 
     def next_job(self) -> Job | None:
+        self._jobs += 1
         return self._stack.pop() if self._stack is not None else None
 
     def add(self, nodes: Sequence[Node]) -> None:
@@ -52,6 +67,12 @@ class Exhaust:
 
     def refused(self) -> int:
         return self._stack.refused if self._stack is not None else 0
+
+    def interlude(self, executions: int) -> Sampler | None:
+        if executions < _PATIENCE or self._jobs % (2 if self._drawn < _SOON else 20):
+            return None
+        self._drawn += 1
+        return self._sampler
 
     def _next_bound(self) -> int | None:
         """The next bound, None for the round without one, -1 when all is done."""

@@ -29,6 +29,7 @@ from pytest_statespace.sandbox.protocol import Alternative
 __all__ = ["Surw"]
 
 _START = 2  # SSB_OP_START
+_THREAD = 1 << 63  # the object is a thread: its start and end matter to the one that joins it only
 
 
 class Surw(Seeded):
@@ -84,7 +85,7 @@ class Surw(Seeded):
 
     def _met_one(self, alternatives: Sequence[Alternative], taken: int) -> int:
         alternative = alternatives[taken]
-        if alternative.object:
+        if alternative.access and not alternative.object & _THREAD:
             place = (alternative.object, alternative.part)
             self._met.setdefault(place, Counter())[alternative.thread] += 1
             if alternative.access & 2:
