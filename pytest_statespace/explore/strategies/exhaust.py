@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 
 from pytest_statespace.explore.strategies.base import DepthFirst, Job, Node, Round, Sampler
 from pytest_statespace.explore.strategies.dfs import flags_for
+from pytest_statespace.explore.strategies.sampling import Seeded
 
 __all__ = ["Exhaust"]
 
@@ -35,11 +36,12 @@ class Exhaust:
     ``sampler`` decides the executions in between, if there are to be any.
     """
 
-    def __init__(self, preemptions: int | None, sampler: Sampler | None = None) -> None:
+    def __init__(self, preemptions: int | None, sampler: Seeded | None = None) -> None:
         self._limit = preemptions
         self._sampler = sampler
         self._drawn = 0
         self._jobs = 0
+        self._longest = 0  # choice points of one path
         self._round: Round | None = None
         self._stack: DepthFirst | None = None
 
@@ -59,6 +61,7 @@ class Exhaust:
         return self._stack.pop() if self._stack is not None else None
 
     def add(self, nodes: Sequence[Node]) -> None:
+        self._longest = max(self._longest, len(nodes))
         if self._stack is not None:
             self._stack.push(nodes)
 
@@ -72,6 +75,8 @@ class Exhaust:
         if executions < _PATIENCE or self._jobs % (2 if self._drawn < _SOON else 20):
             return None
         self._drawn += 1
+        if self._sampler is not None:  # who waits in a loop need not do so for long
+            self._sampler.fair_after = 2 * self._longest + 50
         return self._sampler
 
     def _next_bound(self) -> int | None:
