@@ -77,7 +77,9 @@ def explore(
         notes.append(f"states can't be compared on this interpreter ({reason}): none are merged")
     unknown = sorted(name for name, known in bridge_module().layouts().items() if not known)
     if unknown:
-        notes.append(f"compared by raw memory, because this interpreter lays them out unlike others: {', '.join(unknown)}")
+        notes.append(
+            f"compared by raw memory, because this interpreter lays them out unlike others: {', '.join(unknown)}"
+        )
         item.warn(pytest.PytestWarning(f"{notes[-1]}; fewer states are recognised as equal"))
     started = time.monotonic()
     promoted = list(settings.promoted)
