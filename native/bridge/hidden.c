@@ -88,9 +88,14 @@ int ssbf_is_python_class(PyTypeObject *t)
     return t != NULL;
 }
 
-static int is_plain_instance(PyObject *o) { return o && ssbf_is_python_class(Py_TYPE(o)); }
+/* A slot may still point to what an instruction has given up: from 3.12 on, operands are dropped before they are popped. */
+static int is_plain_instance(PyObject *o) { return o && ssbf_is_type(Py_TYPE(o)) && ssbf_is_python_class(Py_TYPE(o)); }
 
-static int is_generator(PyObject *o) { return o && (Py_TYPE(o) == &PyGen_Type || Py_TYPE(o) == &PyCoro_Type); }
+/* A generator runs, and the frame is its own. */
+static int generator_runs(PyObject *o, ssb_frame *callee)
+{
+    return o && callee && (Py_TYPE(o) == &PyGen_Type || Py_TYPE(o) == &PyCoro_Type) && ssb_generator_frame(o) == callee;
+}
 
 /* What a class has under a name, without the caches of the interpreter. */
 static PyObject *class_attribute(PyTypeObject *type, const char *name)
@@ -212,6 +217,22 @@ static int operands_are_transparent(PyObject *left, PyObject *right)
     return (plain_left && (plain_right || number_right)) || (number_left && plain_right);
 }
 
+/* Not any method: an operand that goes when the result is there calls one as well. */
+static int is_operator(PyTypeObject *type, PyObject *function)
+{
+#define SSBF_OPERATOR(name) "__" name "__", "__r" name "__", "__i" name "__"
+    static const char *const names[] = {
+        SSBF_OPERATOR("add"), SSBF_OPERATOR("sub"), SSBF_OPERATOR("mul"), SSBF_OPERATOR("matmul"), SSBF_OPERATOR("truediv"),
+        SSBF_OPERATOR("floordiv"), SSBF_OPERATOR("mod"), SSBF_OPERATOR("pow"), SSBF_OPERATOR("lshift"), SSBF_OPERATOR("rshift"),
+        SSBF_OPERATOR("and"), SSBF_OPERATOR("xor"), SSBF_OPERATOR("or"), "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__",
+    };
+#undef SSBF_OPERATOR
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (class_attribute(type, names[i]) == function)
+            return 1;
+    return 0;
+}
+
 /* One operator asks several methods in turn, on either side. Which of them runs must be visible in its frame: by its
  * first argument, and where one side is asked twice, by the function. */
 static int operator_is_transparent(PyObject *left, PyObject *right, ssb_frame *callee, int compares, int in_place)
@@ -219,15 +240,9 @@ static int operator_is_transparent(PyObject *left, PyObject *right, ssb_frame *c
     if (!callee || !operands_are_transparent(left, right) || (compares && left == right))
         return 0;
     PyObject *self = first_argument(callee), *function = ssb_frame_function(callee);
-    if (!self || (self != left && self != right) || times_bound(Py_TYPE(self), function) < 1)
+    if (!self || (self != left && self != right) || !is_operator(Py_TYPE(self), function))
         return 0;
     return !in_place || times_bound(Py_TYPE(self), function) == 1;
-}
-
-/* Attribute access: __getattribute__ first, then __getattr__; they must not be one function. */
-static int access_is_transparent(PyObject *o, ssb_frame *callee)
-{
-    return callee && is_plain_instance(o) && times_bound(Py_TYPE(o), ssb_frame_function(callee)) < 2;
 }
 
 static int method_runs(PyObject *o, const char *name, ssb_frame *callee)
@@ -235,9 +250,40 @@ static int method_runs(PyObject *o, const char *name, ssb_frame *callee)
     return callee && is_plain_instance(o) && class_attribute(Py_TYPE(o), name) == ssb_frame_function(callee);
 }
 
+/* A property with the function as getter or setter (its first fields), or a descriptor made in Python. */
+static int is_accessor(PyObject *value, PyObject *function)
+{
+    if (value && Py_TYPE(value) == &PyProperty_Type) {
+        PyObject *const *parts = (PyObject *const *)((char *)value + sizeof(PyObject));
+        return parts[0] == function || parts[1] == function;
+    }
+    return is_plain_instance(value) && (class_attribute(Py_TYPE(value), "__get__") == function ||
+                                        class_attribute(Py_TYPE(value), "__set__") == function);
+}
+
+/* Attribute access: __getattribute__ first, then __getattr__; they must not be one function. Or what the class has under
+ * some name runs. Anything else is not the access: what goes when it is over, say. */
+static int access_is_transparent(PyObject *o, ssb_frame *callee)
+{
+    static const char *const names[] = {"__getattribute__", "__getattr__", "__setattr__"};
+    if (!callee || !is_plain_instance(o))
+        return 0;
+    PyObject *function = ssb_frame_function(callee), *mro = ssb_type_mro(Py_TYPE(o));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (method_runs(o, names[i], callee))
+            return times_bound(Py_TYPE(o), function) == 1;
+    for (Py_ssize_t i = 0; mro && i < PyTuple_GET_SIZE(mro); i++) {
+        PyDictObject *d = (PyDictObject *)ssb_type_dict((PyTypeObject *)PyTuple_GET_ITEM(mro, i));
+        PyDictKeysObject *keys = d->ma_keys;
+        for (Py_ssize_t e = 0; DK_IS_UNICODE(keys) && !d->ma_values && e < keys->dk_nentries; e++)
+            if (is_accessor(DK_UNICODE_ENTRIES(keys)[e].me_value, function))
+                return 1;
+    }
+    return 0;
+}
+
 static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
 {
-    int innermost = callee == NULL;
     PyCodeObject *code = ssb_frame_code(frame);
     int depth, unit = ssbf_instruction(frame, &depth);
     if (unit < 0)
@@ -267,9 +313,10 @@ static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
     case WITH_EXCEPT_START:
         return SSBF_HAS(4) && callable_is_transparent(sp[-4], callee);
     case SEND:
-        return SSBF_HAS(2) && !innermost && (is_generator(sp[-2]) || is_plain_instance(sp[-2]));
+        return SSBF_HAS(2) && (generator_runs(sp[-2], callee) || method_runs(sp[-2], "__next__", callee) ||
+                               method_runs(sp[-2], "send", callee));
     case FOR_ITER:
-        return SSBF_HAS(1) && !innermost && (Py_TYPE(sp[-1]) == &PyGen_Type || is_plain_instance(sp[-1]));
+        return SSBF_HAS(1) && (generator_runs(sp[-1], callee) || method_runs(sp[-1], "__next__", callee));
     case GET_ITER:
         return SSBF_HAS(1) && method_runs(sp[-1], "__iter__", callee);
     case LOAD_ATTR:
