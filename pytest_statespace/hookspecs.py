@@ -8,6 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_statespace.explore.strategies import StrategyRegistry
+    from pytest_statespace.runtime.weakening import HandlerRegistry
     from pytest_statespace.settings import Settings
     from pytest_statespace.types import ExplorationResult, Failure
 
@@ -18,6 +19,16 @@ def pytest_statespace_register_strategies(registry: StrategyRegistry) -> None:
 
     The factory gets the test's `Settings` and returns a new `Strategy` (it orders the search) or
     a new `Sampler` (it decides whole executions, choice by choice).
+    """
+
+
+@pytest.hookspec
+def pytest_statespace_register_handlers(registry: HandlerRegistry) -> None:
+    """Say what counts for state equality in a library's classes: ``registry.ignore(cls, "hits")``.
+
+    The attribute is left out for every instance, as with the ini key ``statespace_ignore``; the
+    report names it if that had an effect. No Python can run while states are compared, so a
+    handler is a declaration and not a function.
     """
 
 

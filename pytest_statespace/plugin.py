@@ -6,6 +6,7 @@ Nothing native and nothing of the search is imported here at module level: a run
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import platform
@@ -50,6 +51,7 @@ class _Session:
     command_line: dict[str, object]
     ini: dict[str, object]
     registry: StrategyRegistry | None = None
+    ignored: tuple[str, ...] = ()  # what plugins leave out of state equality
     example: Counterexample | None = None  # of --statespace-replay
     example_source: str = ""
     results: list[ExplorationResult] = field(default_factory=list)
@@ -60,7 +62,11 @@ class _Session:
         if item is not None:
             for marker in item.iter_markers(MARKER):  # the closest comes first
                 markers = {**check_keywords(marker.kwargs), **markers}
-        return resolve(command_line=self.command_line, markers=markers, ini=self.ini)
+        settings = resolve(command_line=self.command_line, markers=markers, ini=self.ini)
+        if not self.ignored:
+            return settings
+        everything = dict.fromkeys((*settings.ignore, *self.ignored))
+        return dataclasses.replace(settings, ignore=tuple(everything))
 
 
 _SESSION = pytest.StashKey[_Session]()
@@ -217,11 +223,15 @@ def _refusal() -> str:
 def _prepare(config: pytest.Config, session: _Session) -> None:
     """Make the registry of strategies; check what can only be checked with everything loaded."""
     from pytest_statespace.explore.strategies import StrategyRegistry
+    from pytest_statespace.runtime.weakening import HandlerRegistry
     from pytest_statespace.sandbox.arena import tracker_names
 
     registry = StrategyRegistry.with_builtins()
     config.hook.pytest_statespace_register_strategies(registry=registry)
     session.registry = registry
+    handlers = HandlerRegistry()
+    config.hook.pytest_statespace_register_handlers(registry=handlers)
+    session.ignored = handlers.ignored
     settings = session.settings(None)
     registry.check(settings.strategy)
     names = ("auto", *tracker_names())

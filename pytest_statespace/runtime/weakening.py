@@ -14,9 +14,35 @@ from types import ModuleType
 
 from pytest_statespace.errors import InvalidArgument
 
-__all__ = ["check_ignored", "declarations", "label_of"]
+__all__ = ["HandlerRegistry", "check_ignored", "declarations", "label_of"]
 
 Declaration = tuple[object, str, bool, str]  # owner, attribute, of instances too?, label
+
+
+class HandlerRegistry:
+    """What plugins declare about classes: `pytest_statespace_register_handlers`."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, None] = {}
+
+    def ignore(self, cls: type, attribute: str) -> None:
+        """Leave an attribute of all instances, and of the class itself, out of state equality.
+
+        Raises `InvalidArgument` for a class that can't be found by its name.
+        """
+        if not isinstance(cls, type):
+            raise InvalidArgument("cls", cls, "give a class")
+        if not isinstance(attribute, str) or not attribute.isidentifier():
+            raise InvalidArgument("attribute", attribute, "give the name of an attribute as a string")
+        path = f"{cls.__module__}.{cls.__qualname__}.{attribute}"
+        if "<" in path or _owner(path) is not cls:
+            raise InvalidArgument("cls", cls, "its module has no class of this name: define it there")
+        self._paths[path] = None
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The attributes declared so far, in the form of the ini key."""
+        return tuple(self._paths)
 
 
 def label_of(owner: object, attribute: str) -> str:
