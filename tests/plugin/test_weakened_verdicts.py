@@ -114,3 +114,34 @@ def test_names_that_mean_nothing_are_refused(
     result = run("--statespace", "--statespace-ignore", value)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"*{words}*"])
+
+
+def test_a_plugin_declares_for_a_library(pytester: pytest.Pytester, run: Run, results: Any) -> None:
+    program = COUNTERS.replace("class Counter:", "from library import Base\n    class Counter(Base):")
+    pytester.makepyfile(test_it=program)
+    pytester.makepyfile(library="class Base:\n    pass\n")
+    pytester.makeconftest(
+        """
+        import library
+
+        def pytest_statespace_register_handlers(registry):
+            registry.ignore(library.Base, "hits")
+        """
+    )
+    tests = results("test_it.py::test_plain")
+    assert tests["test_plain"]["weakened"] == ["ignore(Base.hits)"]
+
+
+def test_a_plugin_can_only_name_what_can_be_found(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(test_it=COUNTERS)
+    pytester.makeconftest(
+        """
+        def pytest_statespace_register_handlers(registry):
+            class Local:
+                pass
+            registry.ignore(Local, "hits")
+        """
+    )
+    result = run("--statespace", "test_it.py::test_plain")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*its module has no class of this name*"])
