@@ -153,7 +153,7 @@ static int first_argument_is_kept(PyCodeObject *code)
 static int class_call_is_transparent(PyTypeObject *type, ssb_frame *callee)
 {
     PyObject *function = ssb_frame_function(callee), *new_function = class_attribute(type, "__new__");
-    if (!is_python_class(type))
+    if (!ssbf_is_python_class(type))
         return 0;
     if (class_attribute(type, "__init__") == function) {
         PyCodeObject *code = ssb_frame_code(callee);

@@ -31,6 +31,8 @@
 
 #include <string.h>
 
+#include "polynomial.h"
+
 #define PIECE 128u         /* entries remembered together */
 #define GROUPS (1u << 14)  /* power of two: pieces remembered, by four */
 #define WAYS 4u
@@ -44,10 +46,6 @@
 #define MOST_SPANS 4096u
 #define TYPE_FACTS 64u
 #define GRANULE 16u /* of the heap: no two objects begin in one */
-
-typedef struct sum {
-    uint64_t low, high;
-} sum;
 
 typedef struct page_read {
     uint64_t version;
@@ -104,35 +102,9 @@ static struct {
     int numbers_for_all, seeking, found;
 } *r;
 
-/* ---- polynomials over the field of 2^127 - 1 ------------------------------------------ */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
-typedef unsigned __int128 u128;
-#define PRIME (((u128)1 << 127) - 1)
-
-static const sum X = {UINT64_C(0x8c3f5a1de96b7245), UINT64_C(0x3b97d264c01fae85)};
 static sum powers[PIECE + 1]; /* written before the base snapshot only */
-
-static u128 join(sum s) { return (u128)s.high << 64 | s.low; }
-static sum split(u128 v) { return (sum){(uint64_t)v, (uint64_t)(v >> 64)}; }
-
-static u128 reduce(u128 v)
-{
-    v = (v & PRIME) + (v >> 127);
-    return v >= PRIME ? v - PRIME : v;
-}
-
-static sum multiply(sum a, sum b)
-{
-    u128 low = (u128)a.low * b.low, cross_a = (u128)a.high * b.low, cross_b = (u128)a.low * b.high;
-    u128 high = (u128)a.high * b.high; /* below 2^126 */
-    u128 middle = (low >> 64) + (uint64_t)cross_a + (uint64_t)cross_b;
-    u128 bottom = middle << 64 | (uint64_t)low;
-    u128 top = high + (cross_a >> 64) + (cross_b >> 64) + (middle >> 64);
-    /* top * 2^128 + bottom, and 2^128 = 2 */
-    return split(reduce(reduce(bottom) + reduce(reduce(top) * 2)));
-}
-
-static sum add(sum a, sum b) { return split(reduce(join(a) + join(b))); }
 
 static void extend(run *to, sum value, uint32_t count)
 {
