@@ -247,9 +247,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     session = config.stash[_SESSION]
     for item in items:
         function = getattr(item, "obj", None)
-        item.stash[_ASYNC] = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(
-            function
-        )
+        item.stash[_ASYNC] = inspect.isasyncgenfunction(function)
         try:
             _check_item(session, item)
         except StatespaceError as error:

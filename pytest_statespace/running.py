@@ -157,12 +157,12 @@ def replay_item(
 
 
 def refuse_async(item: pytest.Function) -> NoReturn:
-    """Raise UnsupportedOperation for an ``async def`` test."""
+    """Raise UnsupportedOperation for an asynchronous generator."""
     __tracebackhide__ = True
     raise UnsupportedOperation(
-        "an async test function",
+        "a test function that is an asynchronous generator",
         where=f"{item.location[0]}:{(item.location[1] or 0) + 1}",
-        remedy="not supported yet: explore the synchronous parts, or run it without --statespace",
+        remedy="write it as a coroutine function: await what it yields",
     )
 
 

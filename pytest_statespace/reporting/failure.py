@@ -131,12 +131,14 @@ def _schedule(failure: Failure, report: Report, width: int) -> list[Line]:
 def _waiting(report: Report, width: int) -> list[Line]:
     """Who holds what and who waits for what; the ring of threads if there is one."""
     names = short_names([entry.file for entry in report.waiting if entry.file])
-    table: list[tuple[str, ...]] = [("thread", "holds", "waits for", "held by", "at")]
+    tasks = any(entry.operation == "await" for entry in report.waiting)
+    who = "task or thread" if tasks else "thread"
+    table: list[tuple[str, ...]] = [(who, "holds", "waits for", "held by", "at")]
     for entry in report.waiting:
         location = place(entry.file, entry.line, names)
         table.append(
             (
-                thread_name(report, entry.thread),
+                entry.name if entry.operation == "await" else thread_name(report, entry.thread),
                 ", ".join(held_targets(report, entry.thread)) or "-",
                 _awaited(report, entry.operation, entry.target),
                 _holder(report, entry.operation, entry.target, entry.holder),

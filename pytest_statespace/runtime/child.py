@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import inspect
 import io
 import os
 import sys
@@ -99,13 +100,21 @@ class _Child:
             self._recorder.deadlocked = self._report_deadlock
             if task.crash_file >= 0:
                 faulthandler.enable(task.crash_file, all_threads=False)
+        if "asyncio" in sys.modules or inspect.iscoroutinefunction(item.obj):
+            from pytest_statespace.runtime import event_loop
+
+            event_loop.install(bridge, any_order=task.settings.timeouts == "any")
         context.install(self._context)
         bridge.explore(self.body, self._config())
 
     def body(self) -> None:
         """One execution. Ends through `finish` or `fail`, never by returning."""
         try:
-            self._task.item.obj(**self._arguments)
+            result = self._task.item.obj(**self._arguments)
+            if inspect.iscoroutine(result):
+                from pytest_statespace.runtime import event_loop
+
+                event_loop.run(result)
         except BaseException as error:
             self.fail(error)
         self.finish()
@@ -198,9 +207,11 @@ class _Child:
         assert self._recorder is not None
         waiting = self._recorder.waiting
         names = ", ".join(entry.name for entry in waiting)
+        tasks = sum(entry.operation == "await" for entry in waiting)
+        what = "thread" if not tasks else "task" if tasks == len(waiting) else "thread or task"
         self._send_report(
             FailureKind.DEADLOCK,
-            f"deadlock: no thread can go on ({names} wait for ever)",
+            f"deadlock: no {what} can go on ({names} wait for ever)",
             "",
             "\n".join(self._recorder.stacks).rstrip(),
         )

@@ -5,16 +5,20 @@ Each step is sent to the parent as it happens, so that a crash keeps all steps b
 
 from __future__ import annotations
 
+import sys
 import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from types import FrameType, ModuleType
+from typing import TYPE_CHECKING, Any
 
 from pytest_statespace.runtime.display import Names, Position, View, short_repr
 from pytest_statespace.runtime.wire import to_plain
 from pytest_statespace.types import Step, WaitingThread
+
+if TYPE_CHECKING:
+    from pytest_statespace.runtime.event_loop import WaitingTask
 
 __all__ = ["Recorder"]
 
@@ -57,7 +61,7 @@ class Recorder:
         thread = event["thread"]
         self._learn_name(thread)
         operation = event["operation"]
-        if operation in _SILENT:
+        if operation in _SILENT or _is_internal(event.get("object")):
             return
         frame: FrameType | None = event.get("frame")
         try:
@@ -117,6 +121,11 @@ class Recorder:
             where = self.view.position(frame)
             holder = row.get("holder")
             operation, waited_for = row["operation"], row["object"]
+            tasks = _tasks_waiting_on(waited_for)
+            if tasks:
+                for task in tasks:
+                    self._waiting_task(row["ordinal"], task)
+                continue
             condition = _condition_waited_for(frame)
             if condition is not None:  # not for the lock of its own that wait() makes and takes
                 operation, waited_for, holder = "wait", condition, None
@@ -139,9 +148,47 @@ class Recorder:
     def _stack(self, ordinal: int, frame: FrameType | None) -> str:
         """The user's frames of a waiting thread, outermost first."""
         frames = self.view.user_frames(frame)
-        summary = traceback.StackSummary.extract((at, at.f_lineno or 0) for at in frames)
-        entries = "".join(summary.format()).replace(self._root + "/", "")
-        return f"{self._threads.get(ordinal, f'thread {ordinal}')} waits here:\n{entries}"
+        name = self._threads.get(ordinal, f"thread {ordinal}")
+        return f"{name} waits here:\n{self._entries([(at, at.f_lineno or 0) for at in frames])}"
+
+    def _waiting_task(self, ordinal: int, task: WaitingTask) -> None:
+        """An asyncio task that nobody will wake, in the place of the thread that runs its loop."""
+        frames = [frame for frame, _ in task.chain]
+        known = [frame for frame in frames if self.view.user_frame(frame) is frame] or frames
+        where = self.view.position(known[-1] if known else None)
+        self.waiting.append(
+            WaitingThread(
+                thread=ordinal,
+                name=task.name,
+                operation="await",
+                target=task.awaits,
+                file=where.file,
+                line=where.line,
+                function=where.function,
+                source=where.source,
+                holder=-1,
+            )
+        )
+        self.stacks.append(f"{task.name} awaits here:\n{self._entries(list(task.chain))}")
+
+    def _entries(self, frames: list[tuple[FrameType, int]]) -> str:
+        summary = traceback.StackSummary.extract(iter(frames))
+        return "".join(summary.format()).replace(self._root + "/", "")
+
+
+def _event_loop() -> ModuleType | None:
+    """The module of our event loop, if the test uses asyncio."""
+    return sys.modules.get("pytest_statespace.runtime.event_loop")
+
+
+def _is_internal(lock: object) -> bool:
+    module = _event_loop()
+    return module is not None and module.is_internal(lock)
+
+
+def _tasks_waiting_on(lock: object) -> list[WaitingTask]:
+    module = _event_loop()
+    return module.waiting_tasks(lock) if module is not None else []
 
 
 def _condition_waited_for(frame: FrameType | None) -> threading.Condition | None:

@@ -145,7 +145,8 @@ def test_what_can_not_be_explored_says_so(pytester: pytest.Pytester, run: Run) -
             def test_method(self): pass
 
         @pytest.mark.statespace
-        async def test_async(): pass
+        async def test_async():
+            yield
 
         @pytest.mark.statespace
         def test_capfd(capfd): pass
@@ -156,7 +157,7 @@ def test_what_can_not_be_explored_says_so(pytester: pytest.Pytester, run: Run) -
     result.stdout.fnmatch_lines_random(
         [
             "UnsupportedOperation: a TestCaseFunction*",
-            "UnsupportedOperation: an async test function*",
+            "UnsupportedOperation: a test function that is an asynchronous generator*",
             "UnsupportedOperation: the fixture capfd*",
             "*use capsys*",
         ]
