@@ -7,8 +7,8 @@
  * │ last because by then their elements have numbers. Properties of memory     │
  * │ that the program looks at (observe.c) follow if it does.                   │
  * └──────────────────────────────────────────────────────────────────────────┘ */
-#include "explain.h"
 #include "runs.h"
+#include "explain.h"
 
 #if SSB_CAN_FINGERPRINT
 

@@ -2,8 +2,8 @@
  * │ handlers_containers.c — tuple, list, dict, set, OrderedDict, dict          │
  * │ iterators: capacity, holes and hash tables are left out; order stays in.   │
  * └──────────────────────────────────────────────────────────────────────────┘ */
-#include "explain.h"
 #include "runs.h"
+#include "explain.h"
 
 #if SSB_CAN_FINGERPRINT
 

@@ -6,8 +6,8 @@
  * │ like a tag is escaped. Different states so give different streams; equal   │
  * │ ones differ only in what tokens leave out on purpose.                      │
  * └──────────────────────────────────────────────────────────────────────────┘ */
-#include "explain.h"
 #include "runs.h"
+#include "explain.h"
 
 #if SSB_CAN_FINGERPRINT
 
