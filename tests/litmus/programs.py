@@ -142,7 +142,7 @@ def check_then_act(threads: int) -> Program:
         def named(name: int) -> Callable[[], object]:
             return lambda: worker(name)
 
-        _run(*(named(i) for i in range(threads)))
+        _run(*tuple(named(i) for i in range(threads)))
         return box.value
 
     return program
@@ -163,7 +163,7 @@ def philosophers(count: int, *, ordered: bool) -> Program:
 
             return eat
 
-        _run(*(seat(i) for i in range(count)))
+        _run(*tuple(seat(i) for i in range(count)))
         return "fed"
 
     return program
