@@ -69,7 +69,7 @@ STRUCTURES: dict[str, Callable[[int], Any]] = {
     "chain of nodes": chain,
     "instances in two containers": twice,
 }
-SIZES = (100, 1000, 10_000, 50_000)
+SIZES = (100, 10_000, 50_000)
 BASE: dict[int, dict[str, int]] = {}
 
 
