@@ -303,9 +303,9 @@ static void add_memory(uint32_t b)
             PyDictValues *values = ssb_instance_values(o);
             PyDictKeysObject *keys = ssb_type_keys(t);
             if (values && keys) {
-                size_t prefix = ssb_values_prefix(values);
-                ssbf_add_block((char *)values - prefix,
-                               prefix + (size_t)(keys->dk_nentries + keys->dk_usable) * sizeof(PyObject *), owner);
+                const void *start;
+                size_t bytes = ssb_values_memory(values, keys, &start);
+                ssbf_add_block(start, bytes, owner);
             }
         }
     }

@@ -67,7 +67,7 @@ static int analyse(PyCodeObject *code, int16_t *depths)
     for (int i = 0; i < n; i++)
         depths[i] = -1;
     uint32_t n_work = 0;
-    depths[0] = 0;
+    depths[0] = (int16_t)ssb_code_first_depth(code);
     ssbf->work_list[n_work++] = 0;
     for (;;) {
         while (n_work)

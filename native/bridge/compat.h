@@ -28,6 +28,9 @@ static inline PyObject *ssb_own_context(PyThreadState *ts)
     return c && Py_REFCNT(c) == 1 && !c->ctx_prev && c->ctx_vars->h_count == 0 ? NULL : ts->context;
 }
 
+/* Memory that belongs to the object with this number in the index; -1: that is no program state. */
+typedef void (*ssb_memory_visitor)(const void *lo, size_t bytes, int32_t owner);
+
 /* ---- what differs ---- */
 
 #if PY_VERSION_HEX >= 0x030b0000 && PY_VERSION_HEX < 0x030c0000
@@ -36,6 +39,9 @@ static inline PyObject *ssb_own_context(PyThreadState *ts)
 #elif PY_VERSION_HEX >= 0x030c0000 && PY_VERSION_HEX < 0x030d0000
 #define SSB_CAN_FINGERPRINT 1
 #include "compat_312.h"
+#elif PY_VERSION_HEX >= 0x030d0000 && PY_VERSION_HEX < 0x030e0000 && !defined(Py_GIL_DISABLED)
+#define SSB_CAN_FINGERPRINT 1
+#include "compat_313.h"
 #else
 #define SSB_CAN_FINGERPRINT 0
 #define SSB_NO_FINGERPRINT_REASON \

@@ -44,6 +44,12 @@ static inline PyCodeObject *ssb_generator_code(PyObject *g) { return ((PyGenObje
 static inline int ssb_generator_has_frame(PyObject *g) { return ((PyGenObject *)g)->gi_frame_state < FRAME_CLEARED; }
 /* Slots of a frame behind its fixed part. */
 #define SSB_FRAME_EXTRA_SLOTS 10
+/* What a frame object adds to its frame. */
+static inline void ssb_frame_object_tokens(PyFrameObject *o, void (*reference)(PyObject *))
+{
+    (void)o;
+    (void)reference;
+}
 
 /* Evaluation loops on a C stack, innermost first; an entry lies inside the loop's own C frame. */
 static inline const void *ssb_thread_entry(const PyThreadState *ts) { return ts->cframe; }
@@ -71,7 +77,12 @@ static inline PyDictKeysObject *ssb_type_keys(PyTypeObject *t)
 /* Insertion order of values: entry numbers, i < size. */
 static inline int ssb_values_size(const PyDictValues *v) { return ((const uint8_t *)v)[-2]; }
 static inline int ssb_values_entry(const PyDictValues *v, int i) { return ((const uint8_t *)v)[-3 - i]; }
-static inline size_t ssb_values_prefix(const PyDictValues *v) { return ((const uint8_t *)v)[-1]; }
+static inline size_t ssb_values_memory(const PyDictValues *v, const PyDictKeysObject *keys, const void **start)
+{
+    size_t prefix = ((const uint8_t *)v)[-1];
+    *start = (const char *)v - prefix;
+    return prefix + (size_t)(keys->dk_nentries + keys->dk_usable) * sizeof(PyObject *);
+}
 /* Made by a class statement, not by C: its methods are visible as frames. */
 static inline int ssb_type_is_python_class(const PyTypeObject *t)
 {
@@ -156,6 +167,12 @@ static inline int ssb_stack_effect(int op, int argument, int jump)
     default: return PyCompile_OpcodeStackEffectWithJump(op, op >= HAVE_ARGUMENT ? argument : 0, jump);
     }
 }
+/* Depth of the stack where a code object begins. */
+static inline int ssb_code_first_depth(PyCodeObject *code)
+{
+    (void)code;
+    return 0;
+}
 /* PRECALL and CALL are one step while a call is in progress: specialisation moves between them. */
 static inline int ssb_instruction_of_call(PyCodeObject *code, int unit)
 {
@@ -163,7 +180,23 @@ static inline int ssb_instruction_of_call(PyCodeObject *code, int unit)
 }
 #endif
 
+#ifdef SSB_NEED_CALLS
+#include <opcode.h>
+
+/* What an instruction calls; NULL if it calls nothing. sp points behind the top of the stack. */
+static inline PyObject *ssb_callable(int op, int argument, PyObject *const *sp, int depth)
+{
+    int below = op == CALL ? argument + 2 : op == CALL_FUNCTION_EX ? (argument & 1) + 2 : op == WITH_EXCEPT_START ? 4 : 0;
+    if (!below || depth < below)
+        return NULL;
+    return op == CALL && !sp[-below] ? sp[-below + 1] : sp[-below];
+}
+#endif
+
 /* ---- interpreter ---- */
+
+/* Sizes of the interpreter's own structs: nothing at run time tells. */
+static inline int ssb_runtime_is_known(void) { return 1; }
 
 static inline void ssb_each_gc_object(void (*visit)(PyObject *))
 {

@@ -22,8 +22,9 @@ void ssb_fingerprint_check(int on) { checking = on; }
 
 int ssb_fingerprint_supported(const char **reason)
 {
-    *reason = "";
-    return 0;
+    int known = ssbf_layout_is_known();
+    *reason = known ? "" : "this build of CPython keeps its objects in another way than the one known: states are not compared";
+    return known ? 0 : -1;
 }
 
 /* Garbage stays what it is while a path runs, and no program sees it but by asking the collector. Collecting

@@ -17,6 +17,7 @@
  * │   interned.c    the table of interned strings                               │
  * │   calibrate.c   interpreter counters that change all the time              │
  * │   weaken_walk.c what users leave out                                       │
+ * │   runtime_layout.c  is this the interpreter it was compiled for?            │
  * │   fingerprint.c putting it together                                        │
  * │                                                                            │
  * │ Rule: what is not understood goes in raw. Whatever overflows or looks      │
@@ -86,6 +87,10 @@ int ssbf_register_containers(void);
 int ssbf_register_collections(void);
 int ssbf_register_code(void);
 int ssbf_register_threading(void);
+int ssbf_register_queue(void);
+/* Do the accessors of compat_3xx.h read the interpreter that runs? Runs Python code, once. */
+int ssbf_layout_is_known(void);
+int ssbf_register_handles(PyObject *thread_module);
 
 /* ---- tables in arena memory ------------------------------------------------------ */
 
@@ -336,6 +341,8 @@ void ssbf_weak_end(void (*changed)(uint32_t b));
 
 int ssbf_observe_install(void); /* runs Python code */
 void ssbf_observe_begin(void);  /* from now on looking ends the path */
+/* Call `look` also where C reads a set without asking for an iterator. 0, or -1: not possible. */
+int ssbf_watch_entries(void (*look)(PyObject *set));
 int ssbf_hash_uses_address(PyObject *o, int depth);
 int ssbf_describes_a_failure(void); /* pytest does: what it sees changes nothing any more */
 int ssbf_observe_texts(void);       /* observe_text.c; -1: looks may go unnoticed */

@@ -27,6 +27,8 @@ void ssbf_frame(ssb_frame *frame)
         ssbf_reference(values[i]);
     }
     PyFrameObject *o = ssb_frame_object(frame);
+    if (o)
+        ssb_frame_object_tokens(o, ssbf_reference);
     int traced = o && (o->f_trace || !o->f_trace_lines || o->f_trace_opcodes);
     ssbf_count((uint64_t)traced);
     if (traced) {

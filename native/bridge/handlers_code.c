@@ -112,6 +112,7 @@ static void frame_content(PyObject *o)
     ssbf_reference(f->f_trace);
     ssbf_raw((uint64_t)f->f_lineno);
     ssbf_reference((PyObject *)f->f_back);
+    ssb_frame_object_tokens(f, ssbf_reference);
     ssb_frame *frame = f->f_frame;
     if (ssb_frame_is_in_object(frame) || ssb_frame_is_generators(frame))
         ssbf_frame(frame);

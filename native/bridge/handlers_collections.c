@@ -1,5 +1,5 @@
 /* ┌──────────────────────────────────────────────────────────────────────────┐
- * │ handlers_collections.c — deque, SimpleQueue, array, bytearray, BytesIO,    │
+ * │ handlers_collections.c — deque, array, bytearray, BytesIO,                │
  * │ Decimal, ABC data, context variables: structs private to their modules.    │
  * │                                                                            │
  * │ Each layout is checked on a live object before its handler is used; where  │
@@ -69,9 +69,8 @@ static void deque_content(PyObject *o)
     }
 }
 
-/* Behind the fields above: the weak references, and (3.11 on) blocks kept for later. */
+/* Behind the fields above: blocks kept for later, behind or before the weak references. */
 typedef struct deque_spare {
-    PyObject *weak_references;
     Py_ssize_t n;
     deque_block *blocks[16];
 } deque_spare;
@@ -82,8 +81,9 @@ static void deque_buffers(PyObject *o, int32_t owner)
     PyTypeObject *type = Py_TYPE(o);
     while (type->tp_itemsize == 0 && type->tp_base && type->tp_base != &PyBaseObject_Type)
         type = type->tp_base;
-    if (type->tp_basicsize == sizeof(deque) + sizeof(deque_spare)) {
-        const deque_spare *spare = (const deque_spare *)(d + 1);
+    if (type->tp_basicsize == sizeof(deque) + sizeof(deque_spare) + sizeof(PyObject *)) {
+        size_t at = type->tp_weaklistoffset == sizeof(deque) ? sizeof(deque) + sizeof(PyObject *) : sizeof(deque);
+        const deque_spare *spare = (const deque_spare *)((char *)d + at);
         for (Py_ssize_t i = 0; i < spare->n && i < 16; i++)
             ssbf_add_block(spare->blocks[i], sizeof(deque_block), -1);
     }
@@ -134,47 +134,6 @@ static int deque_iterator_layout_is_known(PyObject *o, PyObject *empty)
     deque_iterator *it = (deque_iterator *)o;
     return Py_TYPE(o)->tp_basicsize == sizeof(deque_iterator) && it->deque == (deque *)empty && it->left == 0 &&
            it->state == ((deque *)empty)->state && it->block == ((deque *)empty)->leftmost;
-}
-
-/* ---- _queue.SimpleQueue --------------------------------------------------------------------- */
-
-typedef struct simple_queue {
-    PyObject_HEAD
-    PyThread_type_lock lock;
-    int locked;
-    PyObject *list;
-    Py_ssize_t first;
-    PyObject *weak_references;
-} simple_queue;
-
-static void simple_queue_content(PyObject *o)
-{
-    simple_queue *q = (simple_queue *)o;
-    ssbf_count((uint64_t)q->locked);
-    ssbf_count((uint64_t)(Py_SIZE(q->list) - q->first));
-    for (Py_ssize_t i = q->first; i < Py_SIZE(q->list); i++)
-        ssbf_reference(PyList_GET_ITEM(q->list, i));
-}
-
-static void simple_queue_buffers(PyObject *o, int32_t owner)
-{
-    PyListObject *list = (PyListObject *)((simple_queue *)o)->list;
-    ssbf_add_block(list->ob_item, (size_t)list->allocated * sizeof(PyObject *), owner);
-    ssbf_add_block((char *)list + sizeof(PyObject), sizeof *list - sizeof(PyObject), owner);
-}
-
-static int simple_queue_layout_is_known(PyTypeObject *type)
-{
-    PyObject *o = type ? PyObject_CallNoArgs((PyObject *)type) : NULL, *r = NULL;
-    int known = o && type->tp_basicsize == sizeof(simple_queue) && (r = PyObject_CallMethod(o, "put", "s", "x")) != NULL;
-    if (known) {
-        simple_queue *q = (simple_queue *)o;
-        known = PyList_CheckExact(q->list) && Py_SIZE(q->list) == 1 && q->first == 0 && q->locked == 0;
-    }
-    Py_XDECREF(r);
-    Py_XDECREF(o);
-    PyErr_Clear();
-    return known;
 }
 
 /* ---- array, bytearray ------------------------------------------------------------------------- */
@@ -360,7 +319,6 @@ int ssbf_register_collections(void)
 {
     static ssbf_handler deque_handler = {"deque", deque_content, deque_buffers, 0};
     static const ssbf_handler deque_iter = {"deque iterator", deque_iterator_content, NULL, sizeof(deque_iterator)};
-    static const ssbf_handler queue = {"SimpleQueue", simple_queue_content, simple_queue_buffers, sizeof(simple_queue)};
     static const ssbf_handler array_handler = {"array", array_content, array_buffers, sizeof(array)};
     static const ssbf_handler byte_array = {"bytearray", bytearray_content, bytearray_buffers, sizeof(PyByteArrayObject)};
     static const ssbf_handler stream = {"BytesIO", bytes_io_content, bytes_io_buffers, sizeof(bytes_io)};
@@ -385,8 +343,6 @@ int ssbf_register_collections(void)
         Py_XDECREF(it);
         Py_XDECREF(empty);
     }
-    type = type_of("_queue", "SimpleQueue");
-    ssbf_register_layout("queue.SimpleQueue", type, simple_queue_layout_is_known(type), &queue);
     type = type_of("array", "array");
     ssbf_register_layout("array.array", type, array_layout_is_known(type), &array_handler);
     ssbf_register(&PyByteArray_Type, &byte_array);

@@ -121,9 +121,9 @@ static void dict_buffers(PyObject *o, int32_t owner)
 {
     PyDictObject *d = (PyDictObject *)o;
     if (d->ma_values) {
-        size_t prefix = ssb_values_prefix(d->ma_values);
-        ssbf_add_block((char *)d->ma_values - prefix,
-                       prefix + (size_t)(d->ma_keys->dk_nentries + d->ma_keys->dk_usable) * sizeof(PyObject *), owner);
+        const void *start;
+        size_t bytes = ssb_values_memory(d->ma_values, d->ma_keys, &start);
+        ssbf_add_block(start, bytes, owner);
     } else {
         ssbf_add_block(d->ma_keys, keys_bytes(d->ma_keys), owner);
     }

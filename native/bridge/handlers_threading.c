@@ -85,6 +85,7 @@ int ssbf_register_threading(void)
     ssbf_register_layout("threading.Lock", type, known, &lock_handler);
     type = checked_rlock_type(module, &known);
     ssbf_register_layout("threading.RLock", type, known, &rlock_handler);
+    ssbf_register_handles(module);
     Py_DECREF(module);
     PyErr_Clear();
     return 0;

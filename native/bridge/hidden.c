@@ -13,6 +13,7 @@
  * │ are such classes down to object: its slots only look up and call methods,  │
  * │ and which method runs is visible as a frame.                               │
  * └──────────────────────────────────────────────────────────────────────────┘ */
+#define SSB_NEED_CALLS
 #include "fingerprint.h"
 
 #if SSB_CAN_FINGERPRINT
@@ -294,24 +295,17 @@ static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
         return 0;
     PyObject *const *sp = ssb_frame_values(frame) + code->co_nlocalsplus + depth;
 #define SSBF_HAS(n) (depth >= (n))
+    PyObject *callable = ssb_callable(op, argument, sp, depth);
+    if (op == CALL && argument == 2 && callable && callable == sp[-4] && sp[-3] == Py_None && sp[-2] == Py_None && sp[-1] == Py_None)
+        return exit_call_is_transparent(callable, callee);
+    int named = argument & 1;
+    if (op == CALL_FUNCTION_EX && callable && !(PyTuple_CheckExact(sp[-(named + 1)]) && (!named || PyDict_CheckExact(sp[-1]))))
+        return 0; /* other sequences are made into a tuple first */
+    if (callable)
+        return callable_is_transparent(callable, callee);
     switch (op) {
-    case CALL: {
-        if (!SSBF_HAS(argument + 2))
-            return 0;
-        PyObject *method = sp[-(argument + 2)], *self_or_callable = sp[-(argument + 1)];
-        if (method && argument == 2 && sp[-3] == Py_None && sp[-2] == Py_None && sp[-1] == Py_None)
-            return exit_call_is_transparent(method, callee);
-        return callable_is_transparent(method ? method : self_or_callable, callee);
-    }
-    case CALL_FUNCTION_EX: { /* other sequences are made into a tuple first */
-        int named = argument & 1;
-        return SSBF_HAS(named + 2) && PyTuple_CheckExact(sp[-(named + 1)]) && (!named || PyDict_CheckExact(sp[-1])) &&
-               callable_is_transparent(sp[-(named + 2)], callee);
-    }
     case BEFORE_WITH:
         return SSBF_HAS(1) && enter_is_transparent(sp[-1], callee);
-    case WITH_EXCEPT_START:
-        return SSBF_HAS(4) && callable_is_transparent(sp[-4], callee);
     case SEND:
         return SSBF_HAS(2) && (generator_runs(sp[-2], callee) || method_runs(sp[-2], "__next__", callee) ||
                                method_runs(sp[-2], "send", callee));

@@ -57,7 +57,8 @@ int ssbf_register_all(void)
 {
     int (*const families[])(void) = {ssbf_register_containers, ssbf_register_collections, ssbf_register_code,
                                      ssbf_register_threading,  ssbf_register_cached,      ssbf_register_context,
-                                     ssbf_register_streams,    ssbf_register_functools,   ssbf_register_local};
+                                     ssbf_register_streams,    ssbf_register_functools,   ssbf_register_local,
+                                     ssbf_register_queue};
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         if (families[i]())
             return -1;

@@ -201,9 +201,12 @@ int ssbf_describes_a_failure(void)
 
 /* ---- sets ---------------------------------------------------------------------------------------- */
 
+static uint32_t n_looks;
+
 static void look_at_order(PyObject *o)
 {
     PySetObject *s = (PySetObject *)o;
+    n_looks++;
     if (!ssb.active || !looking_matters || s->used < 2)
         return;
     int b = ssbf_find_object((uintptr_t)o);
@@ -288,6 +291,12 @@ static PyObject *look_referrers(PyObject *module, PyObject *objects)
 {
     ssb_observe(SSB_OBSERVED_GARBAGE);
     return original_referrers(module, objects);
+}
+
+static PyObject *look_referrers_fast(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    ssb_observe(SSB_OBSERVED_GARBAGE);
+    return ((_PyCFunctionFast)(void (*)(void))original_referrers)(module, args, n);
 }
 
 /* ---- sizes and counts: of memory that states leave out ------------------------------------------------------ */
@@ -399,6 +408,28 @@ static void replace_below(PyTypeObject *type)
     }
 }
 
+/* Does each way to see the order of a set come past us? */
+static int ways_are_watched(void)
+{
+    static const char *const ways[] = {"list(s)", "sorted(s)", "[*s]", "tuple(s)", "''.join(s)", "repr(s)", "[e for e in s]",
+                                       "dict.fromkeys(s)", "[].extend(s)", "set(s).pop()"};
+    PyObject *names = Py_BuildValue("{s:O}", "__builtins__", PyEval_GetBuiltins());
+    PyObject *made = names ? PyRun_String("s = {'a', 'b'}", Py_single_input, names, names) : NULL;
+    int watched = made != NULL;
+    Py_XDECREF(made);
+    for (size_t i = 0; watched && i < sizeof ways / sizeof *ways; i++) {
+        PyObject *code = Py_CompileString(ways[i], "ways", Py_eval_input); /* the compiler looks at sets of its own */
+        uint32_t before = n_looks;
+        PyObject *r = code ? PyEval_EvalCode(code, names, names) : NULL;
+        watched = r && n_looks != before;
+        Py_XDECREF(r);
+        Py_XDECREF(code);
+    }
+    Py_XDECREF(names);
+    PyErr_Clear();
+    return watched;
+}
+
 int ssbf_observe_install(void)
 {
     if (original_set_iter)
@@ -423,7 +454,9 @@ int ssbf_observe_install(void)
     missed |= replace(function_of("gc", "get_objects"), fast_keywords, &original_get_objects,
                       (PyCFunction)(void (*)(void))look_get_objects);
     missed |= replace(function_of("gc", "enable"), METH_NOARGS, &original_enable, look_enable);
-    missed |= replace(function_of("gc", "get_referrers"), METH_VARARGS, &original_referrers, look_referrers);
+    missed |= replace(function_of("gc", "get_referrers"), METH_VARARGS, &original_referrers, look_referrers) && /* up to 3.12 */
+              replace(function_of("gc", "get_referrers"), METH_FASTCALL, &original_referrers,
+                      (PyCFunction)(void (*)(void))look_referrers_fast);
     missed |= replace(function_of("gc", "get_count"), METH_NOARGS, &original_count, look_count);
     missed |= replace(function_of("sys", "getrefcount"), METH_O, &original_refcount, look_refcount);
     missed |= replace(function_of("sys", "getallocatedblocks"), METH_NOARGS, &original_blocks, look_blocks);
@@ -432,6 +465,7 @@ int ssbf_observe_install(void)
     missed |= replace(function_of("_pickle", "dumps"), fast_keywords, &original_dumps, (PyCFunction)(void (*)(void))look_dumps);
     missed |= replace(function_of("_pickle", "dump"), fast_keywords, &original_dump, (PyCFunction)(void (*)(void))look_dump);
     missed |= ssbf_observe_texts();
+    missed |= ssbf_watch_entries(look_at_order) || !ways_are_watched();
     if (missed) /* cannot tell whether a program looks: count with it */
         ssb.addresses_observed |= SSB_OBSERVED_ADDRESSES | SSB_OBSERVED_SETS | SSB_OBSERVED_GARBAGE;
     return 0;

@@ -126,6 +126,7 @@ typedef struct bound_wrapper {
     PyObject *self;
 } bound_wrapper;
 
+static PyTypeObject *bound_type; /* has a name in C up to 3.12 only */
 static ternaryfunc original_descriptor_call, original_bound_call;
 
 static void look_at_hash(const PyWrapperDescrObject *d, PyObject *o)
@@ -153,7 +154,9 @@ static PyObject *bound_call(PyObject *bound, PyObject *args, PyObject *kwargs)
 static int bound_layout_is_known(void)
 {
     PyObject *self = PyList_New(0), *bound = self ? PyObject_GetAttrString(self, "__len__") : NULL;
-    int known = bound && Py_TYPE(bound) == &_PyMethodWrapper_Type && ((bound_wrapper *)bound)->self == self &&
+    bound_type = bound ? Py_TYPE(bound) : NULL;
+    int known = bound && !strcmp(bound_type->tp_name, "method-wrapper") && bound_type->tp_call &&
+                bound_type->tp_basicsize >= (Py_ssize_t)sizeof(bound_wrapper) && ((bound_wrapper *)bound)->self == self &&
                 Py_TYPE(((bound_wrapper *)bound)->descriptor) == &PyWrapperDescr_Type;
     Py_XDECREF(bound);
     Py_XDECREF(self);
@@ -196,9 +199,9 @@ int ssbf_observe_texts(void)
         return -1;
     replace_below(&PyBaseObject_Type);
     original_descriptor_call = PyWrapperDescr_Type.tp_call;
-    original_bound_call = _PyMethodWrapper_Type.tp_call;
+    original_bound_call = bound_type->tp_call;
     PyWrapperDescr_Type.tp_call = descriptor_call;
-    _PyMethodWrapper_Type.tp_call = bound_call;
+    bound_type->tp_call = bound_call;
     return too_many ? -1 : 0;
 }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pytest
 from litmus import programs
+from litmus.modelling import KEEPS_LOCKS
 from litmus.programs import Program
 from support.search import explore
 
@@ -36,10 +37,26 @@ TABLE: dict[str, tuple[Program, str, dict[str, Numbers]]] = {
 }  # fmt: skip
 
 
+WITHOUT_LOCKS: dict[str, dict[str, Numbers]] = {
+    "locked-2x1": {"dfs": (22, 43, 21), "exhaust": (75, 172, 21)},
+    "locked-2x3": {"dfs": (54, 107, 53), "exhaust": (175, 426, 53)},
+    "locked-2x3-access": {"dfs": (90, 179, 89), "exhaust": (277, 672, 89)},
+    "unlocked-2x2": {"dfs": (92, 183, 91), "exhaust": (220, 565, 91)},
+    "check-then-act-2": {"dfs": (27, 53, 26), "exhaust": (88, 210, 26)},
+    "philosophers-2-broken": {"dfs": (38, 75, 37), "exhaust": (125, 299, 37)},
+    "philosophers-3-ordered": {"dfs": (500, 831, 331), "exhaust": (1481, 3190, 331)},
+    "semaphore-2-1": {"dfs": (44, 87, 43), "exhaust": (131, 313, 43)},
+    "event-2": {"dfs": (207, 356, 149), "exhaust": (653, 1345, 149)},
+}
+"""Where they differ because `threading` keeps no set of the locks of unjoined threads, see `KEEPS_LOCKS`."""
+
+
 @pytest.mark.parametrize("strategy", ["dfs", "exhaust"])
 @pytest.mark.parametrize("name", TABLE)
 def test_the_numbers_are_as_pinned(name: str, strategy: str) -> None:
     program, granularity, pinned = TABLE[name]
+    if not KEEPS_LOCKS:
+        pinned = WITHOUT_LOCKS.get(name, pinned)
     found = explore(program, strategy, granularity=granularity, check=True)
     assert found.complete
     assert (found.executions, found.transitions, found.states) == pinned[strategy]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import _thread
 import functools
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -144,6 +144,31 @@ def reducing() -> object:
     return results
 
 
+def leaving() -> object:
+    """Which `__exit__` will run is decided before `__enter__` runs, and may be known to C only."""
+    _bridge.choose(2)
+    ran, early = list[str](), [_bridge.choose(2)]
+
+    def second(self: object, *error: object) -> None:
+        ran.append("second")
+
+    class Manager:
+        def __enter__(self) -> None:
+            if early == [0]:
+                Manager.__exit__ = second  # type: ignore[method-assign]
+            early.clear()
+            _bridge.choose(2)
+
+        def __exit__(self, *error: object) -> None:
+            ran.append("first")
+
+    if early == [1]:
+        Manager.__exit__ = second  # type: ignore[method-assign]
+    with Manager():
+        pass
+    return ran
+
+
 def by_address() -> object:
     """Objects sorted by where they lie."""
     lock, made = _thread.allocate_lock(), list[Node]()
@@ -166,24 +191,28 @@ def by_address() -> object:
     return [node.mark for node in sorted(made, key=id)]
 
 
-def by_set() -> object:
+def by_set(ordered: Callable[[set[Node]], Iterable[Node]]) -> Program:
     """Objects in the order of a set of them."""
-    lock, made = _thread.allocate_lock(), set[Node]()
 
-    def work(n: int) -> None:
-        with lock:
-            pass
-        node = Node()
-        node.mark = n
-        made.add(node)
-        with lock:
-            pass
-        node = Node()
-        node.mark = n + 10
-        made.add(node)
+    def program() -> object:
+        lock, made = _thread.allocate_lock(), set[Node]()
 
-    join(functools.partial(work, 0), functools.partial(work, 1))
-    return [node.mark for node in made]
+        def work(n: int) -> None:
+            with lock:
+                pass
+            node = Node()
+            node.mark = n
+            made.add(node)
+            with lock:
+                pass
+            node = Node()
+            node.mark = n + 10
+            made.add(node)
+
+        join(functools.partial(work, 0), functools.partial(work, 1))
+        return [node.mark for node in ordered(made)]
+
+    return program
 
 
 def by_dummies() -> object:
@@ -241,8 +270,10 @@ PROGRAMS: dict[str, tuple[Program, tuple[str, ...]]] = {
     "join": (pulling(lambda g: ",".join(map(str, g))), ()),
     "reduce": (pulling(reduced_by_partial), ()),
     "reduce by partial": (reducing, ()),
+    "leaving": (leaving, ()),
     "id": (by_address, ("observe addresses",)),
-    "order of a set": (by_set, ("observe addresses", "observe sets")),
+    "order of a set": (by_set(iter), ("observe addresses", "observe sets")),
+    "list of a set": (by_set(lambda made: [*made]), ("observe addresses", "observe sets")),
     "dummies of a set": (by_dummies, ("observe sets",)),
     "garbage": (by_garbage, ("observe garbage",)),
 }

@@ -1,0 +1,522 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ compat_313.h — CPython 3.13: frames, dictionaries, opcodes, interpreter.   │
+ * │                                                                            │
+ * │ The accessors of compat_311.h. What is new since then:                     │
+ * │   frames     entries of evaluation loops are frames of their own on the C  │
+ * │              stack (FRAME_OWNED_BY_CSTACK); a frame points to the          │
+ * │              instruction it is in; the value stack is written back when an │
+ * │              instruction ends, so its slots hold what it began with        │
+ * │   attributes values lie inside the object; dict and weak references before │
+ * │              the collector's header                                        │
+ * │   types      dict, subclasses and weak references of static types lie in   │
+ * │              the interpreter's memory                                      │
+ * │   code       monitoring (sys.settrace too) replaces instructions and keeps │
+ * │              the originals in tables of the code object                    │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#ifndef SSB_COMPAT_313_H
+#define SSB_COMPAT_313_H
+
+#include <frameobject.h>
+#include <string.h>
+#include <structmember.h>
+#include "internal/pycore_ceval.h"
+#include "internal/pycore_code.h"
+#include "internal/pycore_context.h"
+#include "internal/pycore_dict.h"
+#include "internal/pycore_frame.h"
+#include "internal/pycore_gc.h"
+#include "internal/pycore_global_objects.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_object.h"
+#include "internal/pycore_runtime.h"
+
+/* ---- frames ---- */
+
+typedef _PyInterpreterFrame ssb_frame;
+
+/* Frames of Python code only, without the entries between them. */
+static inline ssb_frame *ssb_python_frame(ssb_frame *f)
+{
+    while (f && f->owner == FRAME_OWNED_BY_CSTACK)
+        f = f->previous;
+    return f;
+}
+static inline PyCodeObject *ssb_frame_code(const ssb_frame *f) { return (PyCodeObject *)f->f_executable; }
+static inline PyObject *ssb_frame_function(const ssb_frame *f) { return f->f_funcobj; }
+static inline PyObject *ssb_frame_locals(const ssb_frame *f) { return f->f_locals; }
+static inline PyFrameObject *ssb_frame_object(const ssb_frame *f) { return f->frame_obj; }
+static inline ssb_frame *ssb_frame_previous(const ssb_frame *f) { return ssb_python_frame(f->previous); }
+static inline ssb_frame *ssb_thread_frame(const PyThreadState *ts) { return ssb_python_frame(ts->current_frame); }
+/* Code unit of the instruction the frame is in, or will go on with. */
+static inline int ssb_frame_unit(const ssb_frame *f) { return (int)(f->instr_ptr - _PyCode_CODE(ssb_frame_code(f))); }
+/* Values on localsplus while the frame is not executing, -1 while it is (then the depth must be computed). */
+static inline int ssb_frame_stacktop(const ssb_frame *f) { return f->stacktop; }
+static inline PyObject *const *ssb_frame_values(const ssb_frame *f) { return f->localsplus; }
+static inline int ssb_frame_is_generators(const ssb_frame *f) { return f->owner == FRAME_OWNED_BY_GENERATOR; }
+static inline int ssb_frame_is_in_object(const ssb_frame *f) { return f->owner == FRAME_OWNED_BY_FRAME_OBJECT; }
+/* Called from C: an evaluation loop of its own runs it. */
+static inline int ssb_frame_is_entry(const ssb_frame *f) { return f->previous && f->previous->owner == FRAME_OWNED_BY_CSTACK; }
+static inline PyObject *ssb_frame_generator(ssb_frame *f) { return (PyObject *)((char *)f - offsetof(PyGenObject, gi_iframe)); }
+static inline ssb_frame *ssb_generator_frame(PyObject *g) { return (ssb_frame *)((PyGenObject *)g)->gi_iframe; }
+static inline PyCodeObject *ssb_generator_code(PyObject *g) { return ssb_frame_code(ssb_generator_frame(g)); }
+static inline int ssb_generator_has_frame(PyObject *g) { return ((PyGenObject *)g)->gi_frame_state < FRAME_CLEARED; }
+/* Slots of a frame behind its fixed part: the basic size counts them. */
+#define SSB_FRAME_EXTRA_SLOTS 0
+/* What a frame object adds to its frame: variables that a debugger made, a copy that C asked for. */
+static inline void ssb_frame_object_tokens(PyFrameObject *o, void (*reference)(PyObject *))
+{
+    reference(o->f_extra_locals);
+    reference(o->f_locals_cache);
+}
+
+/* Evaluation loops on a C stack, innermost first; an entry lies inside the loop's own C frame. */
+static inline const void *ssb_entry_from(const ssb_frame *f)
+{
+    while (f && f->owner != FRAME_OWNED_BY_CSTACK)
+        f = f->previous;
+    return f;
+}
+static inline const void *ssb_thread_entry(const PyThreadState *ts) { return ssb_entry_from(ts->current_frame); }
+static inline const void *ssb_entry_previous(const void *entry) { return ssb_entry_from(((const ssb_frame *)entry)->previous); }
+static inline uintptr_t ssb_entry_end(const void *entry) { return (uintptr_t)entry + sizeof(ssb_frame); }
+/* While __enter__ runs, the value stack holds the manager; its __exit__ lies in a local variable of the loop. */
+#define SSB_EXIT_METHOD_IS_ON_STACK 0
+
+/* ---- objects ---- */
+
+#define SSB_THREADS_HAVE_HANDLES 1
+#define SSB_SETS_ARE_READ_DIRECTLY 1
+
+#define SSB_GC_HEADER sizeof(PyGC_Head)
+
+/* Bytes before the GC header that hold attributes and weak references. */
+static inline size_t ssb_type_header(const PyTypeObject *t) { return t->tp_flags & Py_TPFLAGS_PREHEADER ? 2 * sizeof(void *) : 0; }
+static inline int ssb_type_has_managed_dict(const PyTypeObject *t) { return (t->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0; }
+static inline PyObject *ssb_instance_dict(PyObject *o) { return (PyObject *)_PyObject_ManagedDictPointer(o)->dict; }
+static inline PyDictValues *ssb_values_in_object(PyObject *o)
+{
+    return Py_TYPE(o)->tp_flags & Py_TPFLAGS_INLINE_VALUES ? (PyDictValues *)((char *)o + sizeof(PyObject)) : NULL;
+}
+/* Values without a dict that speaks for them. */
+static inline PyDictValues *ssb_instance_values(PyObject *o)
+{
+    PyDictValues *values = ssb_values_in_object(o);
+    return values && values->valid && !ssb_instance_dict(o) ? values : NULL;
+}
+static inline PyDictKeysObject *ssb_type_keys(PyTypeObject *t)
+{
+    return t->tp_flags & Py_TPFLAGS_HEAPTYPE ? ((PyHeapTypeObject *)t)->ht_cached_keys : NULL;
+}
+/* Insertion order of values: entry numbers, i < size. */
+static inline int ssb_values_size(const PyDictValues *v) { return v->size; }
+static inline int ssb_values_entry(const PyDictValues *v, int i) { return ((const uint8_t *)&v->values[v->capacity])[i]; }
+static inline size_t ssb_values_memory(const PyDictValues *v, const PyDictKeysObject *keys, const void **start)
+{
+    (void)keys;
+    *start = v;
+    return offsetof(PyDictValues, values) + v->capacity * sizeof(PyObject *) + ((v->capacity + 7u) & ~(size_t)7);
+}
+/* Items of a variable-size object. */
+static inline Py_ssize_t ssb_var_items(PyObject *o)
+{
+    if (PyLong_Check(o))
+        return (Py_ssize_t)(((PyLongObject *)o)->long_value.lv_tag >> _PyLong_NON_SIZE_BITS);
+    Py_ssize_t n = ((PyVarObject *)o)->ob_size;
+    return n < 0 ? -n : n;
+}
+
+/* Made by a class statement, not by C: its methods are visible as frames. */
+static inline int ssb_type_is_python_class(const PyTypeObject *t)
+{
+    return (t->tp_flags & Py_TPFLAGS_HEAPTYPE) && !((const PyHeapTypeObject *)t)->_ht_tpname;
+}
+/* What the interpreter keeps for a static type of its own; NULL for all others. */
+static inline managed_static_type_state *ssb_static_state(const PyTypeObject *t)
+{
+    if (!(t->tp_flags & _Py_TPFLAGS_STATIC_BUILTIN))
+        return NULL;
+    struct types_state *types = &_PyRuntime.interpreters.main->types;
+    size_t index = (size_t)(uintptr_t)t->tp_subclasses - 1; /* the field is used for a number */
+    if (index < _Py_MAX_MANAGED_STATIC_BUILTIN_TYPES && types->builtins.initialized[index].type == t)
+        return &types->builtins.initialized[index];
+    if (index < _Py_MAX_MANAGED_STATIC_EXT_TYPES && types->for_extensions.initialized[index].type == t)
+        return &types->for_extensions.initialized[index];
+    return NULL;
+}
+static inline PyObject *ssb_type_subclasses(PyTypeObject *t)
+{
+    managed_static_type_state *state = ssb_static_state(t);
+    return state ? state->tp_subclasses : t->tp_flags & _Py_TPFLAGS_STATIC_BUILTIN ? NULL : (PyObject *)t->tp_subclasses;
+}
+static inline PyObject *ssb_type_dict(PyTypeObject *t)
+{
+    managed_static_type_state *state = ssb_static_state(t);
+    return state ? state->tp_dict : t->tp_dict;
+}
+static inline PyObject *ssb_type_bases(PyTypeObject *t) { return t->tp_bases; }
+static inline PyObject *ssb_type_mro(PyTypeObject *t) { return t->tp_mro; }
+/* Memory of a type outside of it, dictionary and table of subclasses in it; NULL if it has none. */
+static inline void *ssb_type_state(PyTypeObject *t, size_t *bytes)
+{
+    *bytes = sizeof(managed_static_type_state);
+    return ssb_static_state(t);
+}
+/* First of an object's weak references. Those of static types lie elsewhere and never call back: such types do not die. */
+static inline PyWeakReference *ssb_object_weakrefs(PyObject *o)
+{
+    Py_ssize_t offset = Py_TYPE(o)->tp_weaklistoffset;
+    if (PyType_Check(o) && ssb_static_state((PyTypeObject *)o))
+        return NULL;
+    return offset > 0 || offset == MANAGED_WEAKREF_OFFSET ? *(PyWeakReference **)((char *)o + offset) : NULL;
+}
+/* Memory of a code object outside of it: what tracing keeps, and values asked for before. */
+static inline void ssb_each_code_block(PyCodeObject *code, void (*visit)(const void *, size_t))
+{
+    size_t units = (size_t)Py_SIZE(code);
+    const _PyCoMonitoringData *m = code->_co_monitoring;
+    if (m) {
+        visit(m, sizeof *m);
+        visit(m->tools, units);
+        visit(m->lines, units * sizeof *m->lines);
+        visit(m->line_tools, units);
+        visit(m->per_instruction_opcodes, units);
+        visit(m->per_instruction_tools, units);
+    }
+    visit(code->_co_cached, sizeof *code->_co_cached);
+}
+
+static inline size_t ssb_long_digits(PyObject *o, const void **data, int *sign)
+{
+    const _PyLongValue *value = &((PyLongObject *)o)->long_value;
+    *data = value->ob_digit;
+    *sign = (value->lv_tag & _PyLong_SIGN_MASK) == 2;
+    return (value->lv_tag >> _PyLong_NON_SIZE_BITS) * sizeof(digit);
+}
+static inline int ssb_unicode_is_value(PyObject *Py_UNUSED(o)) { return 1; }
+static inline PyObject *ssb_weakref_object(PyWeakReference *w) { return w->wr_object; }
+#define SSB_FUNCTION_END offsetof(PyFunctionObject, func_version)
+
+/* ---- opcodes ---- */
+
+#ifdef SSB_NEED_OPCODES
+#define NEED_OPCODE_METADATA
+#define _PyOpcode_num_popped ssb_opcode_num_popped
+#define _PyOpcode_num_pushed ssb_opcode_num_pushed
+#define _PyOpcode_opcode_metadata ssb_opcode_metadata
+#define _PyOpcode_macro_expansion ssb_opcode_macro_expansion
+#define _PyOpcode_OpName ssb_opcode_name
+#define _PyOpcode_Caches ssb_opcode_caches
+#define _PyOpcode_Deopt ssb_opcode_deopt
+#define _PyOpcode_PseudoTargets ssb_opcode_pseudo_targets
+#include "internal/pycore_opcode_metadata.h"
+#include <opcode.h>
+
+/* The instruction that monitoring has put another one in the place of. */
+static inline int ssb_opcode_behind(int op)
+{
+    switch (op) {
+    case INSTRUMENTED_RESUME: return RESUME;
+    case INSTRUMENTED_END_FOR: return END_FOR;
+    case INSTRUMENTED_END_SEND: return END_SEND;
+    case INSTRUMENTED_RETURN_VALUE: return RETURN_VALUE;
+    case INSTRUMENTED_RETURN_CONST: return RETURN_CONST;
+    case INSTRUMENTED_YIELD_VALUE: return YIELD_VALUE;
+    case INSTRUMENTED_LOAD_SUPER_ATTR: return LOAD_SUPER_ATTR;
+    case INSTRUMENTED_FOR_ITER: return FOR_ITER;
+    case INSTRUMENTED_CALL: return CALL;
+    case INSTRUMENTED_CALL_KW: return CALL_KW;
+    case INSTRUMENTED_CALL_FUNCTION_EX: return CALL_FUNCTION_EX;
+    case INSTRUMENTED_JUMP_FORWARD: return JUMP_FORWARD;
+    case INSTRUMENTED_JUMP_BACKWARD: return JUMP_BACKWARD;
+    case INSTRUMENTED_POP_JUMP_IF_TRUE: return POP_JUMP_IF_TRUE;
+    case INSTRUMENTED_POP_JUMP_IF_FALSE: return POP_JUMP_IF_FALSE;
+    case INSTRUMENTED_POP_JUMP_IF_NONE: return POP_JUMP_IF_NONE;
+    case INSTRUMENTED_POP_JUMP_IF_NOT_NONE: return POP_JUMP_IF_NOT_NONE;
+    default: return ssb_opcode_deopt[op];
+    }
+}
+/* Opcode of a code unit, without specialisation and monitoring. */
+static inline int ssb_unit_opcode(PyCodeObject *code, int unit)
+{
+    int op = _PyCode_CODE(code)[unit].op.code;
+    if (op == INSTRUMENTED_LINE)
+        op = code->_co_monitoring->lines[unit].original_opcode;
+    if (op == INSTRUMENTED_INSTRUCTION)
+        op = code->_co_monitoring->per_instruction_opcodes[unit];
+    return ssb_opcode_behind(op);
+}
+static inline int ssb_unit_argument(PyCodeObject *code, int unit) { return _PyCode_CODE(code)[unit].op.arg; }
+static inline int ssb_code_units(PyCodeObject *code) { return (int)Py_SIZE(code); }
+static inline int ssb_opcode_is_extended(int op) { return op == EXTENDED_ARG; }
+static inline int ssb_opcode_jumps(int op) { return OPCODE_HAS_JUMP(op) != 0; }
+static inline int ssb_opcode_jumps_back(int op) { return op == JUMP_BACKWARD || op == JUMP_BACKWARD_NO_INTERRUPT; }
+static inline int ssb_opcode_ends_block(int op)
+{
+    return op == JUMP_FORWARD || op == JUMP_BACKWARD || op == JUMP_BACKWARD_NO_INTERRUPT || op == RETURN_VALUE ||
+           op == RETURN_CONST || op == INTERPRETER_EXIT || op == RAISE_VARARGS || op == RERAISE;
+}
+/* Change of the stack depth. What the optimizer made in place of instructions (no build does by default) has none. */
+static inline int ssb_stack_effect(int op, int argument, int Py_UNUSED(jump))
+{
+    int popped = ssb_opcode_num_popped(op, argument), pushed = ssb_opcode_num_pushed(op, argument);
+    return op == ENTER_EXECUTOR || popped < 0 || pushed < 0 ? INT16_MIN : pushed - popped;
+}
+/* Depth of the stack where a code object begins. The frame below an __init__ begins when that returns. */
+static inline int ssb_code_first_depth(PyCodeObject *code) { return ssb_unit_opcode(code, 0) == EXIT_INIT_CHECK ? 2 : 0; }
+static inline int ssb_instruction_of_call(PyCodeObject *Py_UNUSED(code), int unit) { return unit; }
+#endif
+
+#ifdef SSB_NEED_CALLS
+#include <opcode.h>
+
+/* What an instruction calls; NULL if it calls nothing. sp points behind the top of the stack. */
+static inline PyObject *ssb_callable(int op, int argument, PyObject *const *sp, int depth)
+{
+    int below = 0;
+    switch (op) {
+    case CALL: below = argument + 2; break;
+    case CALL_KW: below = argument + 3; break;
+    case CALL_FUNCTION_EX: below = (argument & 1) + 3; break;
+    case WITH_EXCEPT_START: below = 4; break;
+    default: break;
+    }
+    return below && depth >= below ? sp[-below] : NULL;
+}
+#endif
+
+/* ---- interpreter ---- */
+
+/* Are the interpreter's own structs those of the headers? It publishes what debuggers need. */
+static inline int ssb_runtime_is_known(void)
+{
+    const _Py_DebugOffsets *d = &_PyRuntime.debug_offsets;
+    return !memcmp(d->cookie, _Py_Debug_Cookie, sizeof d->cookie) && d->version >> 16 == PY_VERSION_HEX >> 16 &&
+           !d->free_threaded && d->runtime_state.size == sizeof(_PyRuntimeState) &&
+           d->interpreter_state.size == sizeof(PyInterpreterState) && d->thread_state.size == sizeof(PyThreadState) &&
+           d->interpreter_state.gc == offsetof(PyInterpreterState, gc) &&
+           d->interpreter_state.imports_modules == offsetof(PyInterpreterState, imports.modules) &&
+           d->interpreter_state.threads_head == offsetof(PyInterpreterState, threads.head) &&
+           d->thread_state.current_frame == offsetof(PyThreadState, current_frame) &&
+           d->thread_state.datastack_chunk == offsetof(PyThreadState, datastack_chunk) &&
+           d->interpreter_frame.size == sizeof(_PyInterpreterFrame) &&
+           d->interpreter_frame.instr_ptr == offsetof(_PyInterpreterFrame, instr_ptr) &&
+           d->interpreter_frame.localsplus == offsetof(_PyInterpreterFrame, localsplus) &&
+           d->interpreter_frame.owner == offsetof(_PyInterpreterFrame, owner) &&
+           d->code_object.co_code_adaptive == offsetof(PyCodeObject, co_code_adaptive) &&
+           d->dict_object.size == sizeof(PyDictObject) && d->dict_object.ma_values == offsetof(PyDictObject, ma_values) &&
+           d->long_object.ob_digit == offsetof(PyLongObject, long_value.ob_digit);
+}
+
+static inline void ssb_each_gc_object(void (*visit)(PyObject *))
+{
+    PyInterpreterState *is = PyInterpreterState_Get();
+    for (int g = 0; g <= NUM_GENERATIONS; g++) {
+        PyGC_Head *head = g < NUM_GENERATIONS ? &is->gc.generations[g].head : &is->gc.permanent_generation.head;
+        for (PyGC_Head *h = _PyGCHead_NEXT(head); h != head; h = _PyGCHead_NEXT(h))
+            visit((PyObject *)(h + 1));
+    }
+}
+
+/* New objects in the collector's order (base objects are frozen), and its counters if it runs by itself. */
+static inline void ssb_each_young_object(PyInterpreterState *is, void (*visit)(PyObject *), void (*number)(uint64_t))
+{
+    for (int g = 0; g < NUM_GENERATIONS; g++) {
+        PyGC_Head *head = &is->gc.generations[g].head;
+        for (PyGC_Head *h = _PyGCHead_NEXT(head); h != head; h = _PyGCHead_NEXT(h))
+            visit((PyObject *)(h + 1));
+        number(is->gc.enabled ? (uint64_t)is->gc.generations[g].count : 0);
+    }
+}
+
+/* The table of interned strings. */
+static inline PyObject *ssb_interned_strings(void) { return PyInterpreterState_Get()->cached_objects.interned_strings; }
+
+static inline void ssb_each_interpreter_object(void (*visit)(PyObject *))
+{
+    PyInterpreterState *is = PyInterpreterState_Get();
+    PyObject *roots[] = {is->imports.modules, is->sysdict, is->builtins, is->sysdict_copy, is->builtins_copy,
+                         is->imports.importlib, is->imports.import_func, is->dict, is->imports.modules_by_index,
+                         is->codecs.search_path, is->codecs.search_cache, is->codecs.error_registry, is->before_forkers,
+                         is->after_forkers_parent, is->after_forkers_child, is->audit_hooks, is->warnings.filters,
+                         is->warnings.once_registry, is->warnings.default_action, is->exc_state.errnomap,
+                         is->exc_state.PyExc_ExceptionGroup, is->cached_objects.objreduce,
+                         (PyObject *)is->cached_objects.generic_type};
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
+        if (roots[i])
+            visit(roots[i]);
+    for (int tool = 0; tool < PY_MONITORING_TOOL_IDS; tool++) {
+        if (is->monitoring_tool_names[tool])
+            visit(is->monitoring_tool_names[tool]);
+        for (int event = 0; event < _PY_MONITORING_EVENTS; event++)
+            if (is->monitoring_callables[tool][event])
+                visit(is->monitoring_callables[tool][event]);
+    }
+    for (size_t i = 0; i < _Py_MAX_MANAGED_STATIC_BUILTIN_TYPES; i++)
+        if (is->types.builtins.initialized[i].type)
+            visit((PyObject *)is->types.builtins.initialized[i].type);
+    for (int i = 0; i < _PY_NSMALLNEGINTS + _PY_NSMALLPOSINTS; i++)
+        visit((PyObject *)&_PyRuntime.static_objects.singletons.small_ints[i]);
+}
+
+/* Memory of the interpreter that changes without meaning: locks, caches, free lists, counters. The rest of it stays in. */
+static inline void ssb_each_noise_range(void (*mask)(const void *, size_t))
+{
+    PyInterpreterState *is = PyInterpreterState_Get();
+#define SSB_NOISE(field) mask(&(field), sizeof(field))
+    SSB_NOISE(_PyRuntime.unicode_state);
+    SSB_NOISE(_PyRuntime.types.next_version_tag);
+    SSB_NOISE(_PyRuntime.static_objects);
+    SSB_NOISE(_PyRuntime.cached_objects);
+    SSB_NOISE(_PyRuntime.threads.handles); /* threads.c knows which threads there are */
+    SSB_NOISE(is->ceval.instrumentation_version); /* counts changes of what is traced; code catches up when it is entered */
+    SSB_NOISE(is->last_restart_version);
+    SSB_NOISE(is->threads);
+    SSB_NOISE(is->gc);
+    SSB_NOISE(is->_gil);
+    SSB_NOISE(is->object_state);
+    SSB_NOISE(is->unicode);
+    SSB_NOISE(is->dtoa);
+    SSB_NOISE(is->func_state);
+    SSB_NOISE(is->dict_state.global_version);
+    SSB_NOISE(is->dict_state.next_keys_version);
+    SSB_NOISE(is->exc_state);
+    SSB_NOISE(is->ast);
+    SSB_NOISE(is->types.next_version_tag);
+    SSB_NOISE(is->types.type_cache);
+    SSB_NOISE(is->callable_cache);
+    SSB_NOISE(is->rare_events);
+    SSB_NOISE(is->cached_objects);
+    for (size_t i = 0; i < _Py_MAX_MANAGED_STATIC_BUILTIN_TYPES; i++)
+        SSB_NOISE(is->types.builtins.initialized[i].tp_weaklist);
+#undef SSB_NOISE
+    for (PyThreadState *t = is->threads.head; t; t = t->next) {
+        mask(t, sizeof(_PyThreadStateImpl));
+        for (_PyStackChunk *c = t->datastack_chunk; c; c = c->previous)
+            mask(c, c->size);
+    }
+}
+
+/* What of the masked interpreter memory a program can notice. */
+static inline void ssb_interpreter_tokens(PyInterpreterState *is, void (*number)(uint64_t), void (*reference)(PyObject *))
+{
+    number((uint64_t)is->gc.enabled);
+    number((uint64_t)is->gc.debug);
+    for (int g = 0; g < NUM_GENERATIONS; g++)
+        number((uint64_t)is->gc.generations[g].threshold);
+    reference(is->gc.garbage);
+    reference(is->gc.callbacks);
+}
+
+/* Tools that use sys.monitoring, a bit each, and whether any is called. Which events a code object reports to them lies
+ * with the code, where it is not read. */
+#define SSB_MONITORING_CALLS (1u << 31)
+static inline uint32_t ssb_monitoring_tools(const PyInterpreterState *is)
+{
+    uint32_t tools = 0;
+    for (int tool = 0; tool < PY_MONITORING_SYS_PROFILE_ID; tool++) {
+        tools |= is->monitoring_tool_names[tool] ? 1u << tool : 0;
+        for (int event = 0; event < _PY_MONITORING_EVENTS; event++)
+            tools |= is->monitoring_callables[tool][event] ? SSB_MONITORING_CALLS : 0;
+    }
+    return tools;
+}
+
+/* Memory of a thread's frames: what lives there is read frame by frame. */
+static inline void ssb_each_frame_stack(PyThreadState *ts, void (*visit)(uintptr_t start, void *user), void *user)
+{
+    for (_PyStackChunk *c = ts->datastack_chunk; c; c = c->previous)
+        visit((uintptr_t)c, user);
+}
+
+static inline void ssb_thread_tokens(PyThreadState *ts, void (*number)(uint64_t), void (*reference)(PyObject *))
+{
+    for (_PyErr_StackItem *x = ts->exc_info; x; x = x->previous_item)
+        reference(x->exc_value);
+    PyObject *held[] = {ts->current_exception, ts->dict, ssb_own_context(ts), ts->async_exc, ts->async_gen_firstiter,
+                        ts->async_gen_finalizer, ts->c_profileobj, ts->c_traceobj, ts->delete_later, ts->threading_local_key,
+                        ts->threading_local_sentinel, ((_PyThreadStateImpl *)ts)->asyncio_running_loop};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        reference(held[i]);
+    number((uint64_t)ts->tracing);
+    number((uint64_t)(int64_t)ts->what_event);
+    number((uint64_t)ts->coroutine_origin_tracking_depth);
+    number((uint64_t)ts->py_recursion_limit);
+    number((uint64_t)(uintptr_t)ts->c_profilefunc);
+    number((uint64_t)(uintptr_t)ts->c_tracefunc);
+    /* Things to be done before the next instruction; not that another thread asked for the GIL. */
+    number(ts->eval_breaker & (_PY_SIGNALS_PENDING_BIT | _PY_CALLS_TO_DO_BIT | _PY_ASYNC_EXCEPTION_BIT | _PY_GC_SCHEDULED_BIT));
+}
+
+/* Blocks that the next objects of some types will be made of, in order. */
+static inline void ssb_free_list_tokens(PyInterpreterState *is, void (*number)(uint64_t))
+{
+    struct _Py_object_freelists *free = &is->object_state.freelists;
+#define SSB_FREE_LIST(list)                          \
+    number((uint64_t)(list).numfree);                \
+    for (int i = 0; i < (list).numfree; i++)         \
+        number((uint64_t)(uintptr_t)(list).items[i])
+    SSB_FREE_LIST(free->lists);
+    SSB_FREE_LIST(free->dicts);
+    SSB_FREE_LIST(free->dictkeys);
+    SSB_FREE_LIST(free->async_gens);
+    SSB_FREE_LIST(free->async_gen_asends);
+#undef SSB_FREE_LIST
+    for (PyFloatObject *f = free->floats.items; f; f = (PyFloatObject *)Py_TYPE(f))
+        number((uint64_t)(uintptr_t)f);
+    for (int i = 0; i < PyTuple_NFREELISTS; i++) {
+        number((uint64_t)free->tuples.numfree[i]);
+        for (PyTupleObject *t = free->tuples.items[i]; t; t = (PyTupleObject *)t->ob_item[0])
+            number((uint64_t)(uintptr_t)t);
+    }
+    for (PyContext *c = free->contexts.items; c; c = (PyContext *)c->ctx_weakreflist)
+        number((uint64_t)(uintptr_t)c);
+    number((uint64_t)(uintptr_t)free->slices.slice_cache);
+    number((uint64_t)(uintptr_t)free->object_stacks.items);
+    for (int k = 0; k <= Bigint_Kmax; k++)
+        for (struct Bigint *b = is->dtoa.freelist[k]; b; b = b->next)
+            number((uint64_t)(uintptr_t)b);
+}
+
+/* Free lists hold base blocks that new objects would then be made of: empty them. */
+static inline void ssb_drain_free_lists(void)
+{
+    struct _Py_object_freelists *free = &PyInterpreterState_Get()->object_state.freelists;
+    while (free->lists.numfree > 0)
+        PyObject_GC_Del(free->lists.items[--free->lists.numfree]);
+    while (free->dicts.numfree > 0)
+        PyObject_GC_Del(free->dicts.items[--free->dicts.numfree]);
+    while (free->dictkeys.numfree > 0)
+        PyMem_Free(free->dictkeys.items[--free->dictkeys.numfree]);
+    while (free->floats.items) {
+        PyFloatObject *f = free->floats.items;
+        free->floats.items = (PyFloatObject *)Py_TYPE(f);
+        PyObject_Free(f);
+    }
+    free->floats.numfree = 0;
+    for (int i = 0; i < PyTuple_NFREELISTS; i++) {
+        PyTupleObject *next = free->tuples.items[i];
+        free->tuples.items[i] = NULL;
+        free->tuples.numfree[i] = 0;
+        while (next) {
+            PyTupleObject *t = next;
+            next = (PyTupleObject *)t->ob_item[0];
+            PyObject_GC_Del(t);
+        }
+    }
+    while (free->async_gens.numfree > 0)
+        PyObject_GC_Del(free->async_gens.items[--free->async_gens.numfree]);
+    while (free->async_gen_asends.numfree > 0)
+        PyObject_GC_Del(free->async_gen_asends.items[--free->async_gen_asends.numfree]);
+    while (free->contexts.items) {
+        PyContext *c = free->contexts.items;
+        free->contexts.items = (PyContext *)c->ctx_weakreflist;
+        PyObject_GC_Del(c);
+    }
+    free->contexts.numfree = 0;
+    if (free->slices.slice_cache) {
+        PyObject_GC_Del(free->slices.slice_cache);
+        free->slices.slice_cache = NULL;
+    }
+}
+
+#endif
