@@ -104,6 +104,8 @@ static ssbf_number *find_number(uintptr_t key)
 
 uint32_t ssbf_known(uintptr_t address)
 {
+    if (ssbf->in_base) /* nothing is numbered */
+        return 0;
     const ssbf_number *n = find_number(address);
     return n->generation == ssbf->generation ? n->number : 0;
 }
