@@ -61,6 +61,7 @@ static size_t lay_out(ss_arena *header, uint8_t *base, size_t store_bytes) {
     uint8_t *stack = section(&l, SSI_AGENT_STACK);
     header->agent_lo = (uintptr_t)stack;
     header->agent_hi = (uintptr_t)stack + SSI_AGENT_STACK;
+    header->signal_stack = section(&l, SSI_SIGNAL_STACK);
     header->tracked.runs = section(&l, sizeof(struct ssi_scan_run) * SSI_SCAN_RUNS);
     header->regions = section(&l, sizeof(ss_region) * SSI_MAX_REGIONS);
     header->states = section(&l, sizeof(ss_state) * SSI_MAX_STATES);

@@ -24,6 +24,7 @@
 #define SSI_MAX_STATES (1u << 20)
 #define SSI_MAX_FILES 64u /* files a path may have open at once */
 #define SSI_AGENT_STACK (256u << 10)
+#define SSI_SIGNAL_STACK (128u << 10)
 #define SSI_SCRATCH_BYTES ((size_t)2 << 30)
 #define SSI_ERROR_BYTES 512u
 #define SSI_STORE_BEYOND (1u << 16) /* pages of the base state that may be fetched into a full store */
@@ -191,6 +192,7 @@ struct ss_arena {
     char setup_tracker[32];
     int parent_pid, fast_tls;
     uintptr_t agent_lo, agent_hi;
+    uint8_t *signal_stack; /* for first writes to quiet memory */
 
     /* Tables. */
     ss_state *states;

@@ -10,9 +10,11 @@
  * │ Calls that write memory pass through the handler too: it can repeat them   │
  * │ when they met quiet memory (quiet.c).                                      │
  * │                                                                            │
- * │ The handlers run on the stack of the simulated thread (no SA_ONSTACK: an   │
+ * │ The handler runs on the stack of the simulated thread (no SA_ONSTACK: an   │
  * │ alternate stack would be shared by all) and with SA_NODEFER, so that       │
- * │ leaving it for another path keeps the signal mask as it was.               │
+ * │ leaving it for another path keeps the signal mask as it was. That of first │
+ * │ writes to quiet memory always goes back, and has a stack in the arena: it  │
+ * │ must leave no trace on a stack that may become part of a state.            │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -37,6 +39,7 @@
 static ss_arena *guarded;         /* ordinary memory, set before the base snapshot */
 static uint64_t random_counter;   /* ordinary memory: getrandom rewinds */
 static struct sigaction previous[2]; /* SIGSYS and SIGSEGV before us */
+static stack_t previous_stack;
 /* Signal handlers as the program set them. Ordinary memory: after a restore it
  * says what the kernel should have, and arena->actions what it has. */
 static ssi_action actions[SSI_SIGNALS];
@@ -393,7 +396,9 @@ int ssi_guard_prepare(ss_arena *arena) {
         arena->actions[i] = actions[i];
     }
     struct sigaction sigsys = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_NODEFER};
-    struct sigaction sigsegv = {.sa_sigaction = on_sigsegv, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    struct sigaction sigsegv = {.sa_sigaction = on_sigsegv, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
+    stack_t own = {.ss_sp = arena->signal_stack, .ss_size = SSI_SIGNAL_STACK};
+    if (SSI_SYSCALL(SYS_sigaltstack, &own, &previous_stack)) return -EINVAL;
     if (sigaction(SIGSYS, &sigsys, &previous[0]) || sigaction(SIGSEGV, &sigsegv, &previous[1])) return -EINVAL;
     uint64_t ours = SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV);
     return (int)SSI_SYSCALL(SYS_rt_sigprocmask, SIG_UNBLOCK, &ours, NULL, sizeof ours);
@@ -402,6 +407,7 @@ int ssi_guard_prepare(ss_arena *arena) {
 void ssi_guard_cancel(void) {
     sigaction(SIGSYS, &previous[0], NULL);
     sigaction(SIGSEGV, &previous[1], NULL);
+    SSI_SYSCALL(SYS_sigaltstack, &previous_stack, NULL);
 }
 
 static const uint8_t waking[] = {FUTEX_WAKE, FUTEX_WAKE_BITSET, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE};

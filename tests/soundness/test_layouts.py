@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from mutations import case, histories
 from pairs import call
-from test_mutations import compare
+from test_equal_and_changed import compare
 
 from pytest_statespace._native import _bridge
 
