@@ -109,7 +109,7 @@ static void start_empty(ss_arena *arena) {
     arena->state_free = SS_NONE;
     arena->store.fresh = arena->forest.fresh = 1;
     arena->store.next_serial = 1;
-    arena->tracked.pagemap = arena->tracked.uffd = -1;
+    arena->tracked.pagemap = arena->tracked.uffd = arena->tracked.clear_refs = -1;
     arena->last_state = SS_NONE;
 }
 

@@ -8,7 +8,7 @@
  * │ the engine's own system-call instruction and can't be removed: child only. │
  * │                                                                            │
  * │ Calls that write memory pass through the handler too: it can repeat them   │
- * │ when they met quiet memory (quiet.c).                                      │
+ * │ when they met memory without write permission (quiet.c, tracker_mprotect). │
  * │                                                                            │
  * │ The handler runs on the stack of the simulated thread (no SA_ONSTACK: an   │
  * │ alternate stack would be shared by all) and with SA_NODEFER, so that       │
@@ -44,6 +44,7 @@ static stack_t previous_stack;
  * says what the kernel should have, and arena->actions what it has. */
 static ssi_action actions[SSI_SIGNALS];
 #define SIGNAL_BIT(signal) (UINT64_C(1) << ((signal) - 1))
+#define OURS (SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV))
 
 /* ---- ending the path --------------------------------------------------------------- */
 
@@ -117,11 +118,19 @@ static int only_answers(long number) {
     return 0;
 }
 
-/* The kernel is about to write here, and might stop half-way at quiet memory. */
+/* The kernel is about to write here, and might stop half-way at memory without write permission. */
 static void will_be_written(const void *at, size_t bytes) {
+    uintptr_t lo = (uintptr_t)at, hi = bytes > UINTPTR_MAX - lo ? UINTPTR_MAX : lo + bytes;
     if (!bytes) return;
-    ssi_quiet_wake(guarded, (uintptr_t)at);
-    ssi_quiet_wake(guarded, (uintptr_t)at + bytes - 1);
+    ssi_quiet_wake(guarded, lo);
+    ssi_quiet_wake(guarded, hi - 1);
+    ssi_tracker_open_up(guarded->tracker, &guarded->tracked, lo, hi);
+}
+
+/* The kernel met memory that it could not write. Where, it does not say. Is there any that it could not write because of us? */
+static int give_back_permission(void) {
+    int woken = ssi_quiet_wake_all(guarded);
+    return ssi_tracker_open_up(guarded->tracker, &guarded->tracked, 0, UINTPTR_MAX) || woken;
 }
 
 /* ---- files: reading only, and closed before the next choice point -------------------- */
@@ -248,7 +257,7 @@ static long change_mask(ucontext_t *u, const long *a) {
     uint64_t *mask = (uint64_t *)(void *)&u->uc_sigmask, old = *mask, set = 0;
     if (a[1]) {
         memcpy(&set, (const void *)a[1], sizeof set);
-        set &= ~(SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+        set &= ~(OURS | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
         switch (a[0]) {
         case SIG_BLOCK:
             *mask |= set;
@@ -277,9 +286,14 @@ static long change_action(const long *a) {
     }
     if (!a[1] || signal < 1 || signal > SSI_SIGNALS) return ssi_syscall(SYS_rt_sigaction, a[0], a[1], a[2], a[3], 0, 0);
     if (signal == SIGSYS) refuse_call(SYS_rt_sigaction, "the signal of the system-call guard");
-    long rc = ssi_syscall(SYS_rt_sigaction, a[0], a[1], a[2], a[3], 0, 0);
+    if (!ssi_is_readable((uintptr_t)a[1])) return -EFAULT;
+    ssi_action action;
+    memcpy(&action, (const void *)a[1], sizeof action);
+    action.words[3] &= ~OURS; /* also while its handler runs */
+    if (a[2]) will_be_written((void *)a[2], sizeof action); /* the call could not be repeated: it would find the new action */
+    long rc = ssi_syscall(SYS_rt_sigaction, a[0], (long)&action, a[2], a[3], 0, 0);
     if (!rc) {
-        memcpy(&actions[signal - 1], (const void *)a[1], sizeof *actions);
+        actions[signal - 1] = action;
         guarded->actions[signal - 1] = actions[signal - 1];
         guarded->changed_actions |= SIGNAL_BIT(signal);
     }
@@ -367,13 +381,19 @@ static void on_sigsys(int signal, siginfo_t *info, void *context) {
     long a[6];
     for (int i = 0; i < 6; i++) a[i] = ssi_arch_argument(u, i);
     long result = decide(info->si_syscall, a, u);
-    if (result == -EFAULT && ssi_quiet_wake_all(guarded)) result = decide(info->si_syscall, a, u);
+    if (result == -EFAULT && give_back_permission()) result = decide(info->si_syscall, a, u);
     ssi_arch_set_result(u, result);
 }
 
-/* A write to quiet memory is repeated. All else is for the program's handler, or ends the process. */
+/* Was permission to write there taken away by us? It is given back. */
+static int is_ours(uintptr_t address) {
+    const ssi_tracker *tracker = guarded->tracker;
+    return ssi_quiet_wake(guarded, address) || (tracker && tracker->fault && tracker->fault(address));
+}
+
+/* A write that we made fail is repeated. All else is for the program's handler, or ends the process. */
 static void on_sigsegv(int signal, siginfo_t *info, void *context) {
-    if (info->si_code == SEGV_ACCERR && ssi_quiet_wake(guarded, (uintptr_t)info->si_addr)) return;
+    if (info->si_code == SEGV_ACCERR && is_ours((uintptr_t)info->si_addr)) return;
     const ssi_action action = actions[signal - 1];
     int sent = info->si_code <= 0; /* not a fault: going back does not raise it again */
     uintptr_t handler = action.words[0];
@@ -400,7 +420,7 @@ int ssi_guard_prepare(ss_arena *arena) {
     stack_t own = {.ss_sp = arena->signal_stack, .ss_size = SSI_SIGNAL_STACK};
     if (SSI_SYSCALL(SYS_sigaltstack, &own, &previous_stack)) return -EINVAL;
     if (sigaction(SIGSYS, &sigsys, &previous[0]) || sigaction(SIGSEGV, &sigsegv, &previous[1])) return -EINVAL;
-    uint64_t ours = SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV);
+    const uint64_t ours = OURS;
     return (int)SSI_SYSCALL(SYS_rt_sigprocmask, SIG_UNBLOCK, &ours, NULL, sizeof ours);
 }
 

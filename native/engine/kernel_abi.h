@@ -40,6 +40,7 @@ struct ssi_scan_arg {
 /* Entries of /proc/self/pagemap. */
 #define SSI_PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define SSI_PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+#define SSI_PAGEMAP_SOFT_DIRTY (UINT64_C(1) << 55)
 #define SSI_PAGEMAP_GUARD (UINT64_C(1) << 58)
 
 #ifndef MADV_POPULATE_WRITE

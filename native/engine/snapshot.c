@@ -247,18 +247,21 @@ int ssi_base_snapshot(ss_arena *arena) {
 
 /* ---- restore --------------------------------------------------------------------------------- */
 
-static void put_back(ss_arena *arena, uintptr_t address, const uint8_t *content) {
-    if (!memcmp((void *)address, content, SS_PAGE)) return;
+static void overwrite(ss_arena *arena, uintptr_t address, const uint8_t *content) {
+    ssi_tracker_open_up(arena->tracker, &arena->tracked, address, address + SS_PAGE); /* cheaper than to have it fault */
     memcpy((void *)address, content, SS_PAGE);
     arena->statistics.restored_pages++;
+}
+
+static void put_back(ss_arena *arena, uintptr_t address, const uint8_t *content) {
+    if (memcmp((void *)address, content, SS_PAGE)) overwrite(arena, address, content);
 }
 
 /* Different numbers are different contents, and memory has that of page_now, or was put right already. */
 static int put_back_difference(void *user, uint32_t index, uint32_t page_now, uint32_t page_then) {
     (void)page_now;
     ss_arena *arena = user;
-    memcpy((void *)ss_page_address(arena, index), ss_page_data(arena, page_then), SS_PAGE);
-    arena->statistics.restored_pages++;
+    overwrite(arena, ss_page_address(arena, index), ss_page_data(arena, page_then));
     return 0;
 }
 

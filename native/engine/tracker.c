@@ -6,46 +6,15 @@
  * │ after it noticed writes, reads into memory and dropped pages, here, now.   │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 #include "engine_internal.h"
 #include "syscall.h"
 
-const ssi_tracker *ssi_trackers[] = {&ssi_tracker_wpasync, &ssi_tracker_compare, NULL};
+const ssi_tracker *ssi_trackers[] = {&ssi_tracker_wpasync, &ssi_tracker_softdirty, &ssi_tracker_mprotect, &ssi_tracker_compare, NULL};
 
-const char *ss_tracker_names(void) { return "wpasync,compare"; }
-
-/* ---- pagemap ----------------------------------------------------------------- */
-
-int ssi_pagemap_open(void) {
-    long fd = SSI_SYSCALL(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
-    return fd < 0 ? -1 : (int)fd;
-}
-
-int ssi_pagemap_read(int pagemap, uintptr_t address, uint64_t *entries, uint32_t n) {
-    if (pagemap < 0) return -ENOENT;
-    size_t done = 0, bytes = n * sizeof *entries;
-    while (done < bytes) {
-        long rc = SSI_SYSCALL(SYS_pread64, pagemap, (char *)entries + done, bytes - done,
-                              address / SS_PAGE * sizeof *entries + done);
-        if (rc == -EINTR) continue;
-        if (rc <= 0) return rc < 0 ? (int)rc : -EIO;
-        done += (size_t)rc;
-    }
-    return 0;
-}
-
-int ssi_is_readable(uintptr_t address) {
-    /* The kernel copies the set before it looks at `how`: EFAULT or EINVAL, and nothing else happens. */
-    return SSI_SYSCALL(SYS_rt_sigprocmask, ~0L, address & ~(uintptr_t)7, NULL, 8) != -EFAULT;
-}
-
-int ssi_page_has_content(uint64_t entry, uintptr_t address) {
-    if (entry & SSI_PAGEMAP_PRESENT) return 1;
-    if (entry & SSI_PAGEMAP_GUARD) return 0;
-    /* Swapped out, or one of the markers that look so: a guard page of an older kernel can't be read. */
-    return (entry & SSI_PAGEMAP_SWAPPED) && ssi_is_readable(address);
-}
+const char *ss_tracker_names(void) { return "wpasync,softdirty,mprotect,compare"; }
 
 /* ---- self-test ------------------------------------------------------------------ */
 
@@ -92,11 +61,14 @@ static int expect(const ssi_tracker *tracker, self_test *t, int rearm, const uin
     return -ENOTSUP;
 }
 
-/* The kernel, not the program, writes into the page. */
-static int read_into(uint8_t *page) {
+/* The kernel, not the program, writes into the page. What the guard does about refused writes is done here. */
+static int read_into(const ssi_tracker *tracker, ssi_tracked *tracked, uint8_t *page) {
     int pipe[2];
     if (SSI_SYSCALL(SYS_pipe2, pipe, O_CLOEXEC) < 0) return -1;
-    int ok = SSI_SYSCALL(SYS_write, pipe[1], "x", 1) == 1 && SSI_SYSCALL(SYS_read, pipe[0], page, 1) == 1;
+    int ok = SSI_SYSCALL(SYS_write, pipe[1], "x", 1) == 1;
+    long n = SSI_SYSCALL(SYS_read, pipe[0], page, 1);
+    if (n == -EFAULT && ssi_tracker_open_up(tracker, tracked, (uintptr_t)page, (uintptr_t)page + 1)) n = SSI_SYSCALL(SYS_read, pipe[0], page, 1);
+    ok = ok && n == 1;
     SSI_SYSCALL(SYS_close, pipe[0]);
     SSI_SYSCALL(SYS_close, pipe[1]);
     return ok ? 0 : -1;
@@ -118,13 +90,37 @@ static int behave(const ssi_tracker *tracker, self_test *t, uint8_t *small, uint
     if ((rc = expect(tracker, t, 1, NULL, 0, "re-armed", why))) return rc;
     ((volatile uint8_t *)data_page)[1]++;
     if ((rc = expect(tracker, t, 1, data_page, 1, "a write to file-private memory", why))) return rc;
-    if (read_into(small + 5 * SS_PAGE)) {
+    if (read_into(tracker, &t->tracked, small + 5 * SS_PAGE)) {
         ssi_text_add(why, "self-test: pipe");
         return -ENOTSUP;
     }
     if ((rc = expect(tracker, t, 1, small + 5 * SS_PAGE, 1, "read() into a page", why))) return rc;
+    if (!tracker->sees_drops) return 0;
     SSI_SYSCALL(SYS_madvise, drop, DROP_PAGES * SS_PAGE, MADV_DONTNEED);
     return expect(tracker, t, 1, drop, DROP_PAGES, "2 MiB dropped", why);
+}
+
+/* Without a guard there is no handler yet. */
+static const ssi_tracker *tested;
+static struct sigaction before_test;
+
+static void on_fault(int signal, siginfo_t *info, void *context) {
+    (void)context;
+    if (info->si_code == SEGV_ACCERR && tested->fault((uintptr_t)info->si_addr)) return;
+    sigaction(signal, &before_test, NULL);
+}
+
+static int behave_with_handler(const ssi_tracker *tracker, self_test *t, uint8_t *small, uint8_t *drop, ssi_text *why) {
+    if (!tracker->fault) return behave(tracker, t, small, drop, why);
+    struct sigaction ours = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    tested = tracker;
+    if (sigaction(SIGSEGV, &ours, &before_test)) {
+        ssi_text_add(why, "self-test: sigaction");
+        return -EINVAL;
+    }
+    int rc = behave(tracker, t, small, drop, why);
+    sigaction(SIGSEGV, &before_test, NULL);
+    return rc;
 }
 
 int ssi_tracker_self_test(const ssi_tracker *tracker, ssi_text *why) {
@@ -149,16 +145,17 @@ int ssi_tracker_self_test(const ssi_tracker *tracker, ssi_text *why) {
                                .n_pages = t->regions[1].first_page + (uint32_t)((t->regions[1].hi - t->regions[1].lo) / SS_PAGE),
                                .pagemap = ssi_pagemap_open(),
                                .uffd = -1,
+                               .clear_refs = -1,
                                .runs = t->runs,
                                .ranges = t->ranges,
                                .dense = t->dense,
                                .quiet = t->quiet,
-                               .may_drop = 1,
+                               .may_drop = tracker->sees_drops,
                                .seen = t->seen,
                                .named = t->named};
     int rc = tracker->open(&t->tracked, why);
     if (!rc) {
-        rc = behave(tracker, t, (uint8_t *)lo, drop, why);
+        rc = behave_with_handler(tracker, t, (uint8_t *)lo, drop, why);
         tracker->close(&t->tracked);
     }
     if (t->tracked.pagemap >= 0) SSI_SYSCALL(SYS_close, t->tracked.pagemap);
@@ -179,6 +176,10 @@ static int start_one(const ssi_tracker *tracker, ssi_tracked *tracked, ssi_text 
     size_t before = reason->used;
     ssi_text_add(reason, tracker->name);
     ssi_text_add(reason, ": ");
+    if (tracked->may_drop && !tracker->sees_drops) {
+        ssi_text_add(reason, "works under the system-call guard only");
+        return -ENOTSUP;
+    }
     int rc = ssi_tracker_self_test(tracker, reason);
     if (!rc) rc = tracker->open(tracked, reason);
     if (rc) return rc;

@@ -47,4 +47,4 @@ static int compare_arm(ssi_tracked *t, ssi_text *why) {
 static void compare_close(ssi_tracked *t) { (void)t; }
 
 const ssi_tracker ssi_tracker_compare = {
-    .name = "compare", .exact = 0, .open = compare_open, .arm = compare_arm, .collect = compare_collect, .close = compare_close};
+    .name = "compare", .exact = 0, .sees_drops = 1, .open = compare_open, .arm = compare_arm, .collect = compare_collect, .close = compare_close};

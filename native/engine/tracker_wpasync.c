@@ -35,9 +35,6 @@
 
 #define CLUSTER_GAP ((uintptr_t)64 << 10) /* a call costs about as much as walking over three mappings */
 #define POPULATED (SSI_PAGE_IS_PRESENT | SSI_PAGE_IS_SWAPPED)
-#define BLOCK 512u         /* pages that share a page table */
-#define BLOCK_DENSE 128u   /* populated ones that make a block dense */
-#define HOLES_ALLOWED 4096u /* a region with fewer empty pages is dense as a whole */
 
 static int wpasync_open(ssi_tracked *t, ssi_text *why) {
     if (t->pagemap < 0) {
@@ -142,24 +139,6 @@ static long scan(ssi_tracked *t, enum question question, int rearm, names *to) {
 
 /* ---- dense and sparse ---------------------------------------------------------------- */
 
-static uint32_t count_populated(const ssi_tracked *t, uint32_t first, uint32_t n) {
-    uint32_t count = 0;
-    for (uint32_t page = first; page < first + n; page++) count += t->seen[page / 64] >> (page % 64) & 1;
-    return count;
-}
-
-/* How many pages at the start of a region are dense. */
-static uint32_t dense_pages(const ssi_tracked *t, const ss_region *r) {
-    uint32_t pages = (uint32_t)((r->hi - r->lo) / SS_PAGE), dense = 0, populated = 0;
-    if (pages - count_populated(t, r->first_page, pages) < HOLES_ALLOWED) return pages;
-    for (uint32_t at = 0; at < pages; at += BLOCK) {
-        uint32_t n = pages - at < BLOCK ? pages - at : BLOCK, there = count_populated(t, r->first_page + at, n);
-        populated += there;
-        if (there >= BLOCK_DENSE && populated >= (at + n) / 2) dense = at + n;
-    }
-    return dense;
-}
-
 static void add_range(ssi_tracked *t, uint32_t region, uintptr_t lo, uintptr_t hi, int sparse) {
     if (lo == hi) return;
     ssi_range *before = t->n_ranges ? &t->ranges[t->n_ranges - 1] : NULL;
@@ -232,7 +211,7 @@ static int wpasync_arm(ssi_tracked *t, ssi_text *why) {
     names ignored = {.tracked = t, .bits = t->named};
     one_range_a_cluster(t);
     long rc = scan(t, WRITTEN_POPULATED, 1, &populated);
-    for (uint32_t i = 0; i < t->n_regions; i++) t->dense[i] = dense_pages(t, &t->regions[i]);
+    for (uint32_t i = 0; i < t->n_regions; i++) t->dense[i] = ssi_dense_pages(t, &t->regions[i]);
     cut_into_ranges(t);
     if (rc >= 0) rc = scan(t, AS_THE_RANGE_SAYS, 1, &ignored); /* markers on the empty pages of dense ranges */
     if (rc < 0) {
@@ -249,4 +228,4 @@ static void wpasync_close(ssi_tracked *t) {
 }
 
 const ssi_tracker ssi_tracker_wpasync = {
-    .name = "wpasync", .exact = 1, .leaves_out_quiet = 1, .open = wpasync_open, .arm = wpasync_arm, .collect = wpasync_collect, .close = wpasync_close};
+    .name = "wpasync", .exact = 1, .leaves_out_quiet = 1, .sees_drops = 1, .open = wpasync_open, .arm = wpasync_arm, .collect = wpasync_collect, .close = wpasync_close};

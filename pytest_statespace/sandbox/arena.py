@@ -179,6 +179,10 @@ class Arena:
             us_restore=_microseconds(native.ns_restore, restores),
         )
 
+    def last_error(self) -> str:
+        """What the engine said about the last thing it refused, "" if nothing."""
+        return self._text(self._lib.ss_last_error(self._arena))
+
     def destroy(self) -> None:
         """Unmap it. Twice is fine."""
         if self._arena != self._ffi.NULL:

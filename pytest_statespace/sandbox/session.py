@@ -200,8 +200,10 @@ class Sandbox:
         self._dead = waited.died is not None
         for message in self.messages:
             if "setup_failed" in message:
+                why = self._arena.last_error()
                 raise StatespaceError(
                     f"the exploration could not be set up: {message['setup_failed']}"
+                    + (f" ({why})" if why else "")
                 )
         if waited.died is not None:
             raise StatespaceError(

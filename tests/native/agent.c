@@ -1,5 +1,5 @@
 /* agent.c — the agent over small programs: exactly the expected paths, states and ends. */
-#include "harness.h"
+#include "emulation.h"
 
 static ss_arena *arena;
 static uint64_t *outcomes; /* shared: how often each outcome was reached */
@@ -414,6 +414,7 @@ int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed) {
                  {"orphan", test_orphan},                  {"limit", test_limit}};
     (void)seed;
     CHECK(ss_set_hash(xxh3_64, xxh3_128) == 0);
+    emulate_soft_dirty();
     arena = new_arena((size_t)256 << 20);
     outcomes = shared_memory(arena, 1 << 20);
     for (size_t i = 0; i < sizeof with_tracker / sizeof *with_tracker; i++) {

@@ -66,18 +66,20 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
     return Builder(tmp_path_factory.mktemp("native"))
 
 
-def run_library(library: Path, name: str, seed: int | str = 0) -> subprocess.CompletedProcess[str]:
+def run_library(
+    library: Path, name: str, seed: int | str = 0, seconds: float = 120
+) -> subprocess.CompletedProcess[str]:
     """One test of a built program, in a process of its own."""
     command = [sys.executable, str(HERE / "driver.py"), str(library), name, str(seed)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
 
 
 @pytest.fixture
 def run_native(builder: Builder) -> Callable[..., None]:
     """Run a test of a program; it must succeed (or, expect="...", fail saying so)."""
 
-    def run(program: str, name: str, seed: int = 0, expect: str | None = None) -> None:
-        done = run_library(builder.library(program), name, seed)
+    def run(program: str, name: str, seed: int = 0, expect: str | None = None, seconds: float = 120) -> None:
+        done = run_library(builder.library(program), name, seed, seconds)
         if expect is None:
             assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
         else:

@@ -70,7 +70,15 @@ static inline void child_entry(void) {
     ss_end_path(test_arena, SS_END_FINISHED, NULL);
 }
 
+/* Some trackers can't do without it. */
+static inline int needs_guard(const char *tracker) {
+    for (const ssi_tracker **t = ssi_trackers; *t; t++)
+        if (!strcmp((*t)->name, tracker)) return !(*t)->sees_drops;
+    return 0;
+}
+
 static inline pid_t start_child(ss_arena *arena, child_options options) {
+    options.guard |= (uint32_t)needs_guard(options.tracker);
     test_arena = arena;
     test_options = options;
     pid_t pid = fork();

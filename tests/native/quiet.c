@@ -67,6 +67,14 @@ static void by_mask(void) {
 
 static void by_action(void) { CHECK(sigaction(SIGUSR1, NULL, (struct sigaction *)(void *)first) == 0); }
 
+static void by_new_action(void) { /* the kernel's own call: libc copies */
+    struct {
+        void *handler;
+        uint64_t flags, restorer, mask;
+    } action = {.handler = (void *)SIG_IGN}, *old = (void *)first;
+    CHECK(syscall(SYS_rt_sigaction, SIGUSR2, &action, old, 8) == 0 && old->handler == (void *)SIG_DFL);
+}
+
 static void by_clock(void) {
     CHECK(syscall(SYS_clock_gettime, CLOCK_REALTIME, first) == 0 && *(time_t *)(void *)first > 1000000);
 }
@@ -78,7 +86,7 @@ static void by_wake_op(void) {
 }
 
 static void (*const writers[])(void) = {by_program, by_uname,  by_stat,   by_read,  by_readv,
-                                        by_random,  by_mask,   by_action, by_clock, by_wake_op};
+                                        by_random,  by_mask,   by_action, by_new_action, by_clock, by_wake_op};
 #define N_WRITERS (sizeof writers / sizeof *writers)
 static void (*writer)(void);
 
@@ -119,7 +127,15 @@ static void test_first_writes(void) {
 static volatile int handled;
 static void handler(int signal) { handled += signal == SIGSEGV; }
 
+static void blocking_handler(int signal) {
+    (void)signal;
+    second[SS_PAGE] = 1; /* a first write, with every signal blocked */
+}
+
 static void signal_body(void) {
+    struct sigaction blocking = {.sa_handler = blocking_handler};
+    sigfillset(&blocking.sa_mask);
+    CHECK(is_quiet(second) && sigaction(SIGUSR1, &blocking, NULL) == 0 && raise(SIGUSR1) == 0 && second[SS_PAGE] == 1);
     struct sigaction action = {.sa_handler = handler}, old;
     sigset_t set, now;
     CHECK(sigaction(SIGSEGV, &action, &old) == 0 && old.sa_handler == SIG_DFL);

@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <sys/uio.h>
 
-#include "harness.h"
+#include "emulation.h"
 
 #define SLOTS 10u
 #define STEPS 120u
@@ -26,7 +26,7 @@ typedef struct image {
 typedef struct world {
     ss_arena *arena;
     uint64_t seed;
-    uint8_t *small, *big, *file, *shared;
+    uint8_t *small, *big, *file, *shared, *memfd;
     int pipe[2];
     uint32_t restores;
     image slots[SLOTS];
@@ -78,7 +78,7 @@ static void compare(image *i) { CHECK(walk(i, same_page) == i->n); }
 /* ---- random writes ------------------------------------------------------------------- */
 
 static uint8_t *somewhere(void) {
-    switch (below(&w->seed, 6)) {
+    switch (below(&w->seed, 7)) {
     case 0:
         return w->small + below(&w->seed, 64) * SS_PAGE;
     case 1:
@@ -89,6 +89,8 @@ static uint8_t *somewhere(void) {
         return statics[below(&w->seed, 40)];
     case 4:
         return w->shared + below(&w->seed, 4) * SS_PAGE;
+    case 5:
+        return w->memfd + below(&w->seed, 8) * SS_PAGE;
     default:
         return initialised[below(&w->seed, 3)];
     }
@@ -98,7 +100,10 @@ static void write_somewhere(void) {
     uint8_t *page = somewhere();
     uint8_t byte = (uint8_t)next_random(&w->seed);
     struct iovec from = {&byte, 1}, to = {page + 77, 1};
-    switch (below(&w->seed, 8)) {
+    uint32_t way = below(&w->seed, 8);
+    if (way == 1 || way == 2) ssi_tracker_open_up(w->arena->tracker, &w->arena->tracked, (uintptr_t)page, (uintptr_t)page + SS_PAGE);
+    if ((way == 3 || way == 4) && !w->arena->tracked.may_drop) way = 5;
+    switch (way) {
     case 0:
         memset(page, 0, SS_PAGE);
         break;
@@ -167,6 +172,11 @@ static void test_exact(const char *tracker, uint64_t seed) {
     w->big = mmap(NULL, BIG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     w->shared = mmap(NULL, 4 * SS_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     memset(w->shared, 3, SS_PAGE);
+    int memfd = memfd_create("shared", MFD_CLOEXEC);
+    CHECK(memfd >= 0 && ftruncate(memfd, 8 * SS_PAGE) == 0);
+    w->memfd = mmap(NULL, 8 * SS_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+    CHECK(w->memfd != MAP_FAILED);
+    memset(w->memfd, 5, SS_PAGE);
     FILE *file = tmpfile();
     CHECK(file && pipe(w->pipe) == 0);
     for (uint32_t i = 0; i < FILE_BYTES; i++) CHECK(fputc((int)(i / 1000 + 1), file) != EOF);
@@ -174,13 +184,16 @@ static void test_exact(const char *tracker, uint64_t seed) {
     w->file = mmap(NULL, FILE_PAGES * SS_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fileno(file), 0);
     CHECK(w->small != MAP_FAILED && w->big != MAP_FAILED && w->file != MAP_FAILED && w->shared != MAP_FAILED);
     strcpy(arena->setup_tracker, tracker);
+    arena->setup.guard = !strncmp(tracker, "broken", 6) ? 0 : (uint32_t)!tracker_named(tracker)->sees_drops; /* as far as trackers know */
     pid_t child = fork();
     if (!child) {
+        handle_first_writes(arena->signal_stack, SSI_SIGNAL_STACK);
         ssi_rseq_unregister();
         ssi_call_on(arena->agent_hi, exercise);
     }
     int status;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(w->memfd[0] == 5 && w->memfd[SS_PAGE - 1] == 5);
     CHECK(w->shared[0] == 3 && w->shared[SS_PAGE - 1] == 3); /* the child had a private copy */
 }
 

@@ -9,7 +9,7 @@ import pytest
 RunNative = Callable[..., None]
 
 
-@pytest.mark.parametrize("tracker", ["wpasync", "compare"])
+@pytest.mark.parametrize("tracker", ["wpasync", "softdirty", "mprotect", "compare"])
 @pytest.mark.parametrize("name", ["combinations", "interleavings", "visited", "bounded", "forced", "memory", "asked"])
 def test_search(run_native: RunNative, name: str, tracker: str) -> None:
     run_native("agent", f"{name}:{tracker}")

@@ -1,5 +1,5 @@
 /* trackers.c — trackers over random writes: they may name too much, never too little. */
-#include "harness.h"
+#include "emulation.h"
 
 #define PAGES 20000u /* alternating writes give more runs than one answer of the kernel holds */
 
@@ -27,7 +27,7 @@ static void prepare(setup *s, int may_drop) {
     s->regions[1].first_page = s->pages[0];
     uint32_t n = s->pages[0] + s->pages[1];
     s->tracked = (ssi_tracked){.regions = s->regions, .n_regions = 2, .n_pages = n, .pagemap = ssi_pagemap_open(), .uffd = -1,
-                               .runs = calloc(SSI_SCAN_RUNS, sizeof(struct ssi_scan_run)), .may_drop = may_drop,
+                               .clear_refs = -1, .runs = calloc(SSI_SCAN_RUNS, sizeof(struct ssi_scan_run)), .may_drop = may_drop,
                                .seen = calloc(n / 64 + 1, 8), .named = calloc(n / 64 + 1, 8),
                                .ranges = calloc(2 * 8, sizeof(ssi_range)), .dense = calloc(8, sizeof(uint32_t)),
                                .quiet = calloc(2, 8)};
@@ -41,10 +41,11 @@ static uint8_t *page_of(const setup *s, uint32_t index) {
     return index < s->pages[0] ? s->memory[0] + (size_t)index * SS_PAGE : s->memory[1] + (size_t)(index - s->pages[0]) * SS_PAGE;
 }
 
-static void write_one(setup *s, uint64_t *seed, uint32_t index) {
+static void write_one(setup *s, const ssi_tracker *tracker, uint64_t *seed, uint32_t index) {
     uint8_t *page = page_of(s, index), byte = (uint8_t)(next_random(seed) | 1);
     switch (below(seed, s->tracked.may_drop ? 5 : 4)) {
     case 0:
+        ssi_tracker_open_up(tracker, &s->tracked, (uintptr_t)page, (uintptr_t)page + SS_PAGE);
         CHECK(write(s->pipe[1], &byte, 1) == 1 && read(s->pipe[0], page + below(seed, SS_PAGE), 1) == 1);
         break;
     case 1:
@@ -91,7 +92,7 @@ static void test_tracker(const ssi_tracker *tracker, int may_drop, uint64_t seed
     for (uint32_t round = 0; round < 25; round++) {
         if (round % 8 == 5) /* every second page: more runs than fit */
             for (uint32_t i = round % 2; i < PAGES - 3; i += 2) page_of(&s, i)[round]++;
-        for (uint32_t n = below(&seed, 200); n; n--) write_one(&s, &seed, below(&seed, s.tracked.n_pages));
+        for (uint32_t n = below(&seed, 200); n; n--) write_one(&s, tracker, &seed, below(&seed, s.tracked.n_pages));
         check_named(&s, tracker, below(&seed, 3) != 0, &behind);
     }
     check_named(&s, tracker, 1, &behind);
@@ -132,15 +133,40 @@ static void test_untouched(const ssi_tracker *tracker, int may_drop) {
     tracker->close(&s.tracked);
 }
 
+/* A process may have only so many mappings, and every lonely open page is one. */
+static void test_too_many_mappings(const ssi_tracker *tracker) {
+    static setup s;
+    char why[256];
+    ssi_text text = ssi_text_on(why, sizeof why);
+    prepare(&s, 0);
+    CHECK(tracker->open(&s.tracked, &text) == 0 && tracker->arm(&s.tracked, &text) == 0);
+    size_t most = 200000;
+    uint8_t *wasted = mmap(NULL, most * SS_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(wasted != MAP_FAILED);
+    size_t i = 1;
+    while (i < most && mprotect(wasted + i * SS_PAGE, SS_PAGE, PROT_READ) == 0) i += 2;
+    CHECK(i < most);
+    *page_of(&s, 5) = 1;
+    *page_of(&s, 1000) = 2;
+    CHECK(munmap(wasted, most * SS_PAGE) == 0);
+    CHECK(tracker->collect(&s.tracked, 1, s.out) == s.pages[0]); /* all of that region is open, and no other */
+    CHECK(tracker->collect(&s.tracked, 0, s.out) == 0);
+    *page_of(&s, 999) = 3;
+    CHECK(tracker->collect(&s.tracked, 0, s.out) == 1 && s.out[0] == 999 && *page_of(&s, 5) == 1);
+    tracker->close(&s.tracked);
+}
+
 int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed) {
     CHECK(ss_set_hash(xxh3_64, xxh3_128) == 0);
     char reason[200];
+    const ssi_tracker *tracker = tracker_named(name);
+    handle_first_writes(malloc(1 << 16), 1 << 16);
     CHECK(ss_tracker_probe("nonsense", reason, sizeof reason) == -EINVAL && !strcmp(reason, "unknown tracker"));
     CHECK(ss_tracker_probe(name, reason, sizeof reason) == 0);
-    const ssi_tracker *tracker = strcmp(name, "wpasync") ? &ssi_tracker_compare : &ssi_tracker_wpasync;
-    for (int may_drop = 0; may_drop < 2; may_drop++) {
+    for (int may_drop = 0; may_drop <= tracker->sees_drops; may_drop++) {
         test_tracker(tracker, may_drop, seed);
         test_untouched(tracker, may_drop);
     }
+    if (tracker->fault) test_too_many_mappings(tracker);
     return 0;
 }

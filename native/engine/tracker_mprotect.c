@@ -1,0 +1,166 @@
+/* ┌──────────────────────────────────────────────────────────────────────────┐
+ * │ tracker_mprotect.c — write permission is taken away, page by page.         │
+ * │                                                                            │
+ * │ The first write to a page raises SIGSEGV; the handler (guard.c) notes the  │
+ * │ page, gives permission back, and the write is repeated. Works on every     │
+ * │ kernel and in every sandbox, at five to ten microseconds a page.           │
+ * │                                                                            │
+ * │ Writes by the kernel do not fault, they fail with EFAULT. So it works only │
+ * │ under the guard, through whose handler every system call passes that may   │
+ * │ write memory: what is known to be written is opened up first (reads must   │
+ * │ not come short), and after an EFAULT everything is, and the call repeated. │
+ * │ A signal's frame can't be pushed on a stack without permission: stacks of  │
+ * │ simulated threads stay writable, and their pages are always named. So is   │
+ * │ memory that is executable as well.                                         │
+ * │                                                                            │
+ * │ A lonely open page is a mapping of its own, of which a process may have    │
+ * │ some 65 000. Past that the whole region is opened up.                      │
+ * │                                                                            │
+ * │ `named` has the open pages. The handler runs on a stack in the arena and   │
+ * │ writes there only, so nothing here is rolled back.                         │
+ * └──────────────────────────────────────────────────────────────────────────┘ */
+#include <sys/mman.h>
+
+#include "engine_internal.h"
+#include "syscall.h"
+
+#define WINDOW 512u
+#define POPULATED (SSI_PAGEMAP_PRESENT | SSI_PAGEMAP_SWAPPED)
+
+static ssi_tracked *armed; /* set before the base snapshot */
+
+static int is_always_open(const ss_region *r) { return r->kind == SS_REGION_DONOR_STACK || r->kind == SS_REGION_CODE; }
+
+static uint32_t end_page(const ss_region *r) { return r->first_page + (uint32_t)((r->hi - r->lo) / SS_PAGE); }
+
+static long protect(const ss_region *r, uint32_t first, uint32_t end, int protection) {
+    return SSI_SYSCALL(SYS_mprotect, r->lo + (uintptr_t)(first - r->first_page) * SS_PAGE, (uintptr_t)(end - first) * SS_PAGE, protection);
+}
+
+/* ---- opening up ---------------------------------------------------------------- */
+
+static void mark(ssi_tracked *t, uint32_t first, uint32_t end) {
+    for (uint32_t page = first; page < end; page++)
+        if (page % 64 == 0 && page + 64 <= end) {
+            t->named[page / 64] = ~UINT64_C(0);
+            page += 63;
+        } else
+            t->named[page / 64] |= UINT64_C(1) << (page % 64);
+}
+
+static void open_pages(ssi_tracked *t, const ss_region *r, uint32_t first, uint32_t end) {
+    if (protect(r, first, end, PROT_READ | PROT_WRITE)) { /* too many mappings? */
+        first = r->first_page;
+        end = end_page(r);
+        if (protect(r, first, end, PROT_READ | PROT_WRITE)) ssi_panic("memory can't be made writable again");
+    }
+    mark(t, first, end);
+}
+
+static uint32_t region_of(const ssi_tracked *t, uintptr_t address) {
+    uint32_t lo = 0, hi = t->n_regions;
+    while (lo < hi) {
+        uint32_t middle = (lo + hi) / 2;
+        if (t->regions[middle].hi <= address)
+            lo = middle + 1;
+        else
+            hi = middle;
+    }
+    return lo; /* the first that ends behind it */
+}
+
+static uint32_t mprotect_open_up(ssi_tracked *t, uintptr_t lo, uintptr_t hi) {
+    uint32_t opened = 0;
+    for (uint32_t i = region_of(t, lo); i < t->n_regions && t->regions[i].lo < hi; i++) {
+        const ss_region *r = &t->regions[i];
+        if (is_always_open(r)) continue;
+        uintptr_t from = lo > r->lo ? lo : r->lo, to = hi < r->hi ? hi : r->hi;
+        uint32_t first = r->first_page + (uint32_t)((from - r->lo) / SS_PAGE);
+        uint32_t end = r->first_page + (uint32_t)((to - r->lo + SS_PAGE - 1) / SS_PAGE);
+        if (end == first + 1 && t->named[first / 64] >> (first % 64) & 1) continue;
+        open_pages(t, r, first, end);
+        opened += end - first;
+    }
+    return opened;
+}
+
+static int mprotect_fault(uintptr_t address) {
+    ssi_tracked *t = armed;
+    uint32_t i = t ? region_of(t, address) : 0;
+    if (!t || i == t->n_regions || address < t->regions[i].lo) return 0;
+    return mprotect_open_up(t, address, address + 1) != 0; /* an open page: a fault for another reason */
+}
+
+/* ---- the tracker ----------------------------------------------------------------- */
+
+static int mprotect_open(ssi_tracked *t, ssi_text *why) {
+    if (t->pagemap >= 0) return 0;
+    ssi_text_add(why, "/proc/self/pagemap can't be opened");
+    return -EACCES;
+}
+
+/* Pages with content of memory that is always open. */
+static long name_populated(ssi_tracked *t, const ss_region *r, uint32_t *out) {
+    uint64_t entries[WINDOW];
+    uint32_t found = 0;
+    uintptr_t end = r->hi;
+    if (t->idle_from && r->kind == SS_REGION_DONOR_STACK && *t->idle_from < end) end = *t->idle_from;
+    for (uintptr_t at = r->lo; at < end; at += WINDOW * SS_PAGE) {
+        uint32_t n = (end - at) / SS_PAGE < WINDOW ? (uint32_t)((end - at) / SS_PAGE) : WINDOW;
+        int rc = ssi_pagemap_read(t->pagemap, at, entries, n);
+        if (rc) return rc;
+        uint32_t first = r->first_page + (uint32_t)((at - r->lo) / SS_PAGE);
+        for (uint32_t k = 0; k < n; k++)
+            if (entries[k] & POPULATED) out[found++] = first + k;
+    }
+    return found;
+}
+
+/* Open pages of a region; rearm: they are closed again, run by run. */
+static long name_open(ssi_tracked *t, const ss_region *r, int rearm, uint32_t *out) {
+    uint32_t found = 0, end = end_page(r);
+    for (uint32_t page = ssi_next_bit(t->named, r->first_page, end); page < end; page = ssi_next_bit(t->named, page, end)) {
+        uint32_t first = page;
+        for (; page < end && t->named[page / 64] >> (page % 64) & 1; page++) {
+            if (out) out[found++] = page;
+            if (rearm) t->named[page / 64] &= ~(UINT64_C(1) << (page % 64));
+        }
+        long rc = rearm ? protect(r, first, page, PROT_READ) : 0;
+        if (rc) return rc;
+    }
+    return found;
+}
+
+static long mprotect_collect(ssi_tracked *t, int rearm, uint32_t *out) {
+    long found = 0;
+    for (uint32_t i = 0; i < t->n_regions; i++) {
+        const ss_region *r = &t->regions[i];
+        long n = is_always_open(r) ? name_populated(t, r, out + found) : name_open(t, r, rearm, out + found);
+        if (n < 0) return n;
+        found += n;
+    }
+    return found;
+}
+
+static int mprotect_arm(ssi_tracked *t, ssi_text *why) {
+    armed = t;
+    for (uint32_t i = 0; i < t->n_regions; i++) {
+        const ss_region *r = &t->regions[i];
+        long rc = is_always_open(r) ? 0 : protect(r, r->first_page, end_page(r), PROT_READ);
+        if (!rc) continue;
+        ssi_text_add(why, "mprotect ");
+        ssi_text_add_hex(why, r->lo);
+        ssi_text_add(why, ": ");
+        ssi_text_add_errno(why, (int)-rc);
+        return (int)rc;
+    }
+    return 0;
+}
+
+static void mprotect_close(ssi_tracked *t) {
+    mprotect_open_up(t, 0, UINTPTR_MAX);
+    armed = NULL;
+}
+
+const ssi_tracker ssi_tracker_mprotect = {.name = "mprotect", .exact = 1, .open = mprotect_open, .arm = mprotect_arm, .collect = mprotect_collect,
+                                          .close = mprotect_close, .open_up = mprotect_open_up, .fault = mprotect_fault};
