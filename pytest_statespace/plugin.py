@@ -28,7 +28,14 @@ from pytest_statespace.errors import (
     StatespaceFailure,
     UnsupportedOperation,
 )
-from pytest_statespace.settings import SPECS, Settings, check_keywords, check_text, resolve
+from pytest_statespace.settings import (
+    SPECS,
+    Settings,
+    check_keywords,
+    check_races,
+    check_text,
+    resolve,
+)
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -266,6 +273,7 @@ def _check_item(session: _Session, item: pytest.Item) -> None:
         from pytest_statespace.runtime.weakening import check_ignored
 
         session.registry.check(settings.strategy)
+        check_races(settings)
         check_traceable(settings.trace)
         check_ignored(settings.ignore)
 

@@ -29,6 +29,8 @@ from pytest_statespace.explore import session as searches
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.reporting.failure import FailureRepr, render
 from pytest_statespace.reporting.progress import Progress
+from pytest_statespace.reporting.terminal import race_text
+from pytest_statespace.reporting.text import plural
 from pytest_statespace.runtime.wire import to_plain
 from pytest_statespace.sandbox.remedies import refused
 from pytest_statespace.settings import Settings
@@ -84,8 +86,17 @@ def explore_item(item: pytest.Function, settings: Settings, registry: StrategyRe
         case Verdict.INCOMPLETE if settings.incomplete == "fail":
             text = f"incomplete: {result.reason}"
             raise StatespaceFailure(text, _Text(text))
+        case _ if settings.races == "fail" and result.races:
+            text = _races_text(result)
+            raise StatespaceFailure(text, _Text(text))
         case _:
             return
+
+
+def _races_text(result: ExplorationResult) -> str:
+    lines = [f"{plural(len(result.races), 'data race')} (the search by itself: {result.verdict.value})"]
+    lines += [race_text(race) for race in result.races]
+    return "\n".join([*lines, "order these accesses with a lock, or set --statespace-races to report"])
 
 
 def replay_item(

@@ -292,12 +292,9 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec(
         "races",
-        "data races found on the way: report (default) or off",
-        _one_of(
-            "report",
-            "off",
-            later={"fail": "use 'report' and state what must hold with assertions or always()"},
-        ),
+        "data races found on the way (granularity access and opcode): report (default), fail (a race "
+        "fails the test), off",
+        _one_of("report", "fail", "off"),
         _parse_text,
         "NAME",
     ),
@@ -366,3 +363,14 @@ def resolve(
     for source in (ini, markers, command_line):
         values.update(source)
     return dataclasses.replace(Settings(), **values)
+
+
+def check_races(settings: Settings) -> None:
+    """Raise `InvalidArgument` where data races are to fail a test that is explored too coarsely to see any."""
+    if settings.races == "fail" and settings.granularity in ("sync", "line"):
+        raise InvalidArgument(
+            "races",
+            "fail",
+            f"no data races are seen at granularity {settings.granularity}: explore at access or opcode, "
+            "or set races to 'report' or 'off' for this test (and 'fail' in the ini file, not on the command line)",
+        )

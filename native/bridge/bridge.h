@@ -57,6 +57,27 @@ enum ssb_observed {
 
 #define SSB_NO_DEADLINE INT64_MAX
 
+/* What a thread is about to access, as far as that is known: for data races. All references borrowed; they hold while
+ * the thread stands before the access, because its value stack holds the operands and its code the names. */
+enum ssb_place_kind {
+    SSB_PLACE_NONE = 0,  /* no data, or unknown */
+    SSB_PLACE_ATTRIBUTE, /* attribute `part` of an object or class */
+    SSB_PLACE_ENTRY,     /* entry `part` of a dictionary (globals too) or set */
+    SSB_PLACE_INDEX,     /* item `index` of a sequence */
+    SSB_PLACE_SIZE,      /* how many items there are, not which */
+    SSB_PLACE_WHOLE,     /* all of a container */
+    SSB_PLACE_CELL,      /* a variable that closures share; `part` is its name */
+};
+typedef struct ssb_place {
+    PyObject *object, *part;
+    Py_ssize_t index;
+    PyCodeObject *code; /* of the instruction at code unit `unit` */
+    int unit;
+    uint8_t kind;   /* enum ssb_place_kind */
+    uint8_t access; /* as in ssb_thread */
+    uint8_t method; /* a method of the container does it, in one step */
+} ssb_place;
+
 /* A simulated thread. Ordinal = index in ssb.threads = creation order. */
 typedef struct ssb_thread {
     ss_context context;      /* where it goes on; valid while it is not current */
@@ -74,6 +95,7 @@ typedef struct ssb_thread {
     PyObject *function, *args, *kwargs; /* of start_new_thread, until the thread began */
     PyThreadState *tstate;   /* NULL before it began and after it ended */
     PyObject *handle;        /* 3.13+: our joinable thread handle, or NULL */
+    ssb_place place;         /* what it is about to access; only with ssb.finding_races */
 } ssb_thread;
 
 /* The scheduler's tables: ordinary memory, so that they rewind. */
@@ -87,6 +109,7 @@ typedef struct ssb_runtime {
     int active;              /* exploring: hooks make choice points. 0 inside recorder and invariant callbacks */
     int granularity;
     int timeouts_any;
+    int finding_races;
     int recording;           /* replay: call the recorder at every step */
     int64_t clock_ns;        /* virtual monotonic time since the start of the execution */
     int64_t epoch_ns;        /* wall-clock time at clock_ns == 0 (fixed: deterministic) */
@@ -169,6 +192,16 @@ PyObject *ssb_layouts(void);
 int ssb_fingerprint_supported(const char **reason);
 /* Why the last state could not be compared; "" if it could. */
 const char *ssb_fingerprint_failure(void);
+
+/* -- races.c: data races ------------------------------------------------------------------ */
+typedef struct ssb_race_table ssb_race_table;
+extern ssb_race_table *ssb_race_found; /* in the arena, allocated in the parent */
+int ssb_races_attach(void);
+/* At a choice point: does the current thread's place conflict with that of another thread that can go on? Note it. */
+void ssb_races_look(void);
+/* For the parent: (list of (kind, owner, part, ((file, function, access, line, end line, column, end column), the same
+ * of the other)), were there more than could be noted?). */
+PyObject *ssb_races_list(void);
 
 /* -- preempt.c --------------------------------------------------------------------------- */
 int ssb_preempt_install(PyObject *tables); /* child, before the base snapshot: see the Python contract */

@@ -22,7 +22,7 @@ const char *const ssb_phase_names[SSB_N_PHASES] = {
 
 typedef struct settings {
     long max_threads, granularity;
-    int explain, timeouts_any, guard, fingerprint, check;
+    int explain, races, timeouts_any, guard, fingerprint, check;
     size_t heap_bytes, brk_bytes, stack_bytes;
     long long epoch_ns;
     const char *tracker;
@@ -75,6 +75,8 @@ static int read_settings(PyObject *config, settings *s)
         return -1;
     PyObject *explain = PyDict_GetItemString(config, "explain");
     s->explain = explain != NULL && PyObject_IsTrue(explain) == 1;
+    PyObject *races = PyDict_GetItemString(config, "races");
+    s->races = races != NULL && PyObject_IsTrue(races) == 1;
     s->timeouts_any = need_bool(config, "timeouts_any");
     s->guard = need_bool(config, "guard");
     s->fingerprint = need_bool(config, "fingerprint");
@@ -233,6 +235,7 @@ PyObject *ssb_explore(PyObject *callable, PyObject *config)
     body = Py_NewRef(callable);
     ssb.granularity = (int)s.granularity;
     ssb.timeouts_any = s.timeouts_any;
+    ssb.finding_races = s.races;
     ssb.epoch_ns = s.epoch_ns;
     ssb_set_invariants(s.invariants);
     ssb_set_recorder(s.recorder);

@@ -156,6 +156,8 @@ static PyObject *py_view(PyObject *Py_UNUSED(module), PyObject *args)
 
 static PyObject *py_explained(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) { return ssb_explained(); }
 
+static PyObject *py_races(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) { return ssb_races_list(); }
+
 static PyObject *py_weakened(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) { return ssb_weakened(); }
 
 static PyObject *py_setup_times(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
@@ -207,6 +209,8 @@ static PyMethodDef methods[] = {
      "view(function, objects, label, /)\n--\n\nLet what function() returns stand for the objects in state equality."},
     {"explained", py_explained, METH_NOARGS,
      "explained()\n--\n\nThe states noted with config['explain'], for the parent: see explain.h."},
+    {"races", py_races, METH_NOARGS,
+     "races()\n--\n\n(data races found so far, were there more than could be noted?). For the parent: see bridge.h."},
     {"weakened", py_weakened, METH_NOARGS,
      "weakened()\n--\n\nLabels of what was left out of some state. For the parent, too."},
     {"setup_times", py_setup_times, METH_NOARGS, "setup_times()\n--\n\nNanoseconds of each phase of the last set-up."},

@@ -64,7 +64,13 @@ static int suspend(const ssbp_view *view, const ssbp_access *access, int operati
 {
     ssb_thread *self = ssb_current();
     self->in_hook = 1;
+    if (ssb.finding_races && access->place.kind != SSB_PLACE_NONE) {
+        self->place = access->place;
+        self->place.code = view->code;
+        self->place.unit = unit;
+    }
     int result = ssb_visible(operation, access->object, access->part, access->access, label_at(view->entry, unit, operation));
+    self->place.kind = SSB_PLACE_NONE;
     self->in_hook = 0;
     if (ssb.recording && ssb.active && access->name != NULL)
         record(view, access, operation);

@@ -81,6 +81,7 @@ static int method_needs(const ssbp_view *view, const char *name, PyObject *self,
             return 0;
         out->object = self;
         out->access = IS_ONE_OF(name, reading) ? SSBP_READ : SSBP_BOTH;
+        ssbp_place_method(out, view, name, self, args, n, out->access);
         return 1;
     }
     if (ssbp_is_quiet(view, self) && all_quiet(view, args, n))
@@ -88,6 +89,7 @@ static int method_needs(const ssbp_view *view, const char *name, PyObject *self,
     if (container && harmless && !PyTuple_CheckExact(self)) {
         out->object = self;
         out->access = IS_ONE_OF(name, reading) ? SSBP_READ : SSBP_BOTH;
+        ssbp_place_method(out, view, name, self, args, n, out->access);
     }
     return 1;
 }
@@ -110,6 +112,8 @@ static int builtin_needs(const ssbp_view *view, PyObject *callable, PyObject *co
             return 0;
         out->object = ssbp_is_container(args[0]) ? args[0] : NULL;
         out->access = SSBP_READ;
+        if (out->object != NULL)
+            ssbp_place(out, SSB_PLACE_SIZE, args[0], NULL, SSBP_READ);
     }
     return 1;
 }

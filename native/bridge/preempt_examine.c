@@ -75,6 +75,7 @@ static int global_access(const ssbp_view *view, int access, ssbp_access *out)
     } else if (PyDict_CheckExact(globals)) {
         value = PyDict_GetItemWithError(globals, name);
     }
+    ssbp_place(out, SSB_PLACE_ENTRY, globals, name, access);
     return at(out, globals, name, access, value);
 }
 
@@ -92,6 +93,7 @@ static int cell_access(const ssbp_view *view, ssbp_access *out)
     }
     if (ssbp_is_local(view, cell, 0))
         return 0;
+    ssbp_place(out, SSB_PLACE_CELL, cell, name, check == SSBP_CELL_READ ? SSBP_READ : SSBP_WRITE);
     if (check == SSBP_CELL_READ)
         return at(out, cell, name, SSBP_READ, PyCell_GET(cell)), out->part = 0, 1;
     PyObject *value = view->top != NULL && !(view->record->flags & SSBP_DELETE) ? SSBP_PEEK(view, 0) : NULL;
@@ -138,6 +140,7 @@ static int module_read(PyObject *module, PyObject *name, ssbp_access *out)
     PyObject *value = dict != NULL ? PyDict_GetItemWithError(dict, name) : NULL;
     if (value == NULL)
         return anywhere(out);
+    ssbp_place(out, SSB_PLACE_ENTRY, dict, name, SSBP_READ);
     if (ssbp_set_contains(SSBP_SET_REBOUND, name) || !ssbp_set_contains(SSBP_SET_NAMESPACES, dict))
         return at(out, dict, name, SSBP_READ, value);
     /* Traced modules are rebound by traced code only; others may rebind their own data. */
@@ -149,9 +152,11 @@ static int module_read(PyObject *module, PyObject *name, ssbp_access *out)
 
 static int type_read(PyTypeObject *owner, PyObject *name, ssbp_access *out)
 {
+    PyObject *meta = _PyType_Lookup(Py_TYPE(owner), name);
+    if (Py_TYPE(owner)->tp_getattro == PyType_Type.tp_getattro && (meta == NULL || Py_TYPE(meta)->tp_descr_set == NULL))
+        ssbp_place_of_class(out, owner, name, SSBP_READ);
     if (Py_TYPE(owner)->tp_getattro != PyType_Type.tp_getattro || ssbp_set_contains(SSBP_SET_STORED, name))
         return anywhere(out);
-    PyObject *meta = _PyType_Lookup(Py_TYPE(owner), name);
     if (meta != NULL && Py_TYPE(meta)->tp_descr_set != NULL)
         return PyUnicode_CompareWithASCIIString(name, "__name__") == 0 ||
                        PyUnicode_CompareWithASCIIString(name, "__qualname__") == 0
@@ -200,6 +205,7 @@ static int attribute_read(const ssbp_view *view, ssbp_access *out)
         return anywhere(out); /* some other descriptor: cached_property and the like */
     if (ssbp_is_local(view, owner, 0))
         return 0;
+    ssbp_place(out, SSB_PLACE_ATTRIBUTE, owner, name, SSBP_READ);
     return at(out, owner, name, SSBP_READ, NULL);
 }
 
@@ -209,9 +215,13 @@ static int attribute_write(const ssbp_view *view, ssbp_access *out)
     PyObject *value = view->record->flags & SSBP_DELETE ? NULL : SSBP_PEEK(view, 1);
     PyTypeObject *type = Py_TYPE(owner);
     ssbp_check_attribute_store(owner, name);
-    if (type == &PyModule_Type)
+    if (type == &PyModule_Type) {
+        ssbp_place(out, SSB_PLACE_ENTRY, PyModule_GetDict(owner), name, SSBP_WRITE);
         return at(out, PyModule_GetDict(owner), name, SSBP_WRITE, value);
+    }
     if (PyType_Check(owner)) {
+        if (type->tp_setattro == PyType_Type.tp_setattro)
+            ssbp_place(out, SSB_PLACE_ATTRIBUTE, owner, name, SSBP_WRITE);
         anywhere(out); /* its instances see it too */
         out->name = name;
         out->value = value;
@@ -228,6 +238,7 @@ static int attribute_write(const ssbp_view *view, ssbp_access *out)
         return anywhere(out);
     if (ssbp_is_local(view, owner, 0))
         return 0;
+    ssbp_place(out, SSB_PLACE_ATTRIBUTE, owner, name, SSBP_WRITE);
     return at(out, owner, name, SSBP_WRITE, value);
 }
 
@@ -252,6 +263,7 @@ static int item_access(const ssbp_view *view, int write, ssbp_access *out)
                                                                        : SSBP_NAME_SETITEM;
         return ssbp_special_is_traced(container, special) ? 0 : anywhere(out);
     }
+    ssbp_place_item(out, view, container, key, write ? SSBP_WRITE : SSBP_READ, view->record->flags & SSBP_DELETE);
     if (!quiet)
         return anywhere(out);
     if (ssbp_is_local(view, container, 0))
@@ -270,6 +282,10 @@ static int contains(const ssbp_view *view, ssbp_access *out)
         return 0;
     if (!ssbp_is_container(container))
         return ssbp_special_is_traced(container, SSBP_NAME_CONTAINS) ? 0 : anywhere(out);
+    if (PyDict_CheckExact(container) || PyAnySet_CheckExact(container))
+        ssbp_place_item(out, view, container, element, SSBP_READ, 0);
+    else
+        ssbp_place(out, SSB_PLACE_WHOLE, container, NULL, SSBP_READ);
     if (!quiet)
         return anywhere(out);
     return at(out, container, NULL, SSBP_READ, NULL);
@@ -297,8 +313,10 @@ static int truth(const ssbp_view *view, ssbp_access *out)
     PyTypeObject *type = Py_TYPE(value);
     if (type == &PyBool_Type || type == &PyTuple_Type || ssbp_is_harmless(value))
         return 0;
-    if (ssbp_is_container(value))
+    if (ssbp_is_container(value)) {
+        ssbp_place(out, SSB_PLACE_SIZE, value, NULL, SSBP_READ);
         return ssbp_is_local(view, value, 0) ? 0 : at(out, value, NULL, SSBP_READ, NULL);
+    }
     if (ssbp.slots_stored)
         return anywhere(out);
     int has_bool = type->tp_as_number != NULL && type->tp_as_number->nb_bool != NULL;
@@ -318,8 +336,10 @@ static int iterate(const ssbp_view *view, ssbp_access *out)
     if (type == &PyList_Type || type == &PyTuple_Type || type == &PyRange_Type || type == &PyUnicode_Type ||
         type == &PyBytes_Type || type->tp_iter == PyObject_SelfIter)
         return 0; /* makes an iterator without looking at the elements */
-    if (ssbp_is_container(value))
+    if (ssbp_is_container(value)) {
+        ssbp_place(out, SSB_PLACE_SIZE, value, NULL, SSBP_READ); /* the iterator remembers it */
         return ssbp_is_local(view, value, 0) ? 0 : at(out, value, NULL, SSBP_READ, NULL);
+    }
     return ssbp_special_is_traced(value, SSBP_NAME_ITER) ? 0 : anywhere(out);
 }
 
@@ -361,6 +381,7 @@ static int source(const ssbp_view *view, ssbp_access *out)
         return 0;
     if (!ssbp_is_container(value))
         return anywhere(out);
+    ssbp_place(out, SSB_PLACE_WHOLE, value, NULL, SSBP_READ);
     return ssbp_is_local(view, value, 0) ? 0 : at(out, value, NULL, SSBP_READ, NULL);
 }
 
@@ -425,7 +446,10 @@ int ssbp_examine(const ssbp_view *view, ssbp_access *out)
     case SSBP_ITERATE: return iterate(view, out);
     case SSBP_NEXT: {
         PyObject *iterator = SSBP_PEEK(view, view->record->operand);
-        return is_private_iterator(view, iterator) || ssbp_special_is_traced(iterator, SSBP_NAME_NEXT) ? 0 : anywhere(out);
+        if (is_private_iterator(view, iterator) || ssbp_special_is_traced(iterator, SSBP_NAME_NEXT))
+            return 0;
+        ssbp_place_next(out, view, iterator);
+        return anywhere(out);
     }
     case SSBP_SOURCE: return source(view, out);
     case SSBP_CALL: return call(view, view->record->operand, 0, out);

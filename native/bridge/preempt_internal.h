@@ -5,6 +5,7 @@
  * │ preempt_tables.c   code objects and name sets, in scratch memory           │
  * │ preempt_examine.c  does this instruction need a choice point now?          │
  * │ preempt_calls.c    the same for calls                                      │
+ * │ preempt_places.c   which data an instruction touches, for data races       │
  * │ preempt_opaque.c   C code that calls back into traced code                 │
  * │ preempt_values.c   what a value on the stack can be reached by, changed by │
  * │                                                                            │
@@ -80,6 +81,7 @@ typedef struct ssbp_access {
     uint32_t part;
     uint8_t access;
     uint8_t operation;
+    ssb_place place; /* the same for data races: known also where `object` can't be relied on to say what commutes */
 } ssbp_access;
 
 /* Read-only after installation; the tables it points to are scratch memory. */
@@ -151,6 +153,21 @@ int ssbp_compares_by_identity(PyObject *value);
 /* Stable over processes; 0 stands for the whole object and is never returned. */
 uint32_t ssbp_part(PyObject *name);
 int ssbp_others_alive(void);
+
+/* -- preempt_places.c ------------------------------------------------------------------ */
+/* Note what is accessed; the kind says which of the arguments count. */
+void ssbp_place(ssbp_access *out, enum ssb_place_kind kind, PyObject *object, PyObject *part, int access);
+/* The item under a key, or the whole container where that can't be told. */
+void ssbp_place_item(ssbp_access *out, const ssbp_view *view, PyObject *container, PyObject *key, int access, int deletes);
+/* What a method of a builtin container touches; arguments without self. */
+void ssbp_place_method(ssbp_access *out, const ssbp_view *view, const char *name, PyObject *self, PyObject *const *args,
+                       Py_ssize_t n, int access);
+/* What next() of an iterator touches. */
+void ssbp_place_next(ssbp_access *out, const ssbp_view *view, PyObject *iterator);
+/* A class attribute: in the class whose own it is. */
+void ssbp_place_of_class(ssbp_access *out, PyTypeObject *owner, PyObject *name, int access);
+/* Do two keys stand for the same entry? Runs no Python code; 1 if that can't be told. */
+int ssbp_same_key(PyObject *a, PyObject *b);
 
 /* -- preempt_opaque.c ----------------------------------------------------------------- */
 /* The current thread is about to perform an operation on shared data that may call back. */

@@ -270,6 +270,8 @@ static uint32_t pick(uint64_t label)
     uint32_t k = 0;
     if (n > 1) {
         const ssb_thread *current = ssb_current();
+        if (current->place.kind != SSB_PLACE_NONE)
+            ssb_races_look();
         ss_choice choice = {
             .kind = SS_CHOICE_THREAD,
             .current = (uint16_t)ssb.current,

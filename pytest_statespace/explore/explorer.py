@@ -38,6 +38,7 @@ from pytest_statespace.sandbox.protocol import (
 )
 from pytest_statespace.types import (
     ChoiceKind,
+    DataRace,
     EngineStatistics,
     FailureKind,
     ProgressSnapshot,
@@ -106,6 +107,8 @@ class Search:
     unbounded: bool = False  # the last round had no bound
     seconds: float = 0.0
     noted: Sequence[Any] = ()  # states as --statespace-explain-state notes them
+    races: tuple[DataRace, ...] = ()
+    more_races: bool = False  # than could be noted
     weakened: tuple[str, ...] = ()  # declarations that left something out of a state
     threads: int = 0  # most threads in one execution, the main thread included
     engine: EngineStatistics = field(default_factory=EngineStatistics)

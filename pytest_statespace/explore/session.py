@@ -23,6 +23,7 @@ from pytest_statespace.errors import InternalError, StatespaceError, Unsupported
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explaining import compare_states
 from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
+from pytest_statespace.explore.races import name_races
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.verdict import conclude
 from pytest_statespace.runtime import access, context
@@ -194,6 +195,8 @@ def _search(
         )
         search = explorer.run()
         search.weakened = sandbox.weakened()
+        raced, search.more_races = sandbox.races()
+        search.races = name_races(raced, str(item.config.rootpath))
         if settings.explain_state:
             search.noted = sandbox.explained()
         return search

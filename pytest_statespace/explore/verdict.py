@@ -68,6 +68,7 @@ def conclude(
         states=search.states,
         seconds=search.seconds,
         outcomes=tuple(sorted(search.outcomes.items(), key=lambda item: (-item[1], item[0]))),
+        races=search.races,
         failures=all_failures,
         notes=(*notes, *_notes(search)),
         weakened=search.weakened,
@@ -143,6 +144,8 @@ def _notes(search: Search) -> tuple[str, ...]:
             f"threads left running when the test ended: {search.left_running} of "
             f"{search.finished} executions (an execution ends with the test function)"
         )
+    if search.more_races:
+        notes.append(f"more data races were found than the {len(search.races)} that are listed")
     if search.skipped:
         notes.append(f"executions ended by pytest.skip() or pytest.xfail(): {search.skipped}")
     if search.end is not SearchEnd.EXHAUSTED or search.cuts or search.refused:

@@ -18,18 +18,19 @@ from pytest_statespace.reporting.text import (
     write,
 )
 from pytest_statespace.settings import Settings
-from pytest_statespace.types import ExplorationResult, Verdict
+from pytest_statespace.types import DataRace, ExplorationResult, Verdict
 
 if TYPE_CHECKING:
     from _pytest._io import TerminalWriter
     from _pytest.terminal import TerminalReporter
 
-__all__ = ["TITLE", "header_line", "result_text", "summary_lines", "write_summary"]
+__all__ = ["TITLE", "header_line", "race_text", "result_text", "summary_lines", "write_summary"]
 
 TITLE = "state-space exploration"
 _INDENT = 4
 _MAX_OUTCOMES = 8
 _MAX_DIFFERENCES = 10
+_MAX_RACES = 10
 _STYLES = {
     Verdict.FAILED: "failure",
     Verdict.VERIFIED: "passed",
@@ -102,6 +103,11 @@ def result_text(result: ExplorationResult) -> str:
     return text
 
 
+def race_text(race: DataRace) -> str:
+    """One line: ``data race on Counter.value: bank.py:12 read, bank.py:12 write``."""
+    return f"data race on {clean(race.location)}: {', '.join(map(clean, race.accesses))}"
+
+
 def _below(result: ExplorationResult) -> Iterable[str]:
     if result.verdict in (Verdict.INCOMPLETE, Verdict.UNSUPPORTED):
         yield from result.reason.splitlines()
@@ -117,8 +123,10 @@ def _below(result: ExplorationResult) -> Iterable[str]:
             first, second = clean(difference.first), clean(difference.second)
             example = f", such as {first} and {second}" if first and second else ""
             yield f"  {clean(difference.path)}: in {plural(difference.pairs, 'pair')}{example}"
-    for race in result.races:
-        yield f"data race on {clean(race.location)}: {', '.join(map(clean, race.accesses))}"
+    for race in result.races[:_MAX_RACES]:
+        yield race_text(race)
+    if len(result.races) > _MAX_RACES:
+        yield f"and {plural(len(result.races) - _MAX_RACES, 'more data race')}: --statespace-json lists all"
     for note in result.notes:
         yield f"note: {clean(note)}"
 

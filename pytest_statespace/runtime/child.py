@@ -164,6 +164,7 @@ class _Child:
             "epoch_ns": _EPOCH_NS,
             "tables": self._tables(),
             "recorder": self._recorder,
+            "races": settings.races != "off" and not task.recording,
             "invariants": self._context.invariants,
             "explain": settings.explain_state,
             "ignored": weakening.declarations(settings.ignore),

@@ -152,6 +152,11 @@ class Sandbox:
         """What the test left out of state equality, as reports name it; sorted."""
         return tuple(sorted(bridge_module().weakened()))
 
+    def races(self) -> tuple[list[Any], bool]:
+        """The data races found so far, as the bridge notes them, and whether there were more."""
+        races: tuple[list[Any], bool] = bridge_module().races()
+        return races
+
     def explained(self) -> list[Any]:
         """The states that were noted, as the bridge notes them."""
         states: list[Any] = bridge_module().explained()

@@ -71,7 +71,6 @@ def test_the_ini_file_turns_exploring_on(
         (["--statespace-granularity=fine"], "--statespace-granularity='fine'*sync, access"),
         (["--statespace-granularity=gil"], "not supported yet"),
         (["--statespace-workers=2"], "not supported yet*xdist"),
-        (["--statespace-races=fail"], "not supported yet"),
         (["--statespace-report=out"], "not supported yet*--statespace-json"),
         (["--statespace-timeout=soon"], "--statespace-timeout='soon'*number of seconds"),
         (["--statespace", "--statespace-strategy=dpor"], "strategy='dpor'*exhaust, dfs*surw"),
