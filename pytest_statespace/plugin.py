@@ -296,15 +296,8 @@ def _select(config: pytest.Config, items: list[pytest.Item], example: Counterexa
 
 def _explored(session: _Session, item: pytest.Item) -> bool:
     if session.mode == "all":
-        return _is_plain_function(item)
+        return isinstance(item, pytest.Function)
     return session.mode == "marked" and item.get_closest_marker(MARKER) is not None
-
-
-def _is_plain_function(item: pytest.Item) -> bool:
-    """A test function, not a `unittest` method, whose framework calls it in its own way."""
-    if not isinstance(item, pytest.Function):
-        return False
-    return not any(cls.__name__ == "TestCaseFunction" for cls in type(item).__mro__)
 
 
 # -- running ----------------------------------------------------------------------------------
@@ -313,21 +306,41 @@ def _is_plain_function(item: pytest.Item) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     session = item.config.stash[_SESSION]
-    if _explored(session, item) and not _is_plain_function(item):
+    if _explored(session, item) and not isinstance(item, pytest.Function):
         raise UnsupportedOperation(
             f"a {type(item).__name__}",
             where=f"{item.location[0]}:{(item.location[1] or 0) + 1}",
             remedy="write it as a test function with fixtures",
         )
+    if isinstance(item, pytest.Function) and _is_method_of_unittest(item):
+        runtest = item.runtest
+
+        def run_or_explore() -> None:
+            __tracebackhide__ = True
+            if not _run_item(item):
+                runtest()
+
+        # These items never reach pytest_pyfunc_call: `unittest` calls the method in its own way.
+        item.runtest = run_or_explore  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     __tracebackhide__ = True
+    return _run_item(pyfuncitem) or None
+
+
+def _is_method_of_unittest(item: pytest.Function) -> bool:
+    return any(cls.__name__ == "TestCaseFunction" for cls in type(item).__mro__)
+
+
+def _run_item(pyfuncitem: pytest.Function) -> bool:
+    """Explore or replay the item, if it is to be; False: it runs plainly."""
+    __tracebackhide__ = True
     session = pyfuncitem.config.stash[_SESSION]
     token = pyfuncitem.get_closest_marker(REPRODUCE)
     if session.example is None and token is None and not _explored(session, pyfuncitem):
-        return None
+        return False
     refusal = _refusal()
     if refusal:
         raise UnsupportedOperation("this platform", remedy=refusal)

@@ -58,6 +58,16 @@ static inline int ssb_simplequeue_layout_empty(const ssb_simplequeue_layout *q)
 }
 #endif
 
+/* What _thread does with an exception that leaves the function of a thread. */
+static inline void ssb_report_lost_exception(PyObject *function)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    PyErr_FormatUnraisable("Exception ignored in thread started by %R", function);
+#else
+    _PyErr_WriteUnraisableMsg("in thread started by", function);
+#endif
+}
+
 /* -- frames: innermost first, entries made by C code left out ------------------- */
 
 typedef struct _PyInterpreterFrame ssb_frame;

@@ -3,7 +3,8 @@
  * │                                                                            │
  * │ os.fork() warns when other threads exist (3.12+) and leaves a child that   │
  * │ may outlive its parent. The child made here dies with the parent and       │
- * │ ignores SIGINT: the parent handles it and ends the child.                  │
+ * │ ignores SIGINT until it has a process group of its own: Ctrl-C is for the  │
+ * │ parent, which ends the child.                                              │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "runtime.h"
 

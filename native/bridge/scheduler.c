@@ -83,7 +83,7 @@ static int can_proceed(const ssb_thread *t)
     }
     if (PyType_IsSubtype(Py_TYPE(t->object), ssb_rlock_type))
         return ssb_rlock_can_acquire(t->object, t);
-    if (PyType_IsSubtype(Py_TYPE(t->object), ssb_simplequeue_type))
+    if (t->operation == SSB_OP_GET) /* not asked by type: a second copy of _queue has another one */
         return !ssb_simplequeue_is_empty(t->object);
     return 0;
 }

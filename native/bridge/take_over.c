@@ -144,6 +144,16 @@ done:
     return result;
 }
 
+/* The class that the method belongs to. A module that was imported a second time has a class of its own, with
+ * the same table of methods. */
+static PyTypeObject *owner_of(const ssb_hook *hook, PyObject *self)
+{
+    for (PyTypeObject *type = Py_TYPE(self); type != NULL; type = type->tp_base)
+        if (type->tp_methods == hook->owner->tp_methods)
+            return type;
+    return hook->owner;
+}
+
 PyObject *ssb_original(ssb_hook *hook, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     switch (hook->flags & CONVENTION) {
@@ -159,6 +169,6 @@ PyObject *ssb_original(ssb_hook *hook, PyObject *self, PyObject *const *args, Py
     case METH_FASTCALL | METH_KEYWORDS:
         return ((_PyCFunctionFastWithKeywords)(void (*)(void))hook->original)(self, args, nargs, kwnames);
     default: /* take() let nothing else in */
-        return ((PyCMethod)(void (*)(void))hook->original)(self, hook->owner, args, (size_t)nargs, kwnames);
+        return ((PyCMethod)(void (*)(void))hook->original)(self, owner_of(hook, self), args, (size_t)nargs, kwnames);
     }
 }

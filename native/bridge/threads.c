@@ -9,6 +9,8 @@
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "runtime.h"
 
+#include "compat_threads.h"
+
 #include <pthread.h>
 #include <stdio.h>
 
@@ -66,9 +68,10 @@ static void thread_main(void)
 
     PyObject *result = PyObject_Call(t->function, t->args, t->kwargs);
     if (result == NULL) {
-        if (!PyErr_ExceptionMatches(PyExc_SystemExit))
-            ssb_thread_failed();
-        PyErr_Clear();
+        if (PyErr_ExceptionMatches(PyExc_SystemExit))
+            PyErr_Clear();
+        else
+            ssb_report_lost_exception(t->function); /* sys.unraisablehook: ours ends the execution */
     }
     Py_XDECREF(result);
     Py_CLEAR(t->function);

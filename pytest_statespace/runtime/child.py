@@ -19,6 +19,7 @@ import os
 import sys
 import threading
 import traceback
+import unittest
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -28,7 +29,16 @@ import pytest
 from _pytest._code.code import TerminalRepr
 from _pytest._io import TerminalWriter
 
-from pytest_statespace.runtime import access, bookkeeping, capture, context, outcome, patches, weakening
+from pytest_statespace.runtime import (
+    access,
+    bookkeeping,
+    capture,
+    context,
+    outcome,
+    patches,
+    test_cases,
+    weakening,
+)
 from pytest_statespace.runtime.context import Context
 from pytest_statespace.runtime.recorder import Recorder
 from pytest_statespace.runtime.wire import send, to_plain
@@ -88,9 +98,11 @@ class _Child:
         patches.seed_random(task.settings.seed)
         sys.dont_write_bytecode = True  # an import inside the test must not write files
         patches.fail_on_thread_exception(self.fail)
+        patches.fail_on_raw_thread_exception(self.fail)
         patches.collect_warnings(self._context.warnings, item.fixturenames)
         if not task.interactive:
             capture.redirect(bridge, item.fixturenames)
+            patches.receive_interrupts()
         if task.recording:
             self._recorder = Recorder(
                 lambda message: send(self._pipe, message),
@@ -110,7 +122,7 @@ class _Child:
     def body(self) -> None:
         """One execution. Ends through `finish` or `fail`, never by returning."""
         try:
-            result = self._task.item.obj(**self._arguments)
+            result = self._call()
             if inspect.iscoroutine(result):
                 from pytest_statespace.runtime import event_loop
 
@@ -118,6 +130,13 @@ class _Child:
         except BaseException as error:
             self.fail(error)
         self.finish()
+
+    def _call(self) -> object:
+        test_case = getattr(self._task.item, "instance", None)
+        if isinstance(test_case, unittest.TestCase):
+            test_cases.run(test_case, self.fail)
+            return None
+        return self._task.item.obj(**self._arguments)
 
     def finish(self) -> NoReturn:
         """The test function returned."""

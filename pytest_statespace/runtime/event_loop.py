@@ -55,10 +55,15 @@ def install(bridge: ModuleType, *, any_order: bool) -> None:
     global _bridge, _any_order
     _bridge, _any_order = bridge, any_order
     asyncio.set_event_loop_policy(_Policy())
-    # With Python's own handler in place asyncio.run takes SIGINT over, which the child ignores anyway.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Where it finds Python's own handler, asyncio.run puts another in its place, and back: writes that say nothing.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     # asyncio.run looks at all tasks in the order of their addresses; ours is that of creation.
     asyncio.runners._cancel_all_tasks = _cancel_tasks  # type: ignore[attr-defined]
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def run(main: Coroutine[Any, Any, object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unittest
 import zlib
 from typing import Any
 
@@ -58,7 +59,7 @@ def payload(described: dict[str, Any], context: Context, *, threads: int, left_r
 
 def _kind(error: BaseException) -> str:
     match error:
-        case pytest.skip.Exception():
+        case pytest.skip.Exception() | unittest.SkipTest():
             return "skip"
         case pytest.xfail.Exception():
             return "xfail"

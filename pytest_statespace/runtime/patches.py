@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import faulthandler
+import os
 import random
+import signal
 import sys
 import threading
 import warnings
@@ -12,13 +14,16 @@ from typing import Any, NoReturn
 
 __all__ = [
     "collect_warnings",
+    "fail_on_raw_thread_exception",
     "fail_on_thread_exception",
+    "receive_interrupts",
     "seed_random",
     "silence_faulthandler",
     "suspend_tracers",
 ]
 
 _MOST_WARNINGS = 20
+_LOST_IN_THREAD = "Exception ignored in thread started by"
 
 
 def suspend_tracers() -> None:
@@ -71,9 +76,38 @@ def fail_on_thread_exception(fail: Callable[[BaseException], NoReturn]) -> None:
     threading.excepthook = excepthook
 
 
+def fail_on_raw_thread_exception(fail: Callable[[BaseException], NoReturn]) -> None:
+    """The same for threads of `_thread.start_new_thread`, whose exceptions are unraisable.
+
+    Other unraisable exceptions go where they went before.
+    """
+    hook = sys.unraisablehook
+    if hook is not sys.__unraisablehook__ and not _is_pytests(hook):
+        return
+
+    def unraisablehook(args: Any, /) -> None:
+        if args.exc_value is not None and (args.err_msg or "").startswith(_LOST_IN_THREAD):
+            fail(args.exc_value)
+        hook(args)
+
+    sys.unraisablehook = unraisablehook
+
+
 def _is_pytests(hook: object) -> bool:
     function = getattr(hook, "func", hook)
-    return getattr(function, "__module__", "") == "_pytest.threadexception"
+    return getattr(function, "__module__", "") in ("_pytest.threadexception", "_pytest.unraisableexception")
+
+
+def receive_interrupts() -> None:
+    """Let SIGINT reach this process again, and from nobody but itself.
+
+    The fork ignores it, because Ctrl-C is for the parent. In a process group of its own the child never
+    hears of it, and ``_thread.interrupt_main`` or ``signal.raise_signal`` work as in any process.
+    """
+    os.setpgid(0, 0)
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is not None:  # None: not installed from Python
+        signal.signal(signal.SIGINT, handler)
 
 
 def collect_warnings(

@@ -1,0 +1,273 @@
+"""Runs CPython's own tests of the running version, each method as one execution under virtual time.
+
+Every module is run twice, each time in a pytest process of its own: plainly, to learn what passes here at all, and
+explored with a single schedule. A test counts as passed if its one execution came to its end.
+
+    python tests/cpython/harness.py run results-3.12.json            (of the Python that runs this)
+    python tests/cpython/harness.py report results-*.json > docs/cpython-tests.md
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import importlib.util
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SECONDS = 10  # for one execution
+_MOST_SECONDS = 1800.0  # for one module
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module of CPython's tests. ``leave_out`` is an expression of pytest's ``-k``."""
+
+    name: str
+    group: str
+    leave_out: str = ""
+
+
+_NO_PROCESSES = "Process or Interpreter or Spawn or Fork"
+MODULES = (
+    *(Module(f"test.test_{name}", "threading") for name in ("threading", "thread", "threading_local", "queue")),
+    *(
+        Module(f"test.test_concurrent_futures.test_{name}", "threading", _NO_PROCESSES)
+        for name in ("thread_pool", "wait", "as_completed", "future", "init", "shutdown")
+    ),
+    *(
+        Module(f"test.test_asyncio.test_{name}", "asyncio")
+        for name in ("locks", "queues", "tasks", "timeouts", "waitfor", "taskgroups", "threads", "futures", "futures2")
+    ),
+)
+GROUPS = ("threading", "asyncio")
+
+_OUTSIDE = (
+    (r"^(clone|fork|vfork|execve|wait4|pipe2) |needs a new process|no os\.fork", "a process"),
+    (r"^(socket|socketpair|eventfd2|epoll_create1|loop\.)", "a socket or another descriptor"),
+    (r"settrace|setprofile", "tracing"),
+    (r"^(openat|mkdir|unlink|rename)", "writing files"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test method. ``needs``: what it does that can't be rewound; ``why``: the reason in the plugin's words."""
+
+    name: str
+    status: str  # passed, skipped, failed; plain: fails without the plugin as well
+    why: str = ""
+    needs: str = ""
+
+
+@dataclass(slots=True)
+class Result:
+    """One module's cases; none if the module is not installed with this interpreter."""
+
+    module: str
+    group: str
+    installed: bool
+    cases: list[Case] = field(default_factory=list)
+
+    def count(self, status: str) -> int:
+        return sum(case.status == status for case in self.cases)
+
+    @property
+    def needing(self) -> int:
+        return sum(bool(case.needs) for case in self.cases)
+
+
+def is_installed(module: Module) -> bool:
+    """Is it there? Distributions often leave CPython's tests out, or put them into a package of their own."""
+    try:
+        return importlib.util.find_spec(module.name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def run(module: Module, *, only: str = "") -> Result:
+    """Run one module, or of it what the expression ``only`` selects."""
+    result = Result(module.name, module.group, is_installed(module))
+    if not result.installed:
+        return result
+    expressions = [f"({only})"] * bool(only) + [f"not ({module.leave_out})"] * bool(module.leave_out)
+    selected = ["-k", " and ".join(expressions)] if expressions else []
+    plain = {entry["name"]: entry for entry in _pytest(module, [*selected])}
+    explored = _pytest(module, [*selected, *_EXPLORING])
+    known = {entry["name"] for entry in explored}
+    result.cases = [_case(entry, plain.get(entry["name"])) for entry in explored]
+    result.cases += [Case(name, "failed", "the run ended before it") for name in plain if name not in known]
+    return result
+
+
+_EXPLORING = (
+    "--statespace=all",
+    "--statespace-strategy=dfs",
+    "--statespace-max-executions=1",
+    f"--statespace-timeout={SECONDS}",
+    "--statespace-max-threads=128",
+    "--statespace-granularity=sync",
+)
+
+
+def _pytest(module: Module, arguments: list[str]) -> list[dict[str, str]]:
+    with tempfile.TemporaryDirectory() as folder:
+        lines = Path(folder) / "results.jsonl"
+        search = os.pathsep.join([str(ROOT), str(HERE), os.environ.get("PYTHONPATH", "")])
+        command = [sys.executable, "-m", "pytest", "-p", "pytest_statespace.plugin", "-p", "telling"]
+        command += ["-p", "no:cacheprovider", "--assert=plain", "-c", os.devnull, "--rootdir", folder, "-q"]
+        process = subprocess.run(
+            [*command, *arguments, "--pyargs", module.name],
+            cwd=folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": search,
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "CPYTHON_TESTS_RESULTS": str(lines),
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_MOST_SECONDS,
+            check=False,
+        )
+        if not lines.exists():
+            said = process.stdout[-3000:] + process.stderr[-3000:]
+            raise RuntimeError(f"pytest ran no test of {module.name}:\n{said}")
+        return _one_per_test([json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()])
+
+
+def _one_per_test(entries: list[dict[str, str]]) -> list[dict[str, str]]:
+    """A test whose tear-down fails as well has two entries: the worse one counts."""
+    found: dict[str, dict[str, str]] = {}
+    for entry in entries:
+        if entry["name"] not in found or entry["outcome"] == "failed":
+            found[entry["name"]] = entry
+    return list(found.values())
+
+
+def _case(entry: dict[str, str], plain: dict[str, str] | None) -> Case:
+    name = entry["name"]
+    if plain is None or plain["outcome"] == "failed":
+        return Case(name, "plain", plain["reason"] if plain else "not run without the plugin")
+    if entry["outcome"] == "skipped":
+        return Case(name, "skipped" if plain["outcome"] == "skipped" else "failed", "skipped only when explored")
+    if entry["outcome"] == "passed" and entry["ended"]:
+        return Case(name, "passed")
+    why = re.sub(r" at (/|<).*$", "", entry["reason"]).removeprefix("UnsupportedOperation: ")
+    if entry["verdict"] == "incomplete":
+        why = f"takes more than {SECONDS} s"
+    needs = next((what for pattern, what in _OUTSIDE if re.search(pattern, why)), "")
+    return Case(name, "failed", why, needs)
+
+
+def share(results: list[Result], group: str) -> tuple[int, int, int]:
+    """Passed, all, and all without those that need what can't be rewound, of the tests that pass plainly."""
+    chosen = [result for result in results if result.group == group]
+    passed = sum(result.count("passed") for result in chosen)
+    everything = passed + sum(result.count("failed") for result in chosen)
+    return passed, everything, everything - sum(result.needing for result in chosen)
+
+
+# -- files ------------------------------------------------------------------------------------
+
+
+def save(results: list[Result], file: Path) -> None:
+    document = {"python": platform.python_version(), "results": [dataclasses.asdict(result) for result in results]}
+    file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def load(file: Path) -> tuple[str, list[Result]]:
+    document = json.loads(file.read_text(encoding="utf-8"))
+    results = [
+        Result(**{**entry, "cases": [Case(**case) for case in entry["cases"]]}) for entry in document["results"]
+    ]
+    return document["python"], results
+
+
+_HEAD = """# CPython's own tests
+
+Each method of CPython's own tests of threads and asyncio is run as one execution of an exploration: simulated threads,
+virtual time, the system-call guard, snapshots and fingerprints, but one schedule. Written by `tests/cpython/harness.py`
+(`pytest -m campaign tests/cpython` runs the same and fails below 95 and 90 percent). Tests that were skipped, or
+that fail without the plugin too, count nowhere. *Needs more* are tests that do what [can't be rewound](limitations.md):
+start a process, open a socket, write a file, trace. They are refused with the call and the reason, not passed.
+"""
+
+
+def report(documents: list[tuple[str, list[Result]]]) -> str:
+    """The page docs/cpython-tests.md."""
+    text = [_HEAD]
+    for version, results in documents:
+        text.append(f"## Python {version}\n")
+        for group in GROUPS:
+            passed, everything, possible = share(results, group)
+            if everything:
+                text.append(
+                    f"- {group}: {passed} of {everything} pass ({passed / everything:.1%}); "
+                    f"{passed / possible:.1%} of the {possible} that need nothing but memory"
+                )
+        text.append("\n| module | passed | needs more | other | skipped | fails plainly |\n|---|---|---|---|---|---|")
+        for result in results:
+            if not result.installed:
+                text.append(f"| {_short(result.module)} | **not installed with this interpreter: not run** | | | | |")
+                continue
+            other = result.count("failed") - result.needing
+            numbers = (result.count("passed"), result.needing, other, result.count("skipped"), result.count("plain"))
+            text.append(f"| {_short(result.module)} | " + " | ".join(map(str, numbers)) + " |")
+        text.append("")
+        text += _not_passed(results)
+    return "\n".join(text).rstrip() + "\n"
+
+
+def _not_passed(results: list[Result]) -> list[str]:
+    lines: list[str] = []
+    for result in results:
+        reasons: dict[tuple[str, str], list[str]] = collections.defaultdict(list)
+        for case in result.cases:
+            if case.status == "failed":
+                reasons[case.needs, case.why].append(case.name)
+        if reasons:
+            lines.append(f"Not passed in `{_short(result.module)}`:\n")
+        for (needs, why), names in sorted(reasons.items()):
+            label = f"needs {needs}: {why}" if needs else why
+            lines.append(f"- {label[:160]}: " + ", ".join(f"`{name}`" for name in names))
+        if reasons:
+            lines.append("")
+    return lines
+
+
+def _short(module: str) -> str:
+    return module.removeprefix("test.")
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["run", file, *names]:
+            results = []
+            for module in MODULES:
+                if not names or _short(module.name) in names:
+                    results.append(run(module))
+                    done = results[-1]
+                    print(f"{_short(module.name)}: {done.count('passed')} of {len(done.cases)}", flush=True)
+                    save(results, Path(file))
+        case ["report", *files] if files:
+            print(report([load(Path(file)) for file in files]), end="")
+        case _:
+            print(__doc__)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
