@@ -176,6 +176,8 @@ static uint32_t arrive(ss_arena *arena) {
     uint32_t run = arena->command.flags, root = SS_NONE, flags = 0;
     uint64_t out[2] = {0, 0};
     if (refuse(arena, choice)) return SS_NONE;
+    uint32_t forced_left = arena->command.n_forced - arena->forced_used;
+    if (run & SS_RUN_REBUILD && forced_left > 1) run &= ~(uint32_t)(SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT | SS_RUN_PRUNE);
     uint32_t slot = ssi_state_alloc(arena);
     if (slot == SS_NONE) return end_with(arena, SS_END_MEMORY, "the table of states is full");
     int hash = (run & (SS_RUN_FINGERPRINT | SS_RUN_PRUNE)) != 0;
@@ -191,7 +193,12 @@ static uint32_t arrive(ss_arena *arena) {
         answer = ssi_visited_check(arena, out, (uint32_t)choice->kind << 24 ^ choice->n, !(run & SS_RUN_PRUNE),
                                    (run & SS_RUN_KEY_LAST_THREAD) != 0, choice->current, arena->preemptions);
     /* A forced schedule passes through visited states: what lies behind it is wanted. */
-    int cut = answer == SSI_VISIT_PRUNE && arena->forced_used == arena->command.n_forced;
+    int cut = answer == SSI_VISIT_PRUNE && !forced_left;
+    if (answer == SSI_VISIT_NEW && flags & SS_STATE_HASHED && run & SS_RUN_REBUILD && run & SS_RUN_PRUNE && forced_left) {
+        ssi_root_release(arena, root);
+        ssi_state_free(arena, slot);
+        return end_with(arena, SS_END_DIVERGED, "the same choices led to another state than the first time");
+    }
     if (root != SS_NONE && (cut || answer == SSI_VISIT_FULL || !(run & SS_RUN_SNAPSHOT))) {
         ssi_root_release(arena, root);
         root = SS_NONE;

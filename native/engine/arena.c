@@ -12,6 +12,7 @@
 
 #define MAGIC UINT64_C(0x657461747373735f)
 #define MIN_STORE ((size_t)1 << 20)
+#define MIN_VISITED ((size_t)1 << 17) /* entries: snapshots can be dropped and rebuilt, what was visited can't */
 
 _Noreturn void ssi_panic(const char *what) {
     SSI_SYSCALL(SYS_write, 2, "statespace engine: ", 19);
@@ -88,7 +89,7 @@ static size_t lay_out(ss_arena *header, uint8_t *base, size_t store_bytes) {
     f->bucket_mask = power_of_two(f->capacity / 4) - 1;
     f->buckets = section(&l, sizeof(uint32_t) * ((size_t)f->bucket_mask + 1));
 
-    header->visited_mask = power_of_two(store_bytes / 256) - 1;
+    header->visited_mask = power_of_two(store_bytes / 256 > MIN_VISITED ? store_bytes / 256 : MIN_VISITED) - 1;
     header->visited = section(&l, sizeof(ssi_visit) * ((size_t)header->visited_mask + 1));
     header->scratch = section(&l, SSI_SCRATCH_BYTES);
     return l.used;

@@ -84,6 +84,8 @@ enum ss_run_flags {
     SS_RUN_PRUNE = 4,         /* end the path at a visited state */
     SS_RUN_KEY_LAST_THREAD = 8, /* visited key is (state, last thread) -> fewest preemptions: bounded search */
     SS_RUN_ASK = 16,          /* behind the forced choices the explorer is asked at every choice point: SS_END_ASKING */
+    SS_RUN_REBUILD = 32,      /* on the way to the last forced choice nothing is kept or hashed; with SS_RUN_PRUNE,
+                                 a state there that was never visited is SS_END_DIVERGED */
 };
 
 enum ss_end {

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_statespace.explore.budget import Budget
+from pytest_statespace.explore.snapshots import RELEASED, Snapshots
 from pytest_statespace.explore.strategies.base import (
     Job,
     Node,
@@ -29,7 +30,6 @@ from pytest_statespace.explore.strategies.base import (
 )
 from pytest_statespace.runtime.wire import unpack
 from pytest_statespace.sandbox.protocol import (
-    Command,
     End,
     Engine,
     NewState,
@@ -109,6 +109,9 @@ class Search:
     noted: Sequence[Any] = ()  # states as --statespace-explain-state notes them
     races: tuple[DataRace, ...] = ()
     more_races: bool = False  # than could be noted
+    dropped: int = 0  # snapshots that were given up for want of memory
+    rebuilt: int = 0  # those that were needed again
+    repeated: int = 0  # transitions that were run again to rebuild them
     weakened: tuple[str, ...] = ()  # declarations that left something out of a state
     threads: int = 0  # most threads in one execution, the main thread included
     engine: EngineStatistics = field(default_factory=EngineStatistics)
@@ -135,6 +138,7 @@ class Explorer:
         self._flags = RunFlag.NONE  # how paths of the present round are run
         self._progress = progress
         self._search = Search()
+        self._snapshots = Snapshots(engine)
         self._round_outcomes: Counter[str] = Counter()
 
     def run(self) -> Search:
@@ -147,6 +151,8 @@ class Explorer:
             search.end = self._rounds(strategy)
         search.outcomes |= self._round_outcomes
         search.seconds = self._budget.elapsed()
+        search.dropped, search.rebuilt = self._snapshots.dropped, self._snapshots.rebuilt
+        search.repeated = self._snapshots.repeated
         search.engine = dataclasses.replace(self._engine.statistics(), threads=search.threads)
         return search
 
@@ -215,18 +221,15 @@ class Explorer:
 
     def _run_job(self, strategy: Strategy, job: Job, round_: Round) -> SearchEnd | None:
         search = self._search
-        command = Command(job.node.state, job.alternative, self._flags)
-        result = self._engine.run(command, deadline=self._budget.deadline)
+        result, nodes = self._run_path(job)
         search.executions += 1
-        search.transitions += result.transitions
         search.states = self._engine.state_count()
-        nodes = self._nodes(job, result.states)
         ended = self._account(job, nodes, result)
         if ended is not None:
             return ended
         if job.last and job.node.parent is not None:
             self._release(job.node)
-        strategy.add([node for node in nodes if node.state >= 0])
+        strategy.add([node for node in nodes if node.state != RELEASED])
         self._report(strategy)
         used_up = self._budget.exceeded(executions=search.executions, states=search.states)
         # A further round may follow one that refused something.
@@ -234,6 +237,23 @@ class Explorer:
             search.detail = used_up
             return SearchEnd.BUDGET
         return None
+
+    def _run_path(self, job: Job) -> tuple[PathResult, list[Node]]:
+        """One path to its end. Where memory runs out snapshots are dropped, and it goes on from there."""
+        nodes: list[Node] = []
+        while True:
+            result = self._snapshots.run(
+                job.node, job.alternative, self._flags, deadline=self._budget.deadline
+            )
+            fresh = self._nodes(job, result.states)
+            nodes += fresh
+            self._search.transitions += result.transitions
+            if fresh:
+                job = Job(fresh[-1], fresh[-1].taken, last=False)
+            if result.end is not End.MEMORY or not self._snapshots.drop(job.node):
+                return result, nodes
+            self._search.transitions -= 1  # the one whose end could not be kept is run again
+            self._snapshots.repeated += 1
 
     def _nodes(self, job: Job, states: Sequence[NewState], *, keep: bool = True) -> list[Node]:
         """The new choice points of a path as a chain of nodes; state -1: nothing to come back to."""
@@ -247,7 +267,7 @@ class Explorer:
             if keep and not state.kept and state.count > 1:
                 self._search.cuts["a choice point that could not be kept"] += 1
             node = Node(
-                state=state.number if state.kept else -1,
+                state=state.number if state.kept else RELEASED,
                 parent=parent,
                 arrived_by=arrived_by,
                 kind=state.kind,
@@ -259,11 +279,13 @@ class Explorer:
                 taken=state.taken,
             )
             nodes.append(node)
+            if state.kept:
+                self._snapshots.keep(node)
             parent, arrived_by = node, state.taken
         return nodes
 
     def _release(self, node: Node) -> None:
-        self._engine.release(node.state)
+        self._snapshots.release(node)
 
     def _account(
         self, job: Job, nodes: Sequence[Node], result: PathResult
@@ -290,6 +312,9 @@ class Explorer:
                 search.cuts["memory"] += 1
                 search.detail = result.detail
                 return SearchEnd.MEMORY
+            case End.DIVERGED if self._snapshots.dropped:
+                search.cuts[result.detail] += 1
+                return None
             case End.TIMEOUT:
                 search.cuts["an execution still running when the time was up"] += 1
                 search.detail = f"timeout ({self._budget.timeout:g} s)"

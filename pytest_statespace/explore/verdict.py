@@ -139,6 +139,11 @@ def _notes(search: Search) -> tuple[str, ...]:
         notes.append(
             f"the failing execution was drawn by {search.found_by}: fewer preemptions may be enough"
         )
+    if search.dropped:
+        notes.append(
+            f"memory was short: {search.dropped} snapshots were dropped and {search.rebuilt} rebuilt "
+            f"({search.repeated} transitions were run again); raise --statespace-max-memory"
+        )
     if search.left_running:
         notes.append(
             f"threads left running when the test ended: {search.left_running} of "

@@ -37,6 +37,7 @@ class RunFlag(enum.IntFlag):
     PRUNE = 4
     KEY_LAST_THREAD = 8
     ASK = 16
+    REBUILD = 32
 
 
 class End(enum.IntEnum):

@@ -229,6 +229,40 @@ static void test_forced_through_visited(void) {
     stop_child(arena, child);
 }
 
+/* ---- dropped snapshots are rebuilt ------------------------------------------------------------ */
+
+static void test_rebuild(const char *tracker) {
+    pid_t child = start_workers(tracker);
+    uint32_t flags = SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT | SS_RUN_PRUNE;
+    ss_statistics before, after;
+    CHECK(wait_for_result(arena, child, NULL) == 0);
+    ss_result r = run_path(arena, child, 0, 0, flags, 0);
+    CHECK(r.end == SS_END_FINISHED && r.n_states == 8);
+    uint32_t fourth = r.states[3];
+    uint64_t label = ss_get_state(arena, fourth)->label, fingerprint = ss_get_state(arena, fourth)->fingerprint[0];
+    for (uint32_t i = 0; i < 8; i++) CHECK(ss_state_release(arena, r.states[i]) == 0);
+    ss_get_statistics(arena, &before);
+    CHECK(ss_set_forced(arena, (uint32_t[]){0, 0, 0, 1}, (uint64_t[]){0, 0, 0, label}, 4) == 0);
+    r = run_path(arena, child, 0, 0, flags | SS_RUN_REBUILD, 4);
+    ss_get_statistics(arena, &after);
+    CHECK(r.end == SS_END_FINISHED && r.n_states > 4 && r.transitions == r.n_states + 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        const ss_state *passed = ss_get_state(arena, r.states[i]);
+        CHECK(passed->root == SS_NONE && !passed->flags && passed->taken == 0);
+        CHECK(ss_state_release(arena, r.states[i]) == 0);
+    }
+    const ss_state *again = ss_get_state(arena, r.states[3]);
+    CHECK(again->root != SS_NONE && again->fingerprint[0] == fingerprint && again->taken == 1 && again->depth == 4);
+    CHECK(after.checkpoints - before.checkpoints == r.n_states - 3 && after.visited_hits == before.visited_hits);
+    CHECK(after.states - before.states == r.n_states - 4); /* what was passed is not counted again */
+    /* Choices that lead elsewhere: a state that was never visited. */
+    CHECK(ss_set_forced(arena, (uint32_t[]){2, 0, 0, 0}, NULL, 4) == 0);
+    r = run_path(arena, child, 0, 0, flags | SS_RUN_REBUILD, 4);
+    CHECK(r.end == SS_END_DIVERGED && r.n_states == 3 && strstr(r.detail, "another state than the first time"));
+    CHECK_VALID(arena);
+    stop_child(arena, child);
+}
+
 /* ---- asked at every choice point ----------------------------------------------------------- */
 
 static ss_result answer_and_wait(pid_t child, uint32_t alternative) {
@@ -406,7 +440,7 @@ int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed) {
         void (*test)(const char *tracker);
     } with_tracker[] = {{"combinations:", test_combinations}, {"interleavings:", test_interleavings}, {"visited:", test_visited},
                         {"bounded:", test_bounded},           {"forced:", test_forced},               {"memory:", test_memory},
-                        {"asked:", test_asked}};
+                        {"asked:", test_asked},               {"rebuild:", test_rebuild}};
     static const struct {
         const char *name;
         void (*test)(void);

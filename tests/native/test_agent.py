@@ -10,7 +10,9 @@ RunNative = Callable[..., None]
 
 
 @pytest.mark.parametrize("tracker", ["wpasync", "softdirty", "mprotect", "compare"])
-@pytest.mark.parametrize("name", ["combinations", "interleavings", "visited", "bounded", "forced", "memory", "asked"])
+@pytest.mark.parametrize(
+    "name", ["combinations", "interleavings", "visited", "bounded", "forced", "memory", "asked", "rebuild"]
+)
 def test_search(run_native: RunNative, name: str, tracker: str) -> None:
     run_native("agent", f"{name}:{tracker}")
 

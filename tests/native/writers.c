@@ -71,10 +71,11 @@ static void by_kernel(void) {
         break;
     }
     case 1: {
-        struct iovec parts[2] = {{statics[below(&seed, 64)], SS_PAGE}, {at, bytes}};
+        static _Alignas(SS_PAGE) uint8_t first[2 * SS_PAGE]; /* nobody else's */
+        struct iovec parts[2] = {{first + below(&seed, SS_PAGE), SS_PAGE}, {at, bytes}};
         int fd = open(path, O_RDONLY);
         CHECK(fd >= 0 && readv(fd, parts, 2) == (ssize_t)(SS_PAGE + bytes) && close(fd) == 0);
-        CHECK(!memcmp(parts[0].iov_base, content, SS_PAGE) && (parts[0].iov_base == page || !memcmp(at, content + SS_PAGE, bytes)));
+        CHECK(!memcmp(parts[0].iov_base, content, SS_PAGE) && !memcmp(at, content + SS_PAGE, bytes));
         break;
     }
     case 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -364,3 +365,48 @@ def test_nesting_is_refused(pytester: pytest.Pytester, run: Run) -> None:
     result = run("--statespace")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*an exploration inside an explored test*"])
+
+
+def test_snapshots_are_dropped_when_memory_is_short(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        """
+    import threading
+    import pytest
+    from pytest_statespace import observe
+
+    def program():
+        data, lock, order = bytearray(4 << 20), threading.Lock(), []
+
+        def work(name):
+            for _ in range(2):
+                with lock:
+                    order.append(name)
+                    mark = int("1" + "".join(order), 3)
+                    for page in range(0, len(data), 4096):  # no two pages alike, whatever the order
+                        data[page : page + 8] = (mark * len(data) + page).to_bytes(8, "little")
+
+        threads = [threading.Thread(target=work, args=one) for one in "12"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        observe("".join(order))
+
+    @pytest.mark.statespace(granularity="sync", max_memory=16)
+    def test_little():
+        program()
+
+    @pytest.mark.statespace(granularity="sync")
+    def test_much():
+        program()
+    """
+    )
+    result = run("--statespace", "--statespace-json=results.json", "-k", "test_little")
+    result.stdout.fnmatch_lines(["*memory was short: * snapshots were dropped and * rebuilt*"])
+    little = json.loads((pytester.path / "results.json").read_text())["tests"][0]
+    result = run("--statespace", "--statespace-json=results.json", "-k", "test_much")
+    result.stdout.no_fnmatch_line("*were dropped*")
+    much = json.loads((pytester.path / "results.json").read_text())["tests"][0]
+    for field in ("verdict", "outcomes", "states", "executions", "transitions"):
+        assert little[field] == much[field], field
+    assert much["verdict"] == "verified"

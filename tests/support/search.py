@@ -200,8 +200,9 @@ def explore(
     notes: bool = False,
     tracker: str = "auto",
     check: bool = False,
+    mebibytes: int = 512,
 ) -> Found:
-    """One search of one program in a child of its own."""
+    """One search of one program in a child of its own, with so much memory for snapshots."""
     return explore_with(
         program,
         lambda subject: subject.search(strategy, prune=prune, bound=bound, notes=notes),
@@ -209,6 +210,7 @@ def explore(
         timeouts_any=timeouts_any,
         tracker=tracker,
         check=check,
+        mebibytes=mebibytes,
     )
 
 
@@ -222,6 +224,7 @@ def explore_with(
     under_test: tuple[Path, ...] = UNDER_TEST,
     max_threads: int = 8,
     check: bool = False,
+    mebibytes: int = 512,
 ) -> T:
     """Call `use` with the program in a child; again in a fresh one when an assumption was broken.
 
@@ -230,7 +233,7 @@ def explore_with(
     promoted: frozenset[str] = frozenset()
     for _ in range(20):
         other = {"tracker": tracker, "under_test": under_test, "max_threads": max_threads, "check": check}
-        with _subject(program, granularity, timeouts_any, promoted, other) as subject:
+        with _subject(program, granularity, timeouts_any, promoted, mebibytes, other) as subject:
             try:
                 return use(subject)
             except _Restart as restart:
@@ -240,7 +243,12 @@ def explore_with(
 
 @contextmanager
 def _subject(
-    program: Program, granularity: str, timeouts_any: bool, promoted: frozenset[str], other: dict[str, Any]
+    program: Program,
+    granularity: str,
+    timeouts_any: bool,
+    promoted: frozenset[str],
+    mebibytes: int,
+    other: dict[str, Any],
 ) -> Iterator[Subject]:
     def main(pipe: int) -> NoReturn:
         try:
@@ -251,7 +259,7 @@ def _subject(
 
     sys.stdout.flush()
     sys.stderr.flush()
-    with pinned(), Sandbox.open(main, mebibytes=512, hang_seconds=10.0) as sandbox:
+    with pinned(), Sandbox.open(main, mebibytes=mebibytes, hang_seconds=10.0) as sandbox:
         yield Subject(sandbox)
 
 

@@ -187,10 +187,18 @@ class _Kept:
     pending: int  # thread whose choose() is being decided, for data choices
 
 
-class ToyEngine:
-    """Runs paths of a program. ``trace`` collects (end, world) of every path that ended."""
+class _Full(Exception):
+    """No room for another snapshot."""
 
-    def __init__(self, program: Program, *, limit: int = 40) -> None:
+
+class ToyEngine:
+    """Runs paths of a program. ``ended`` collects (end, world) of every path that ended.
+
+    ``memory``: how many snapshots there is room for, that of the base state included.
+    """
+
+    def __init__(self, program: Program, *, limit: int = 40, memory: int | None = None) -> None:
+        self.memory = memory
         self.program = program
         self.kept: dict[int, _Kept] = {
             0: _Kept(start(program), 0, 0, (), 1, 0, -1)
@@ -230,8 +238,18 @@ class ToyEngine:
         kept = self.kept[command.state]
         assert command.alternative < kept.count, "no such alternative"
         new: list[NewState] = []
-        transitions = 0
         forced = list(command.forced)
+        self.executed = 0
+        try:
+            return self._run(command, kept, new, forced)
+        except _Full:
+            # The step to the choice point that could not be kept counts, as in the real engine.
+            return PathResult(End.MEMORY, tuple(new), self.executed, b"", "full")
+
+    def _run(
+        self, command: Command, kept: _Kept, new: list[NewState], forced: list[int]
+    ) -> PathResult:
+        transitions = 0
         world, current, preemptions = kept.world, kept.current, kept.preemptions
         kind, threads, pending = kept.kind, kept.threads, kept.pending
         taken = command.alternative
@@ -261,6 +279,7 @@ class ToyEngine:
                     continue
                 after = step(self.program, world, thread, value)
                 transitions += 1
+                self.executed = transitions
                 if after is None:
                     self.ended.append(("failed", world))
                     payload = pack({"kind": "assertion", "type": "AssertionError", "message": "no"})
@@ -311,18 +330,29 @@ class ToyEngine:
         pending: int,
     ) -> int | None:
         key: object = (world, kind, pending)
-        if command.flags & RunFlag.KEY_LAST_THREAD:
+        flags = command.flags
+        if flags & RunFlag.REBUILD and len(forced) > 1:
+            flags &= ~(RunFlag.SNAPSHOT | RunFlag.FINGERPRINT | RunFlag.PRUNE)
+        if flags & RunFlag.SNAPSHOT and self.memory is not None and len(self.kept) >= self.memory:
+            raise _Full
+        if flags & RunFlag.KEY_LAST_THREAD:
             key = (key, current)
-        if command.flags & RunFlag.PRUNE:
+        label = hash((world, kind)) & 0xFFFF
+        if command.labels and forced:
+            assert command.labels[-len(forced)] == label, "another choice point than the first time"
+        if flags & RunFlag.PRUNE:
             known = self.visited.get(key)
-            bounded = bool(command.flags & RunFlag.KEY_LAST_THREAD)
+            bounded = bool(flags & RunFlag.KEY_LAST_THREAD)
             if known is not None and (not bounded or known <= preemptions):
-                return None
-            self.visited[key] = preemptions
-        if command.flags & RunFlag.FINGERPRINT:
+                if not forced:
+                    return None
+            else:
+                assert not (forced and flags & RunFlag.REBUILD), "another state than the first time"
+                self.visited[key] = preemptions
+        if flags & RunFlag.FINGERPRINT:
             self.distinct.add(world)
         number = next(self.numbers)
-        if command.flags & RunFlag.SNAPSHOT:
+        if flags & RunFlag.SNAPSHOT:
             self.kept[number] = _Kept(world, current, kind, threads, many, preemptions, pending)
             self.most_kept = max(self.most_kept, len(self.kept))
         else:
@@ -339,10 +369,10 @@ class ToyEngine:
                 current=current,
                 count=many,
                 threads=threads,
-                label=hash((world, kind)) & 0xFFFF,
+                label=label,
                 preemptions=preemptions,
                 taken=taken,
-                kept=bool(command.flags & RunFlag.SNAPSHOT),
+                kept=bool(flags & RunFlag.SNAPSHOT),
             )
         )
         return taken
