@@ -44,6 +44,7 @@ class Settings:
     max_threads: int = 32
     incomplete: str = "warn"
     races: str = "report"
+    left_running: str = "report"
     hang_seconds: float = 10.0
     explain_state: bool = False
     check: bool = False
@@ -295,6 +296,14 @@ SPECS: tuple[Spec, ...] = (
         "data races found on the way (granularity access and opcode): report (default), fail (a race "
         "fails the test), off",
         _one_of("report", "fail", "off"),
+        _parse_text,
+        "NAME",
+    ),
+    Spec(
+        "left_running",
+        "threads that still run when the test function returns, daemons aside: report (default) that "
+        "they were left, join them, or fail the test",
+        _one_of("report", "join", "fail"),
         _parse_text,
         "NAME",
     ),

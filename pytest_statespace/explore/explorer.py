@@ -96,6 +96,7 @@ class Search:
     finished: int = 0  # executions that reached the end of the test
     skipped: int = 0  # executions that ended in pytest.skip() or pytest.xfail()
     left_running: int = 0  # executions whose test ended while other threads still ran
+    left_names: dict[str, None] = field(default_factory=dict)  # of those threads
     cuts: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     sometimes: dict[str, bool] = field(default_factory=dict)
@@ -384,6 +385,7 @@ class Explorer:
         search.threads = max(search.threads, payload.get("threads", 0))
         if payload.get("left_running"):
             search.left_running += 1
+            search.left_names.update(dict.fromkeys(payload.get("left_names", ())))
 
     def _report(self, strategy: Strategy | None = None) -> None:
         if self._progress is None:

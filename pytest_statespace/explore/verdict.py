@@ -17,6 +17,8 @@ from pytest_statespace.types import ExplorationResult, Failure, FailureKind, Sch
 
 __all__ = ["conclude"]
 
+_MOST_NAMES = 5
+
 
 def conclude(
     search: Search,
@@ -145,9 +147,12 @@ def _notes(search: Search) -> tuple[str, ...]:
             f"({search.repeated} transitions were run again); raise --statespace-max-memory"
         )
     if search.left_running:
+        names = list(search.left_names)[:_MOST_NAMES]
+        who = f" ({', '.join(names)}{', ...' if len(search.left_names) > len(names) else ''})" if names else ""
         notes.append(
             f"threads left running when the test ended: {search.left_running} of "
-            f"{search.finished} executions (an execution ends with the test function)"
+            f"{search.finished} executions{who}; what they would do was not explored: join them, or "
+            "--statespace-left-running=join"
         )
     if search.more_races:
         notes.append(f"more data races were found than the {len(search.races)} that are listed")

@@ -34,6 +34,7 @@ from pytest_statespace.runtime import (
     bookkeeping,
     capture,
     context,
+    left_running,
     outcome,
     patches,
     test_cases,
@@ -127,6 +128,7 @@ class _Child:
                 from pytest_statespace.runtime import event_loop
 
                 event_loop.run(result)
+            left_running.settle(self._task.settings.left_running)
         except BaseException as error:
             self.fail(error)
         self.finish()
@@ -156,13 +158,19 @@ class _Child:
 
     def _end(self, end: int, described: dict[str, Any]) -> NoReturn:
         running = 0
+        names: list[str] = []
         if self._bridge.thread_count() > 1 and end == END_FINISHED:
             running = sum(
                 row["status"] != "done" and row["ordinal"] != self._bridge.current_thread()
                 for row in self._bridge.thread_table()
             )
+            names = left_running.names() if running else []
         data = outcome.payload(
-            described, self._context, threads=self._bridge.thread_count(), left_running=running
+            described,
+            self._context,
+            threads=self._bridge.thread_count(),
+            left_running=running,
+            left_names=names,
         )
         self._bridge.end_execution(end, data, described["message"][:200])
         raise AssertionError("end_execution returned")

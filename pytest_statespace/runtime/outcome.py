@@ -14,6 +14,8 @@ from pytest_statespace.runtime.wire import pack
 __all__ = ["describe", "finished", "payload"]
 
 _LONGEST_MESSAGE = 8 << 10
+_LONGEST_NAME = 100
+_MOST_NAMES = 5
 _LONGEST_OUTCOME = 4 << 10
 _MOST_BYTES = 200 << 10  # of a payload; the engine's outbox holds 256 KiB
 
@@ -36,7 +38,9 @@ def finished() -> dict[str, Any]:
     return {"kind": "finished", "type": "", "message": ""}
 
 
-def payload(described: dict[str, Any], context: Context, *, threads: int, left_running: int) -> bytes:
+def payload(
+    described: dict[str, Any], context: Context, *, threads: int, left_running: int, left_names: list[str]
+) -> bytes:
     """What goes to the parent at the end of an execution: the end and what was observed."""
     message = {**described, "threads": threads}
     if context.outcomes:
@@ -47,6 +51,7 @@ def payload(described: dict[str, Any], context: Context, *, threads: int, left_r
         message["warnings"] = [list(warning) for warning in context.warnings]
     if left_running:
         message["left_running"] = left_running
+        message["left_names"] = [_shorten(name, _LONGEST_NAME) for name in left_names[:_MOST_NAMES]]
     data = pack(message)
     if len(data) > _MOST_BYTES:
         message["outcomes"] = [
