@@ -21,7 +21,7 @@ from pytest_statespace.errors import InvalidArgument
 
 __all__ = ["GRANULARITIES", "SPECS", "Settings", "Spec", "check_keywords", "resolve"]
 
-GRANULARITIES = ("sync", "access", "line", "opcode")
+GRANULARITIES = ("sync", "access", "line", "opcode", "gil")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +197,9 @@ SPECS: tuple[Spec, ...] = (
     Spec(
         "granularity",
         "where code under test may be preempted: sync (visible operations only), access "
-        "(default: also before accesses to data that threads may share), line, opcode",
-        _one_of(
-            *GRANULARITIES,
-            later={"gil": "use 'access'; its counterexamples are a superset of those"},
-        ),
+        "(default: also before accesses to data that threads may share), line, opcode, gil (as "
+        "access, but only where this interpreter with its GIL can switch threads)",
+        _one_of(*GRANULARITIES),
         _parse_text,
         "NAME",
     ),

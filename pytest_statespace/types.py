@@ -156,7 +156,8 @@ class Failure:
     transitions: int
     seconds: float
     length: int  # transitions of the failing execution itself
-    gil_reachable: bool | None = None  # None: not determined
+    gil_reachable: bool | None = None  # by this interpreter with its GIL; None: not determined
+    gil_reason: str = ""  # why it was not determined, or "over another schedule"
     token: str = ""
     file: str = ""
 

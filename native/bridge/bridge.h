@@ -45,7 +45,7 @@ enum ssb_status { SSB_FREE = 0, SSB_READY, SSB_BLOCKED, SSB_DONE };
 /* Of a wait with a deadline: could it not proceed at some choice point, did the deadline end it? */
 enum ssb_wait_end { SSB_PENDING = 0, SSB_TIMED_OUT = 1, SSB_HAS_WAITED = 2 };
 
-enum ssb_granularity { SSB_SYNC = 0, SSB_ACCESS, SSB_LINE, SSB_OPCODE };
+enum ssb_granularity { SSB_SYNC = 0, SSB_ACCESS, SSB_LINE, SSB_OPCODE, SSB_GIL };
 
 /* Properties of memory that the fingerprint leaves out until a program looks at them (ssb.addresses_observed). */
 enum ssb_observed {
@@ -89,6 +89,10 @@ typedef struct ssb_thread {
     uint8_t timed_out;       /* enum ssb_wait_end */
     uint8_t bookkeeping;     /* inside standard-library bookkeeping of start/end/join: runs first, makes no choice point */
     uint8_t ended;           /* its END operation has been a choice point */
+    uint8_t may_switch;      /* since its last operation it passed a place where the interpreter may switch (preempt_gil.c) */
+    uint8_t last_event;      /* enum ssbp_event: what its tracer was told last, and where */
+    int32_t last_unit;
+    const void *last_frame;
     uint32_t part;           /* part of the object, 0 = whole */
     PyObject *object;        /* what the operation acts on, strong reference or NULL */
     int64_t deadline_ns;     /* virtual time at which a wait ends, or SSB_NO_DEADLINE */
@@ -206,5 +210,10 @@ PyObject *ssb_races_list(void);
 /* -- preempt.c --------------------------------------------------------------------------- */
 int ssb_preempt_install(PyObject *tables); /* child, before the base snapshot: see the Python contract */
 int ssb_preempt_enter_thread(void);        /* in a new simulated thread, tstate current */
+
+/* -- preempt_gil.c ----------------------------------------------------------------------- */
+/* The current thread is about to perform a visible operation or access: could the interpreter have switched to
+ * another thread since its last one? Yes wherever this is not known. From then on, no. */
+int ssb_switch_is_due(void);
 
 #endif

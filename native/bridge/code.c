@@ -14,6 +14,17 @@
 
 int ssbf_opcode_at(PyCodeObject *code, int unit) { return ssb_unit_opcode(code, unit); }
 int ssbf_argument_at(PyCodeObject *code, int unit) { return ssb_unit_argument(code, unit); }
+enum ssbf_switching ssbf_switching_at(PyCodeObject *code, int unit)
+{
+    int op = ssb_unit_opcode(code, unit);
+    if (ssb_opcode_is_extended(op))
+        return SSBF_PREFIX;
+    if (ssb_opcode_checks_after(op))
+        return SSBF_SWITCH_AFTER;
+    if (ssb_opcode_checks_jumping(op))
+        return SSBF_SWITCH_JUMP;
+    return ssb_opcode_is_silent_resume(op, ssb_unit_argument(code, unit)) ? SSBF_SILENT_RESUME : SSBF_NO_SWITCH;
+}
 int ssbf_next_unit(PyCodeObject *code, int unit) { return unit + 1 + ssb_opcode_caches[ssb_unit_opcode(code, unit)]; }
 
 static int exception_varint(const unsigned char **p)

@@ -157,6 +157,14 @@ static inline int ssb_opcode_ends_block(int op)
     return op == JUMP_FORWARD || op == JUMP_BACKWARD || op == JUMP_BACKWARD_NO_INTERRUPT || op == RETURN_VALUE ||
            op == RAISE_VARARGS || op == RERAISE;
 }
+/* Where this interpreter looks whether another thread wants the GIL (CHECK_EVAL_BREAKER in ceval.c), in the ordinary or
+ * any specialised form of the instruction. RESUME looks first thing in a frame, unless what goes on is an await or yield from. */
+static inline int ssb_opcode_checks_after(int op) { return op == CALL || op == CALL_FUNCTION_EX; }
+static inline int ssb_opcode_checks_jumping(int op)
+{
+    return op == JUMP_BACKWARD || (op >= POP_JUMP_BACKWARD_IF_NOT_NONE && op <= POP_JUMP_BACKWARD_IF_TRUE);
+}
+static inline int ssb_opcode_is_silent_resume(int op, int argument) { return op == RESUME && argument >= 2; }
 /* Change of the stack depth. The public function is right except for these. */
 static inline int ssb_stack_effect(int op, int argument, int jump)
 {

@@ -66,7 +66,7 @@ static int read_settings(PyObject *config, settings *s)
         return -1;
     }
     s->max_threads = (long)need_int(config, "max_threads", 1, SS_MAX_THREADS);
-    s->granularity = PyErr_Occurred() ? 0 : (long)need_int(config, "granularity", SSB_SYNC, SSB_OPCODE);
+    s->granularity = PyErr_Occurred() ? 0 : (long)need_int(config, "granularity", SSB_SYNC, SSB_GIL);
     s->heap_bytes = PyErr_Occurred() ? 0 : (size_t)need_int(config, "heap_bytes", 1 << 20, INT64_MAX);
     s->brk_bytes = PyErr_Occurred() ? 0 : (size_t)need_int(config, "brk_bytes", 0, INT64_MAX);
     s->stack_bytes = PyErr_Occurred() ? 0 : (size_t)need_int(config, "stack_bytes", 64 << 10, INT64_MAX);

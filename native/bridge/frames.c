@@ -89,6 +89,8 @@ static void scheduling(uint32_t i)
     uint64_t parts[] = {1000 + i, t->status, t->operation, t->access, t->timed_out, t->bookkeeping, t->ended, t->in_hook, t->part};
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
         ssbf_count(parts[k]);
+    if (ssb.granularity == SSB_GIL)
+        ssbf_count(t->may_switch);
     ssbf_raw(t->deadline_ns == SSB_NO_DEADLINE ? ~0ull : (uint64_t)(t->deadline_ns - ssb.clock_ns));
     ssbf_reference(t->object);
     ssbf_reference(t->function);

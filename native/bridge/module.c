@@ -246,8 +246,8 @@ PyMODINIT_FUNC PyInit__bridge(void)
 {
     PyObject *module = PyModule_Create(&definition);
     PyObject *names = operation_names();
-    PyObject *granularities = Py_BuildValue("{s:i,s:i,s:i,s:i}", "sync", SSB_SYNC, "access", SSB_ACCESS, "line", SSB_LINE,
-                                            "opcode", SSB_OPCODE);
+    PyObject *granularities = Py_BuildValue("{s:i,s:i,s:i,s:i,s:i}", "sync", SSB_SYNC, "access", SSB_ACCESS, "line", SSB_LINE,
+                                            "opcode", SSB_OPCODE, "gil", SSB_GIL);
     if (module != NULL && (PyModule_AddObjectRef(module, "operation_names", names) < 0 ||
                            PyModule_AddObjectRef(module, "GRANULARITIES", granularities) < 0))
         Py_CLEAR(module);

@@ -11,6 +11,8 @@
  * │ some names are never rebound. A store that breaks such an assumption while │
  * │ other threads run ends the path with SS_END_RESTART and the search begins  │
  * │ anew without it: the last search ran under assumptions that held.          │
+ * │ Granularity "gil" has the same choice points, and skips those before which │
+ * │ a real interpreter would not have switched (preempt_gil.c).                │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "preempt_internal.h"
 #include "runtime.h"
@@ -103,6 +105,8 @@ static int before_instruction(PyFrameObject *object)
         return 0;
     const ssbp_record *record = &entry->records[unit];
     int every = ssb.granularity == SSB_OPCODE;
+    if (ssbp_tracks_switches)
+        ssbp_gil_before(frame, unit, record);
     if (record->check == SSBP_NONE && !every)
         return 0;
     ssbp_view view = {.frame = frame, .code = code, .entry = entry, .record = record};
@@ -118,6 +122,8 @@ static int before_instruction(PyFrameObject *object)
             return 0;
         access = (ssbp_access){0};
     }
+    if (ssbp_tracks_switches && needed)
+        ssbp_gil_access(&view);
     int result = suspend(&view, &access, every ? SSB_OP_OPCODE : access.operation, unit);
     if (!every && (record->check == SSBP_ALWAYS || record->check >= SSBP_ATTRIBUTE_READ))
         ssbp_opaque_push(frame, unit);
@@ -136,7 +142,9 @@ static int enter_frame(PyFrameObject *object)
     int traced = entry->records != NULL, lines = ssb.granularity == SSB_LINE;
     if (ssbp_frame_request(object, traced && !lines, traced && lines) < 0)
         return -1;
-    if (!traced || !ssb.active || ssb.granularity != SSB_ACCESS)
+    if (ssbp_tracks_switches && ssb.active)
+        ssbp_gil_enter(frame, code, entry);
+    if (!traced || !ssb.active || !ssbp_examines())
         return 0;
     int inside = ssbp_opaque_entered(frame);
     if (inside <= 0)
@@ -146,11 +154,22 @@ static int enter_frame(PyFrameObject *object)
     return suspend(&view, &access, SSB_OP_CALL, ssbp_frame_unit(frame, code));
 }
 
+static int leave_frame(PyFrameObject *object)
+{
+    ssbp_frame *frame = object->f_frame;
+    PyCodeObject *code = ssbp_frame_code(frame);
+    const ssbp_code *entry = code != NULL ? ssbp_find_code(code, frame->f_globals) : NULL;
+    if (entry != NULL)
+        ssbp_gil_leave(frame, code, entry);
+    return code != NULL && entry == NULL ? -1 : 0;
+}
+
 static int hook(PyObject *Py_UNUSED(user), PyFrameObject *frame, int what, PyObject *Py_UNUSED(argument))
 {
     switch (what) {
     case PyTrace_OPCODE: return ssb.active ? before_instruction(frame) : 0;
     case PyTrace_CALL: return enter_frame(frame);
+    case PyTrace_RETURN: return ssb.active && ssbp_tracks_switches ? leave_frame(frame) : 0;
     case PyTrace_LINE: return ssb.active && ssb.granularity == SSB_LINE ? before_line(frame) : 0;
     default: return 0;
     }
@@ -217,6 +236,8 @@ int ssb_preempt_install(PyObject *tables)
         return -1;
     if (ssb.granularity == SSB_SYNC)
         return 0;
+    /* A replay of granularity "access" says at which of its switches the GIL would have allowed one. */
+    ssbp_tracks_switches = ssb.granularity == SSB_GIL || (ssb.granularity == SSB_ACCESS && ssb.recording);
     if (take_over("builtins", &setattr_hook, &delattr_hook) < 0 || ssbp_tables_install(tables) < 0)
         return -1;
     ssbp_interpreter_request(ssb.granularity != SSB_LINE);

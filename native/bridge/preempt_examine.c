@@ -30,7 +30,7 @@ void ssbp_restart(const char *kind, PyObject *scope, PyObject *name)
 /* Assumptions are about what happens while others run: stores before that are part of everybody's past. */
 void ssbp_check_global_store(PyObject *name)
 {
-    if (ssb.granularity == SSB_ACCESS && PyUnicode_Check(name) && PySet_Contains(ssbp.rebound, name) == 0 &&
+    if (ssbp_examines() && PyUnicode_Check(name) && PySet_Contains(ssbp.rebound, name) == 0 &&
         ssbp_others_alive())
         ssbp_restart("global", NULL, name);
     PyErr_Clear();
@@ -42,7 +42,7 @@ void ssbp_check_attribute_store(PyObject *owner, PyObject *name)
         ssbp_check_global_store(name);
         return;
     }
-    if (ssb.granularity == SSB_ACCESS && PyUnicode_Check(name) && PySet_Contains(ssbp.stored_names, name) == 0 &&
+    if (ssbp_examines() && PyUnicode_Check(name) && PySet_Contains(ssbp.stored_names, name) == 0 &&
         ssbp_others_alive())
         ssbp_restart("attribute", NULL, name);
     PyErr_Clear();

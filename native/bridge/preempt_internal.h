@@ -8,6 +8,7 @@
  * │ preempt_places.c   which data an instruction touches, for data races       │
  * │ preempt_opaque.c   C code that calls back into traced code                 │
  * │ preempt_values.c   what a value on the stack can be reached by, changed by │
+ * │ preempt_gil.c      where an interpreter with a GIL switches threads        │
  * │                                                                            │
  * │ Everything that examines only reads: no attribute lookup that runs code,   │
  * │ no allocation. "Traced" code is code under test.                           │
@@ -47,7 +48,15 @@ enum ssbp_check {
     SSBP_EXIT,
     SSBP_N_CHECKS,
 };
-enum { SSBP_DELETE = 1, SSBP_CALLS = 2 }; /* flags */
+enum { /* flags */
+    SSBP_DELETE = 1,
+    SSBP_CALLS = 2,
+    SSBP_SWITCH_AFTER = 4, /* the rest: preempt_gil.c */
+    SSBP_SWITCH_JUMP = 8,
+    SSBP_SILENT = 16,       /* RESUME without a check */
+    SSBP_FOLLOWS_CALL = 32, /* the instruction before it is one with SSBP_SWITCH_AFTER */
+    SSBP_LOOP_HEAD = 64,    /* target of one with SSBP_SWITCH_JUMP */
+};
 enum { SSBP_READ = 1, SSBP_WRITE = 2, SSBP_BOTH = 3 };
 
 /* One code unit, as classify.py packs it. */
@@ -137,6 +146,19 @@ int ssbp_set_contains(enum ssbp_set set, const void *object);
 /* Is the function's module one whose functions begin with visible operations or are none of the program's business? */
 int ssbp_module_is_plain(PyObject *globals);
 
+/* -- preempt_gil.c ---------------------------------------------------------------- */
+extern int ssbp_tracks_switches; /* the functions below are called only if this is set */
+/* Mark in the records where the interpreter may switch. */
+void ssbp_gil_mark(PyCodeObject *code, ssbp_record *records);
+/* May it switch anywhere in the code but at its beginning? */
+int ssbp_gil_switches_inside(PyCodeObject *code);
+/* A frame begins or goes on; a frame is left; a traced frame is about to execute an instruction. */
+void ssbp_gil_enter(const ssbp_frame *frame, PyCodeObject *code, const ssbp_code *entry);
+void ssbp_gil_leave(const ssbp_frame *frame, PyCodeObject *code, const ssbp_code *entry);
+void ssbp_gil_before(const ssbp_frame *frame, int unit, const ssbp_record *record);
+/* The instruction that is about to be executed needs a choice point. */
+void ssbp_gil_access(const ssbp_view *view);
+
 /* -- preempt_values.c --------------------------------------------------------------- */
 /* Nothing another thread does can change what an operation on the value gives. */
 int ssbp_is_harmless(PyObject *value);
@@ -180,6 +202,9 @@ int ssbp_opaque_entered(const ssbp_frame *frame);
 int ssbp_call_examine(const ssbp_view *view, PyObject *callable, PyObject *const *args, Py_ssize_t n, PyObject *named,
                       ssbp_access *out);
 int ssbp_function_needs(PyObject *function);
+
+/* Choice points depend on operands and on assumptions of the tables. */
+static inline int ssbp_examines(void) { return ssb.granularity == SSB_ACCESS || ssb.granularity == SSB_GIL; }
 
 /* -- preempt_examine.c ------------------------------------------------------------------ */
 /* 1: a choice point is needed before the instruction, *out says about what. 0: none. -1: exception. */

@@ -113,6 +113,8 @@ static int fill(ssbp_code *entry, PyCodeObject *code, PyObject *records, void *c
     }
     memcpy(copy, PyBytes_AS_STRING(records), (size_t)PyBytes_GET_SIZE(records));
     entry->records = copy;
+    if (ssbp_tracks_switches)
+        ssbp_gil_mark(code, copy);
     return 0;
 }
 

@@ -62,7 +62,7 @@ static int thread_of(const ss_choice *choice, uint32_t alternative)
     return choice->alternatives != NULL ? choice->alternatives[alternative].thread : choice->current;
 }
 
-void ssb_record_switch(const ss_choice *choice, uint32_t chosen)
+void ssb_record_switch(const ss_choice *choice, uint32_t chosen, int due)
 {
     if (recorder == NULL || !ssb.active)
         return;
@@ -72,9 +72,9 @@ void ssb_record_switch(const ss_choice *choice, uint32_t chosen)
     for (uint32_t i = 0; ordinals != NULL && i < choice->n; i++)
         PyList_SET_ITEM(ordinals, i, PyLong_FromLong(thread_of(choice, i)));
     if (ordinals != NULL)
-        emit(Py_BuildValue("{s:s,s:i,s:i,s:N,s:I,s:K}", "kind", "switch", "from", (int)choice->current, "to",
+        emit(Py_BuildValue("{s:s,s:i,s:i,s:N,s:I,s:K,s:i}", "kind", "switch", "from", (int)choice->current, "to",
                            thread_of(choice, chosen), "alternatives", ordinals, "chosen", chosen, "label",
-                           (unsigned long long)choice->label));
+                           (unsigned long long)choice->label, "due", due));
     PyGILState_Release(gil);
 }
 

@@ -170,7 +170,8 @@ void ssb_check_invariants(void);
 void ssb_set_recorder(PyObject *recorder_or_none);
 /* outcome: "done", "blocked" or "timed out". Does nothing unless recording. */
 void ssb_record(int operation, PyObject *object, PyObject *name, int access, PyObject *value, const char *outcome);
-void ssb_record_switch(const ss_choice *choice, uint32_t chosen);
+/* due: would an interpreter with a GIL have been able to switch threads here? */
+void ssb_record_switch(const ss_choice *choice, uint32_t chosen, int due);
 void ssb_record_deadlock(void);
 PyObject *ssb_thread_table(void);
 extern const char *const ssb_operation_names[];

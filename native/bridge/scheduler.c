@@ -43,6 +43,7 @@
 #include <string.h>
 
 static ss_alternative alternatives[SS_MAX_THREADS];
+static int switch_is_due = 1; /* at the choice point being made (ssb_switch_is_due) */
 static int invariants_due; /* a thread ended: no Python code could run at that choice point */
 
 /* -- errors --------------------------------------------------------------------- */
@@ -68,24 +69,28 @@ void ssb_append(char *text, size_t bytes, const char *format, ...)
 
 /* -- enabledness ---------------------------------------------------------------- */
 
+/* Would t not have to wait for the object? NULL: it waits for nothing but a deadline. */
+static int lets_proceed(PyObject *object, const ssb_thread *t, int operation)
+{
+    if (object == NULL)
+        return 0;
+    if (Py_IS_TYPE(object, ssb_lock_type))
+        return !ssb_lock_is_locked(object);
+    if (ssb_is_handle(object)) {
+        uint32_t other = ssb_thread_of_handle(object);
+        return other != SS_NONE && ssb.threads[other].status == SSB_DONE;
+    }
+    if (PyType_IsSubtype(Py_TYPE(object), ssb_rlock_type))
+        return ssb_rlock_can_acquire(object, t);
+    if (operation == SSB_OP_GET) /* not asked by type: a second copy of _queue has another one */
+        return !ssb_simplequeue_is_empty(object);
+    return 0;
+}
+
 /* Could t perform its operation without waiting? */
 static int can_proceed(const ssb_thread *t)
 {
-    if (t->status == SSB_READY)
-        return 1;
-    if (t->status != SSB_BLOCKED || t->object == NULL)
-        return 0;
-    if (Py_IS_TYPE(t->object, ssb_lock_type))
-        return !ssb_lock_is_locked(t->object);
-    if (ssb_is_handle(t->object)) {
-        uint32_t other = ssb_thread_of_handle(t->object);
-        return other != SS_NONE && ssb.threads[other].status == SSB_DONE;
-    }
-    if (PyType_IsSubtype(Py_TYPE(t->object), ssb_rlock_type))
-        return ssb_rlock_can_acquire(t->object, t);
-    if (t->operation == SSB_OP_GET) /* not asked by type: a second copy of _queue has another one */
-        return !ssb_simplequeue_is_empty(t->object);
-    return 0;
+    return t->status == SSB_READY || (t->status == SSB_BLOCKED && lets_proceed(t->object, t, t->operation));
 }
 
 /* May t's wait end by its deadline now? */
@@ -281,7 +286,7 @@ static uint32_t pick(uint64_t label)
         };
         k = ask(&choice);
         if (ssb.recording)
-            ssb_record_switch(&choice, k);
+            ssb_record_switch(&choice, k, switch_is_due);
     }
     uint32_t next = alternatives[k].thread;
     /* A timeout's entry comes after the thread's other one, if it has both. */
@@ -330,6 +335,13 @@ static void clear_operation(ssb_thread *t)
     Py_CLEAR(t->object);
 }
 
+/* With granularity "gil" nobody else can run here, if the current thread can go on. */
+static int keeps_the_gil(void)
+{
+    switch_is_due = ssb_switch_is_due();
+    return ssb.granularity == SSB_GIL && !switch_is_due;
+}
+
 /* -- what hooks call ---------------------------------------------------------------------- */
 
 int ssb_visible(int operation, PyObject *object, uint32_t part, int access, uint64_t label)
@@ -339,6 +351,8 @@ int ssb_visible(int operation, PyObject *object, uint32_t part, int access, uint
     ssb_thread *t = ssb_current();
     if (operation == SSB_OP_END)
         t->ended = 1;
+    if (keeps_the_gil())
+        return 0;
     t->bookkeeping = 0;
     ssb_check_invariants();
     if (ssb.n_threads > 1) { /* somebody else could run */
@@ -368,7 +382,10 @@ static int block(int operation, PyObject *object, int64_t deadline_ns)
 
 int ssb_block(int operation, PyObject *object, int64_t deadline_ns)
 {
-    ssb_current()->bookkeeping = 0;
+    ssb_thread *t = ssb_current();
+    if (keeps_the_gil() && lets_proceed(object, t, operation))
+        return 0;
+    t->bookkeeping = 0;
     ssb_check_invariants();
     int timed_out = block(operation, object, deadline_ns);
     ssb_expire_views();
@@ -405,7 +422,7 @@ uint32_t ssb_choose_data(uint32_t n)
         .alternatives = NULL,
     };
     uint32_t k = ask(&choice);
-    ssb_record_switch(&choice, k);
+    ssb_record_switch(&choice, k, 1);
     ssb_expire_views();
     t->operation = SSB_OP_NONE;
     return k;

@@ -130,7 +130,10 @@ class Explorer:
         nodeid: str = "",
         compare_states: bool = True,
         progress: Callable[[ProgressSnapshot], None] | None = None,
+        wanted: Callable[[Found], bool] | None = None,
     ) -> None:
+        """``wanted``: go on after a failure for which it returns false."""
+        self._wanted = wanted
         self._engine = engine
         self._strategy = strategy
         self._budget = budget
@@ -344,7 +347,7 @@ class Explorer:
         self._note(payload)
         return None
 
-    def _failed(self, job: Job, nodes: Sequence[Node], result: PathResult) -> SearchEnd:
+    def _failed(self, job: Job, nodes: Sequence[Node], result: PathResult) -> SearchEnd | None:
         search = self._search
         payload = _payload(result)
         self._note(payload)
@@ -363,7 +366,7 @@ class Explorer:
                 kind = FailureKind.CRASH
                 message = result.detail.removeprefix("crash: ")
         assert kind is not None
-        search.found = Found(
+        found = Found(
             kind=kind,
             message=message,
             exception_type=str(payload.get("type", "")),
@@ -373,6 +376,12 @@ class Explorer:
             seconds=self._budget.elapsed(),
             length=len(schedule_of(job.node, job.alternative, nodes)),
         )
+        if self._wanted is not None and not self._wanted(found):
+            if result.end in (End.CRASHED, End.HUNG):  # the child is gone
+                search.detail = f"another failure ended the process ({found.kind.value})"
+                return SearchEnd.ERROR
+            return None
+        search.found = found
         return SearchEnd.FAILED
 
     def _note(self, payload: dict[str, Any]) -> None:

@@ -6,7 +6,8 @@ that assumption; the numbers that are reported are those of the last search.
 
 A failure is run once more in recording mode, in another child, to make its report. If that
 replay goes another way, the failure stands (it was seen), and the result says loudly that it
-could not be reproduced.
+could not be reproduced. Then it is decided whether this interpreter could have run into it
+(`reachability`), by one more search if need be. A test without a failure pays for none of this.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explaining import compare_states
 from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
 from pytest_statespace.explore.races import name_races
+from pytest_statespace.explore.reachability import SECONDS, Reachability, decide
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.verdict import conclude
 from pytest_statespace.runtime import access, context
@@ -82,29 +84,19 @@ def explore(
             f"compared by raw memory, because this interpreter lays them out unlike others: {', '.join(unknown)}"
         )
         item.warn(pytest.PytestWarning(f"{notes[-1]}; fewer states are recognised as equal"))
-    started = time.monotonic()
-    promoted = list(settings.promoted)
     with pinned(slot):
-        for _ in range(_MOST_RESTARTS):
-            now = dataclasses.replace(settings, promoted=tuple(promoted))
-            search = _search(item, now, registry, started, supported, progress)
-            if search.end is not SearchEnd.RESTART:
-                break
-            if not search.detail or search.detail in promoted:
-                raise InternalError(f"the search restarts for ever because of {search.detail!r}")
-            promoted.append(search.detail)
-        else:
-            raise InternalError(f"more than {_MOST_RESTARTS} restarts of one search")
-        if len(promoted) > len(settings.promoted):
+        search, now = _until_assumptions_hold(item, settings, registry, supported, progress)
+        given_up = now.promoted[len(settings.promoted) :]
+        if given_up:
             notes.append(
                 "searched again without these assumptions, which did not hold: "
-                + ", ".join(_assumption(detail) for detail in promoted[len(settings.promoted) :])
+                + ", ".join(_assumption(detail) for detail in given_up)
             )
         if search.end in (SearchEnd.SKIPPED, SearchEnd.STOPPED):
             return Exploration(search, now, None)
         failures: list[Failure] = []
         if search.found is not None:
-            failures.append(_failure(item, now, search.found, notes))
+            failures.append(_failure(item, now, registry, search.found, notes))
     result = conclude(
         search, nodeid=item.nodeid, settings=now, failures=failures, notes=tuple(notes)
     )
@@ -160,6 +152,28 @@ def refuse_nesting() -> None:
         )
 
 
+def _until_assumptions_hold(
+    item: pytest.Function,
+    settings: Settings,
+    registry: StrategyRegistry,
+    fingerprint: bool,
+    progress: Callable[[ProgressSnapshot], None] | None = None,
+    wanted: Callable[[Found], bool] | None = None,
+) -> tuple[Search, Settings]:
+    """The last of the searches, and its settings: ``promoted`` may have grown."""
+    started = time.monotonic()
+    promoted = list(settings.promoted)
+    for _ in range(_MOST_RESTARTS):
+        now = dataclasses.replace(settings, promoted=tuple(promoted))
+        search = _search(item, now, registry, started, fingerprint, progress, wanted)
+        if search.end is not SearchEnd.RESTART:
+            return search, now
+        if not search.detail or search.detail in promoted:
+            raise InternalError(f"the search restarts for ever because of {search.detail!r}")
+        promoted.append(search.detail)
+    raise InternalError(f"more than {_MOST_RESTARTS} restarts of one search")
+
+
 def _search(
     item: pytest.Function,
     settings: Settings,
@@ -167,6 +181,7 @@ def _search(
     started: float,
     fingerprint: bool,
     progress: Callable[[ProgressSnapshot], None] | None,
+    wanted: Callable[[Found], bool] | None,
 ) -> Search:
     task = _task(item, settings, fingerprint=fingerprint)
     bridge = bridge_module()
@@ -192,6 +207,7 @@ def _search(
             nodeid=item.nodeid,
             compare_states=fingerprint,
             progress=progress,
+            wanted=wanted,
         )
         search = explorer.run()
         search.weakened = sandbox.weakened()
@@ -211,8 +227,46 @@ def _task(item: pytest.Function, settings: Settings, *, fingerprint: bool) -> ch
     )
 
 
+def _reachability(
+    item: pytest.Function,
+    settings: Settings,
+    registry: StrategyRegistry,
+    found: Found,
+    switches_possible: bool | None,
+) -> Reachability:
+    supported, _ = bridge_module().supported()
+
+    def search(wanted: Callable[[Found], bool]) -> Search:
+        under_gil = dataclasses.replace(
+            settings,
+            granularity="gil",
+            strategy="dfs",  # one pass: most of these searches end without a failure
+            preemptions=None,
+            timeout=SECONDS,
+            max_states=None,
+            max_executions=None,
+            explain_state=False,
+            races="off",
+        )
+        return _until_assumptions_hold(item, under_gil, registry, supported, wanted=wanted)[0]
+
+    try:
+        return decide(
+            found,
+            granularity=settings.granularity,
+            switches_possible=switches_possible,
+            search=search,
+        )
+    except StatespaceError as error:
+        return Reachability(None, f"the search at granularity gil failed: {error}")
+
+
 def _failure(
-    item: pytest.Function, settings: Settings, found: Found, notes: list[str]
+    item: pytest.Function,
+    settings: Settings,
+    registry: StrategyRegistry,
+    found: Found,
+    notes: list[str],
 ) -> Failure:
     failure = Failure(
         kind=found.kind,
@@ -230,7 +284,15 @@ def _failure(
         notes.append(f"the schedule could not be reproduced: {error}")
         return failure
     report = recorded.report
-    if report.diverged or report.kind is not found.kind:
+    reproduced = not report.diverged and report.kind is found.kind
+    known = reproduced and settings.granularity == "access"
+    reachability = _reachability(
+        item, settings, registry, found, recorded.switches_possible if known else None
+    )
+    failure = dataclasses.replace(
+        failure, gil_reachable=reachability.reachable, gil_reason=reachability.reason
+    )
+    if not reproduced:
         what = report.diverged or (
             f"{report.kind.value}: {report.message}" if report.kind else "the replay passed"
         )

@@ -206,7 +206,7 @@ def _numbers(result: ExplorationResult, failure: Failure, width: int) -> list[Li
     if failure.length:
         rows.append(("this execution", f"{plural(failure.length, 'transition')}, {needed}"))
     if failure.gil_reachable is not None or (failure.length and not replayed):
-        rows.append(("with the GIL", _GIL[failure.gil_reachable]))
+        rows.append(("with the GIL", _with_gil(failure)))
     model = f"granularity {result.granularity}, timeouts {result.timeouts}"
     rows.append(("model", model if replayed else f"{model}, strategy {result.strategy}"))
     rows += [("note", clean(note)) for note in result.notes]
@@ -215,6 +215,12 @@ def _numbers(result: ExplorationResult, failure: Failure, width: int) -> list[Li
         for number, piece in enumerate(wrap(text, width - 17)):
             lines.append((Span(pad("" if number else name, 17), "faint"), Span(piece)))
     return lines
+
+
+def _with_gil(failure: Failure) -> str:
+    if failure.gil_reachable is None and failure.gil_reason:
+        return f"not determined: {clean(failure.gil_reason)}"
+    return ", ".join(filter(None, (_GIL[failure.gil_reachable], clean(failure.gil_reason))))
 
 
 def _effort(executions: int, transitions: int, states: int | None, seconds: float) -> str:

@@ -80,6 +80,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
         "preemptions": failure.schedule.preemptions,
         "transitions": failure.length,
         "gil_reachable": failure.gil_reachable,
+        "gil_reason": failure.gil_reason,
         "first_at": {
             "executions": failure.executions,
             "transitions": failure.transitions,

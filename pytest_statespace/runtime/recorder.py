@@ -101,6 +101,7 @@ class Recorder:
                     coming,
                     event["label"],
                     int(self._could_go_on),
+                    event["due"],
                 ]
             }
         )

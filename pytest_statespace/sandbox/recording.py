@@ -27,12 +27,17 @@ _MEBIBYTES = 16  # no snapshots are taken: only choice points are kept in the ar
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a recorded replay brought home. ``exit`` is set when a debugger was quit."""
+    """What a recorded replay brought home. ``exit`` is set when a debugger was quit.
+
+    ``switches_possible``: this interpreter with its GIL could have made all of its preemptions
+    too (granularity ``access`` only, elsewhere it means nothing).
+    """
 
     report: Report
     end: End
     detail: str
     exit: str = ""
+    switches_possible: bool = False
 
 
 def record(
@@ -117,7 +122,8 @@ def _assemble(
         },
     )
     report = dataclasses.replace(report, steps=steps, schedule=_met(result, messages))
-    return Recorded(report, result.end, result.detail, exit_text)
+    possible = all(m["choice"][5] for m in messages if "choice" in m and m["choice"][4])
+    return Recorded(report, result.end, result.detail, exit_text, possible)
 
 
 def _own_part(crash: str) -> str:

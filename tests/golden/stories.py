@@ -156,6 +156,7 @@ def deadlock() -> Failure:
         ),
         preemptions=1,
         gil_reachable=None,
+        gil_reason="the search at granularity gil was cut: timeout (5 s)",
     )  # fmt: skip
 
 
@@ -220,6 +221,7 @@ def lost_notification() -> Failure:
         ),
         preemptions=1,
         file="",
+        gil_reason="over another schedule",
     )  # fmt: skip
 
 

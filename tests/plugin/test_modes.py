@@ -69,7 +69,6 @@ def test_the_ini_file_turns_exploring_on(
     [
         (["--statespace=some"], "statespace"),
         (["--statespace-granularity=fine"], "--statespace-granularity='fine'*sync, access"),
-        (["--statespace-granularity=gil"], "not supported yet"),
         (["--statespace-workers=2"], "not supported yet*xdist"),
         (["--statespace-report=out"], "not supported yet*--statespace-json"),
         (["--statespace-timeout=soon"], "--statespace-timeout='soon'*number of seconds"),

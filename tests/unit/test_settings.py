@@ -23,7 +23,6 @@ def test_precedence_is_command_line_marker_ini_default() -> None:
     ("keywords", "words"),
     [
         ({"granularity": "fine"}, ["granularity='fine'", "sync", "access"]),
-        ({"granularity": "gil"}, ["not supported yet", "access"]),
         ({"workers": 2}, ["not supported yet", "xdist"]),
         ({"workers": 0}, ["at least 1"]),
         ({"timeout": 0}, ["above 0"]),
