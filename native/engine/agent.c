@@ -242,6 +242,7 @@ static void resume(ss_arena *arena) {
     atomic_store(&arena->mutating, 0);
     if (arena->child.tls != ssi_arch_tls()) ssi_arch_set_tls(arena->child.tls, ssi_fast_tls);
     arena->undisturbed = 0;
+    arena->in_agent = 0;
     ssi_swap(&arena->agent_sp, arena->child.sp);
     atomic_store(&arena->mutating, 1);
 }
@@ -277,6 +278,7 @@ static void agent_main(void) {
 static void call_agent(ss_arena *arena, enum ssi_request request) {
     arena->request = request;
     arena->child.tls = ssi_arch_tls();
+    arena->in_agent = 1;
     ssi_swap(&arena->child.sp, arena->agent_sp);
 }
 

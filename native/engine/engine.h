@@ -101,6 +101,7 @@ enum ss_end {
     SS_END_LIMIT = 9,       /* SS_MAX_PATH choice points on one path */
     SS_END_ERROR = 10,      /* internal error: detail says what */
     SS_END_ASKING = 11,     /* not an end: the path waits for ss_answer about its last state */
+    SS_END_LOST = 12,       /* something from outside killed what the child needs: it ends too; detail says what */
 };
 
 /* A path to execute: restore `state`, take `alternative`, then the forced

@@ -163,6 +163,7 @@ struct ss_arena {
 
     _Alignas(64) _Atomic uint32_t turn; /* enum ssi_turn; futex word */
     _Atomic uint32_t mutating;          /* 1 while the agent changes store, tree or state tables */
+    volatile uint32_t in_agent;         /* it runs, or waits for a command; for signal handlers */
     uint32_t begun;                     /* ss_begin ran on this arena since it was created or reset */
     uint32_t quit;
     ss_command command;

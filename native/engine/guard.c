@@ -383,11 +383,21 @@ static long decide(long number, const long *a, ucontext_t *u) {
     refuse_call(number, NULL);
 }
 
+/* Not a fault but a signal from elsewhere: what it does by default. */
+static void by_default(int signal, int sent) {
+    const ssi_action action = {{(uintptr_t)SIG_DFL}};
+    SSI_SYSCALL(SYS_rt_sigaction, signal, &action, NULL, sizeof(uint64_t));
+    if (sent) SSI_SYSCALL(SYS_tgkill, SSI_SYSCALL(SYS_getpid), SSI_SYSCALL(SYS_gettid), signal);
+}
+
 static void on_sigsys(int signal, siginfo_t *info, void *context) {
-    (void)signal;
+    if (info->si_code <= 0) {
+        by_default(signal, 1);
+        return;
+    }
     ucontext_t *u = context;
-    uintptr_t sp = ssi_arch_sp(u);
-    if (sp >= guarded->agent_lo && sp < guarded->agent_hi) ssi_panic("the agent made a system call through libc");
+    /* A handler that interrupted the agent, perhaps: no path can be ended here, whatever stack this is. */
+    if (guarded->in_agent) ssi_panic("a system call through libc while the agent runs");
     long a[6];
     for (int i = 0; i < 6; i++) a[i] = ssi_arch_argument(u, i);
     long result = decide(info->si_syscall, a, u);
@@ -412,9 +422,7 @@ static void on_sigsegv(int signal, siginfo_t *info, void *context) {
         ((void (*)(int, siginfo_t *, void *))handler)(signal, info, context);
         return;
     }
-    const ssi_action by_default = {{(uintptr_t)SIG_DFL}};
-    SSI_SYSCALL(SYS_rt_sigaction, signal, &by_default, NULL, sizeof(uint64_t));
-    if (sent) SSI_SYSCALL(SYS_tgkill, SSI_SYSCALL(SYS_getpid), SSI_SYSCALL(SYS_gettid), signal);
+    by_default(signal, sent);
 }
 
 /* ---- installing ------------------------------------------------------------------------ */

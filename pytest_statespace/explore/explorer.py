@@ -319,6 +319,10 @@ class Explorer:
             case End.DIVERGED if self._snapshots.dropped:
                 search.cuts[result.detail] += 1
                 return None
+            case End.LOST:
+                search.cuts["a process killed from outside"] += 1
+                search.detail = result.detail
+                return SearchEnd.BUDGET
             case End.TIMEOUT:
                 search.cuts["an execution still running when the time was up"] += 1
                 search.detail = f"timeout ({self._budget.timeout:g} s)"

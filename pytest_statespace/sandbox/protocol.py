@@ -55,6 +55,7 @@ class End(enum.IntEnum):
     LIMIT = 9
     ERROR = 10
     ASKING = 11  # not an end: the path waits for an answer
+    LOST = 12  # a process that the child needs was killed from outside; detail says which
     CRASHED = 100  # the child died; detail names the signal or exit status
     HUNG = 101  # no choice point for too long; the child was killed
     TIMEOUT = 102  # the budget of the search ran out during the path; the child was killed

@@ -114,7 +114,10 @@ class Sandbox:
         while (waited := self._wait(deadline)).turn:
             point = self._arena.asked() if choose is not None else None
             if choose is None or point is None:
-                return self._arena.result()
+                result = self._arena.result()
+                if result.end is End.LOST:
+                    self._end_child()
+                return result
             if deadline is not None and time.monotonic() >= deadline:
                 break
             self._arena.answer(choose(point))

@@ -403,6 +403,61 @@ static void test_death(void) {
     test_combinations("auto");
 }
 
+/* Killed at any moment, from the first instruction on: what was recorded can be read, nothing is left of the child or its
+ * frozen copy, and the arena can be used again. */
+static void run_until_killed(pid_t child, uint64_t *random) {
+    int status = 0;
+    int alive = wait_for_result(arena, child, &status) == 0;
+    ss_result r;
+    while (alive) {
+        CHECK(ss_get_result(arena, &r) == 0 && (r.end == SS_END_NONE || r.end == SS_END_FINISHED));
+        for (uint32_t i = 0; r.end && i < r.n_states; i++) CHECK(ss_state_release(arena, r.states[i]) == 0);
+        uint32_t choices[4];
+        for (uint32_t i = 0; i < 4; i++) choices[i] = below(random, 2);
+        ss_command command = {.flags = SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT, .n_forced = 4};
+        CHECK(ss_set_forced(arena, choices, NULL, 4) == 0 && ss_send(arena, &command) == 0);
+        alive = wait_for_result(arena, child, &status) == 0;
+    }
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    CHECK(ss_get_result(arena, &r) == 0);
+    for (uint32_t i = 0; i < r.n_states; i++) {
+        const ss_state *s = ss_get_state(arena, r.states[i]);
+        CHECK(s && (!i || (s->parent == r.states[i - 1] && s->depth == ss_get_state(arena, r.states[i - 1])->depth + 1)));
+        CHECK(i + 1 == r.n_states || s->taken != SS_NONE);
+    }
+    if (!atomic_load(&arena->mutating)) CHECK_VALID(arena);
+    CHECK(atomic_load(&arena->mutating) == (ss_arena_is_valid(arena) != 0));
+    for (uint32_t i = 0; i < r.n_states; i++) CHECK(ss_state_release(arena, r.states[i]) == 0);
+}
+
+static void test_killed(const char *times) {
+    uint64_t random = 1;
+    uint32_t in_the_middle = 0, on_a_path = 0;
+    for (int n = atoi(times); n; n--) {
+        pid_t child = start_workers(n % 3 ? "wpasync" : "mprotect");
+        uint64_t nanoseconds = below(&random, 4) ? below(&random, 30) * 1000000u : below(&random, 3000000);
+        pid_t killer = fork();
+        if (!killer) {
+            if (n % 2) ss_wait_result(arena, 10000); /* past the base snapshot; the others may be killed before */
+            for (uint64_t end = ssi_now_ns() + nanoseconds, now; (now = ssi_now_ns()) < end;) {
+                struct timespec left = {0, (long)(end - now)};
+                SSI_SYSCALL(SYS_nanosleep, &left, NULL);
+            }
+            kill(child, SIGKILL);
+            _exit(0);
+        }
+        run_until_killed(child, &random);
+        in_the_middle += arena->mutating;
+        on_a_path += atomic_load(&arena->n_path) > 1;
+        CHECK(waitpid(killer, NULL, 0) == killer);
+        CHECK(ss_arena_reset(arena) == 0);
+        CHECK_VALID(arena);
+        CHECK(waitpid(-1, NULL, __WALL) == -1); /* no copy was forgotten */
+    }
+    printf("%u killed while the agent worked, %u on a path\n", in_the_middle, on_a_path);
+    CHECK(atoi(times) < 100 || (in_the_middle && on_a_path));
+}
+
 static void never(void) { CHECK(!"no path was asked for"); }
 
 static void test_orphan(void) {
@@ -440,7 +495,8 @@ int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed) {
         void (*test)(const char *tracker);
     } with_tracker[] = {{"combinations:", test_combinations}, {"interleavings:", test_interleavings}, {"visited:", test_visited},
                         {"bounded:", test_bounded},           {"forced:", test_forced},               {"memory:", test_memory},
-                        {"asked:", test_asked},               {"rebuild:", test_rebuild}};
+                        {"asked:", test_asked},               {"rebuild:", test_rebuild},
+                        {"killed:", test_killed}};
     static const struct {
         const char *name;
         void (*test)(void);

@@ -20,3 +20,12 @@ def test_search(run_native: RunNative, name: str, tracker: str) -> None:
 @pytest.mark.parametrize("name", ["through", "none", "death", "orphan", "limit"])
 def test_agent(run_native: RunNative, name: str) -> None:
     run_native("agent", name)
+
+
+def test_killed_at_any_moment(run_native: RunNative) -> None:
+    run_native("agent", "killed:30")
+
+
+@pytest.mark.campaign
+def test_killed_at_any_moment_a_thousand_times(run_native: RunNative) -> None:
+    run_native("agent", "killed:1000", seconds=1200)

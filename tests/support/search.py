@@ -7,6 +7,7 @@ comparing them. Every state that is met is noted with the choices that led to it
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import random
 import sys
@@ -81,7 +82,7 @@ class _Restart(Exception):
         self.detail = detail
 
 
-class _Notes:
+class Notes:
     """An `Engine` in front of the sandbox that takes down what goes by.
 
     The end of a program, however it ends, is reported as finished: the search must go on.
@@ -157,7 +158,7 @@ class Subject:
         made = Settings(strategy=strategy, preemptions=bound, seed=seed)
         # "exhaust" without interludes: what is compared here must rest on its rounds alone.
         chosen = Exhaust(bound) if strategy == "exhaust" else StrategyRegistry.with_builtins().create(made)
-        engine = _Notes(self.sandbox, notes)
+        engine = Notes(self.sandbox, notes)
         budget = Budget(time.monotonic, time.monotonic(), seconds, max_executions=max_executions)
         search = Explorer(engine, chosen, budget, compare_states=prune).run()
         if search.end not in (SearchEnd.EXHAUSTED, SearchEnd.BUDGET, SearchEnd.SAMPLED):
@@ -177,7 +178,7 @@ class Subject:
 
         Only the first two alternatives are used, because every choice point has these.
         """
-        engine = _Notes(self.sandbox, notes=False)
+        engine = Notes(self.sandbox, notes=False)
         for _ in range(times):
             weights = rng.choice([(1, 1), (3, 1), (8, 1), (1, 3)])
             forced = tuple(rng.choices((0, 1), weights, k=_WALK))
@@ -292,6 +293,7 @@ def run_child(
         end(f"raised in thread {args.exc_type.__name__}: {args.exc_value}")
 
     sys.settrace(None)
+    faulthandler.disable()  # as in the product: what it does in a handler is no part of the program
     threading.excepthook = excepthook
     tables: dict[str, Any] = build_tables(under_test, promoted=promoted)
     tables["bookkeeping"] = build_table()
