@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -23,14 +24,16 @@ FLAGS = [
 class Builder:
     """Compiles into one folder; objects of the engine are made once and shared."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self.options = options
         # The compiler this Python was built with: its name without flags.
         self.compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
         self.sources = sorted([*ENGINE.glob("*.c"), *ENGINE.glob(f"*_{ISA}.S")])
 
     def _run(self, *arguments: str) -> None:
-        done = subprocess.run([self.compiler, *FLAGS, *arguments], capture_output=True, text=True, check=False)
+        command = [self.compiler, *FLAGS, *self.options, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
     def compile(self, source: Path, folder: Path | None = None, *options: str) -> Path:
@@ -67,11 +70,12 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
 
 
 def run_library(
-    library: Path, name: str, seed: int | str = 0, seconds: float = 120
+    library: Path, name: str, seed: int | str = 0, seconds: float = 120, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """One test of a built program, in a process of its own."""
     command = [sys.executable, str(HERE / "driver.py"), str(library), name, str(seed)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    variables = os.environ | environment
+    return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, env=variables)
 
 
 @pytest.fixture
