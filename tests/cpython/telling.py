@@ -32,7 +32,7 @@ def _call_and_tell(self: unittest.TestCase, *arguments: Any, **options: Any) -> 
 unittest.TestCase.__call__ = _call_and_tell  # type: ignore[method-assign]
 
 # C extensions that the tests import when they run. That is too late in an exploration.
-for _name in ("_testcapi", "_testinternalcapi", "_testlimitedcapi", "_queue"):
+for _name in ("_testcapi", "_testinternalcapi", "_testlimitedcapi", "_queue", "_posixsubprocess", "subprocess"):
     with contextlib.suppress(ImportError):
         importlib.import_module(_name)
 
