@@ -20,16 +20,18 @@ CDEF = """
 #define SS_NONE ...
 #define SS_STATE_HASHED ...
 #define SS_STATE_VISITED ...
+#define SS_STATE_ENDLESS ...
 
 typedef struct ss_arena ss_arena;
 
 enum ss_choice_kind { SS_CHOICE_BEGIN, SS_CHOICE_THREAD, SS_CHOICE_DATA, SS_CHOICE_TIMEOUT, ... };
 enum ss_run_flags {
-    SS_RUN_SNAPSHOT, SS_RUN_FINGERPRINT, SS_RUN_PRUNE, SS_RUN_KEY_LAST_THREAD, SS_RUN_ASK, SS_RUN_REBUILD, ...
+    SS_RUN_SNAPSHOT, SS_RUN_FINGERPRINT, SS_RUN_PRUNE, SS_RUN_KEY_LAST_THREAD, SS_RUN_ASK, SS_RUN_REBUILD, SS_RUN_STOP,
+    ...
 };
 enum ss_end {
     SS_END_NONE, SS_END_FINISHED, SS_END_FAILED, SS_END_DEADLOCK, SS_END_VISITED, SS_END_UNSUPPORTED, SS_END_MEMORY,
-    SS_END_DIVERGED, SS_END_RESTART, SS_END_LIMIT, SS_END_ERROR, SS_END_ASKING, SS_END_LOST, ...
+    SS_END_DIVERGED, SS_END_RESTART, SS_END_LIMIT, SS_END_ERROR, SS_END_ASKING, SS_END_LOST, SS_END_STOPPED, ...
 };
 enum ss_region_kind {
     SS_REGION_OTHER, SS_REGION_FILE, SS_REGION_HEAP, SS_REGION_STACK, SS_REGION_DONOR_STACK, SS_REGION_CODE, ...
@@ -55,6 +57,7 @@ typedef struct ss_state {
     uint32_t flags;
     uint32_t preemptions;
     uint32_t depth;
+    uint32_t visit;
     uint64_t label;
     uint64_t fingerprint[2];
     ss_context context;
@@ -103,6 +106,7 @@ int ss_get_result(ss_arena *arena, ss_result *out);
 const ss_state *ss_get_state(ss_arena *arena, uint32_t state);
 int ss_state_release(ss_arena *arena, uint32_t state);
 int ss_visited_clear(ss_arena *arena);
+int ss_find_endless(ss_arena *arena, uint64_t *endless, uint64_t *timed);
 int ss_get_statistics(ss_arena *arena, ss_statistics *out);
 const char *ss_tracker_name(ss_arena *arena);
 const char *ss_tracker_reason(ss_arena *arena);

@@ -37,6 +37,7 @@ from pytest_statespace.settings import Settings
 from pytest_statespace.types import (
     ExplorationResult,
     Failure,
+    FailureKind,
     ProgressSnapshot,
     Schedule,
     Verdict,
@@ -121,7 +122,12 @@ def replay_item(
     interactive = debugging or config.getoption("capture", "fd") == "no"
     started = time.monotonic()
     recorded = searches.replay(
-        item, settings, example.schedule, interactive=interactive, watched=not interactive
+        item,
+        settings,
+        example.schedule,
+        interactive=interactive,
+        watched=not interactive,
+        stop=example.kind is FailureKind.LIVELOCK,
     )
     if recorded.exit:
         pytest.exit(recorded.exit)

@@ -253,6 +253,26 @@ static void __attribute__((noreturn)) deadlock(void)
     ssb.engine->end_path(ssb.arena, SS_END_DEADLOCK, text);
 }
 
+/* Usually who is alone goes on without a choice point. But a loop that waits for what nobody does any more must be seen
+ * to repeat its state: so there are some after 1024 steps alone, and again after twice as many. */
+static int is_due_alone(uint32_t n)
+{
+    enum { FIRST = 1024, IN_A_ROW = 256 };
+    return n >= FIRST && n - (1u << (31 - __builtin_clz(n))) < IN_A_ROW;
+}
+
+/* Does it depend on time that passes what happens next, although none of the alternatives lets it pass? */
+static uint32_t choice_flags(void)
+{
+    int depends = ssb.time_matters;
+    ssb.time_matters = 0;
+    for (uint32_t i = 0; i < ssb.n_threads && !depends; i++) {
+        const ssb_thread *t = &ssb.threads[i];
+        depends = t->status == SSB_BLOCKED && t->deadline_ns != SSB_NO_DEADLINE && !can_proceed(t) && !can_time_out(t);
+    }
+    return depends ? SS_CHOICE_TIME : 0;
+}
+
 /* Decide who goes on and mark it ready. label 0: made from the current position. */
 static uint32_t pick(uint64_t label)
 {
@@ -273,7 +293,8 @@ static uint32_t pick(uint64_t label)
         n = collect();
     }
     uint32_t k = 0;
-    if (n > 1) {
+    ssb.alone = n > 1 ? 0 : ssb.alone + 1;
+    if (n > 1 || is_due_alone(ssb.alone)) {
         const ssb_thread *current = ssb_current();
         if (current->place.kind != SSB_PLACE_NONE)
             ssb_races_look();
@@ -281,6 +302,7 @@ static uint32_t pick(uint64_t label)
             .kind = SS_CHOICE_THREAD,
             .current = (uint16_t)ssb.current,
             .n = n,
+            .flags = choice_flags(),
             .label = label != 0 ? label : make_label(current, current->operation),
             .alternatives = alternatives,
         };
@@ -355,7 +377,9 @@ int ssb_visible(int operation, PyObject *object, uint32_t part, int access, uint
         return 0;
     t->bookkeeping = 0;
     ssb_check_invariants();
-    if (ssb.n_threads > 1) { /* somebody else could run */
+    if (ssb.n_threads == 1 && !is_due_alone(ssb.alone + 1)) {
+        ssb.alone++;
+    } else { /* somebody else could run */
         set_operation(t, operation, object, part, access);
         switch_to(pick(label));
         clear_operation(t);
@@ -418,6 +442,7 @@ uint32_t ssb_choose_data(uint32_t n)
         .kind = SS_CHOICE_DATA,
         .current = (uint16_t)ssb.current,
         .n = n,
+        .flags = choice_flags(),
         .label = make_label(t, SSB_OP_CHOOSE),
         .alternatives = NULL,
     };

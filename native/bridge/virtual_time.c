@@ -21,8 +21,14 @@ void ssb_time_attach(void)
     monotonic_base = ((int64_t)now.tv_sec + 1) * second;
 }
 
-static int64_t wall(void) { return ssb.epoch_ns + ssb.clock_ns; }
-static int64_t monotonic(void) { return monotonic_base + ssb.clock_ns; }
+static int64_t now(void)
+{
+    ssb.time_matters = 1;
+    return ssb.clock_ns;
+}
+
+static int64_t wall(void) { return ssb.epoch_ns + now(); }
+static int64_t monotonic(void) { return monotonic_base + now(); }
 
 /* Whole seconds and the rest apart: exact for small times. */
 static PyObject *as_seconds(int64_t ns) { return PyFloat_FromDouble((double)(ns / second) + (double)(ns % second) / 1e9); }

@@ -22,7 +22,8 @@
 
 /* ---- starting ------------------------------------------------------------------- */
 
-static void record(ss_arena *arena, uint32_t slot, const ss_choice *choice, uint32_t root, uint32_t flags, const uint64_t fingerprint[2]) {
+static void record(ss_arena *arena, uint32_t slot, const ss_choice *choice, uint32_t root, uint32_t flags, const uint64_t fingerprint[2],
+                   uint32_t visit) {
     ss_state *s = &arena->states[slot];
     s->root = root;
     s->parent = arena->last_state;
@@ -34,6 +35,7 @@ static void record(ss_arena *arena, uint32_t slot, const ss_choice *choice, uint
     s->flags = flags;
     s->preemptions = arena->preemptions;
     s->depth = arena->depth;
+    s->visit = visit;
     s->label = choice->label;
     s->fingerprint[0] = fingerprint[0];
     s->fingerprint[1] = fingerprint[1];
@@ -61,7 +63,7 @@ static int begin(ss_arena *arena) {
     }
     uint32_t slot = ssi_state_alloc(arena);
     SSI_SYSCALL(SYS_rt_sigprocmask, 0, NULL, &arena->kernel_states[slot].signal_mask, sizeof(uint64_t));
-    record(arena, slot, &base, root, 0, none);
+    record(arena, slot, &base, root, 0, none, SS_NONE);
     return 0;
 }
 
@@ -85,6 +87,7 @@ static void take(ss_arena *arena, uint32_t state, uint32_t alternative) {
     if (s->taken == SS_NONE) s->taken = alternative;
     arena->last_state = state;
     arena->last_taken = alternative;
+    arena->last_visit = s->visit;
     arena->preemptions = s->preemptions;
     if (s->kind == SS_CHOICE_THREAD && alternative && s->alternatives[0].thread == s->current) arena->preemptions++;
     arena->depth = s->depth + 1;
@@ -106,7 +109,7 @@ static uint32_t ask(ss_arena *arena) {
     atomic_store(&arena->mutating, 0);
     wait_for_command(arena);
     atomic_store(&arena->mutating, 1);
-    return arena->answered;
+    return arena->answered == SS_NONE ? end_with(arena, SS_END_STOPPED, "") : arena->answered;
 }
 
 /* The alternative to go on with, or SS_NONE with a reason. */
@@ -175,6 +178,7 @@ static uint32_t arrive(ss_arena *arena) {
     const ss_choice *choice = arena->choice;
     uint32_t run = arena->command.flags, root = SS_NONE, flags = 0;
     uint64_t out[2] = {0, 0};
+    if (run & SS_RUN_STOP && arena->forced_used == arena->command.n_forced) return end_with(arena, SS_END_STOPPED, "");
     if (refuse(arena, choice)) return SS_NONE;
     uint32_t forced_left = arena->command.n_forced - arena->forced_used;
     if (run & SS_RUN_REBUILD && forced_left > 1) run &= ~(uint32_t)(SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT | SS_RUN_PRUNE);
@@ -189,9 +193,14 @@ static uint32_t arrive(ss_arena *arena) {
         ssi_state_free(arena, slot);
         return end_with(arena, SS_END_ERROR, "the fingerprint of a state differs from the one computed from scratch");
     }
+    uint32_t visit = arena->last_visit;
     if (flags & SS_STATE_HASHED)
         answer = ssi_visited_check(arena, out, (uint32_t)choice->kind << 24 ^ choice->n, !(run & SS_RUN_PRUNE),
-                                   (run & SS_RUN_KEY_LAST_THREAD) != 0, choice->current, arena->preemptions);
+                                   (run & SS_RUN_KEY_LAST_THREAD) != 0, choice->current, arena->preemptions, &visit);
+    if (flags & SS_STATE_HASHED && answer != SSI_VISIT_FULL) {
+        ssi_edge_add(arena, arena->last_visit, visit, (choice->flags & SS_CHOICE_TIME) != 0);
+        if (ssi_is_endless(arena, visit)) flags |= SS_STATE_ENDLESS;
+    }
     /* A forced schedule passes through visited states: what lies behind it is wanted. */
     int cut = answer == SSI_VISIT_PRUNE && !forced_left;
     if (answer == SSI_VISIT_NEW && flags & SS_STATE_HASHED && run & SS_RUN_REBUILD && run & SS_RUN_PRUNE && forced_left) {
@@ -204,7 +213,7 @@ static uint32_t arrive(ss_arena *arena) {
         root = SS_NONE;
     }
     if (answer == SSI_VISIT_FULL) return out_of_memory(arena, slot, "the table of visited states is full");
-    record(arena, slot, choice, root, cut ? flags | SS_STATE_VISITED : flags, out);
+    record(arena, slot, choice, root, cut ? flags | SS_STATE_VISITED : flags, out, visit);
     if (cut) {
         arena->statistics.visited_hits++;
         return end_with(arena, SS_END_VISITED, "");
@@ -269,6 +278,7 @@ static void agent_main(void) {
         case SSI_REQUEST_END:
             arena->transitions++;
             arena->end = arena->request_end;
+            if (arena->end == SS_END_FINISHED) ssi_reaches_end(arena, arena->last_visit);
             next_path(arena);
             break;
         default: ssi_panic("agent: unknown request");

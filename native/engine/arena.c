@@ -91,6 +91,7 @@ static size_t lay_out(ss_arena *header, uint8_t *base, size_t store_bytes) {
 
     header->visited_mask = power_of_two(store_bytes / 256 > MIN_VISITED ? store_bytes / 256 : MIN_VISITED) - 1;
     header->visited = section(&l, sizeof(ssi_visit) * ((size_t)header->visited_mask + 1));
+    header->edges = section(&l, sizeof(ssi_edge) * ((size_t)header->visited_mask + 1));
     header->scratch = section(&l, SSI_SCRATCH_BYTES);
     return l.used;
 }
@@ -111,7 +112,7 @@ static void start_empty(ss_arena *arena) {
     arena->store.fresh = arena->forest.fresh = 1;
     arena->store.next_serial = 1;
     arena->tracked.pagemap = arena->tracked.uffd = arena->tracked.clear_refs = -1;
-    arena->last_state = SS_NONE;
+    arena->last_state = arena->last_visit = SS_NONE;
 }
 
 int ss_arena_create(size_t store_bytes, ss_arena **out) {
@@ -152,9 +153,10 @@ int ss_arena_reset(ss_arena *arena) {
     ssi_frozen_end(arena);
     size_t bytes = arena->bytes, store_bytes = arena->store_bytes;
     ss_statistics statistics = arena->statistics;
-    uint32_t used = arena->visited_used, epoch = arena->visited_epoch;
+    uint32_t used = arena->visited_used, epoch = arena->visited_epoch, lost = arena->edges_lost, n_edges = arena->n_edges;
+    uint32_t known = arena->n_states_known, ending = arena->n_states_ending;
     ss_arena *next = arena->next_arena;
-    /* Punching holes zeroes the memory and gives it back; the visited table stays. */
+    /* Punching holes zeroes the memory and gives it back; the visited table and the edges stay. */
     uint8_t *lo = (uint8_t *)arena, *keep = (uint8_t *)arena->visited, *rest = arena->scratch, *stack = (uint8_t *)arena->agent_lo;
     SSI_SYSCALL(SYS_madvise, lo, stack - SS_PAGE - lo, MADV_REMOVE);
     SSI_SYSCALL(SYS_madvise, stack, keep - stack, MADV_REMOVE);
@@ -167,6 +169,10 @@ int ss_arena_reset(ss_arena *arena) {
     arena->statistics = statistics;
     arena->visited_used = used;
     arena->visited_epoch = epoch;
+    arena->n_edges = n_edges;
+    arena->edges_lost = lost;
+    arena->n_states_known = known;
+    arena->n_states_ending = ending;
     arena->next_arena = next;
     start_empty(arena);
     return 0;

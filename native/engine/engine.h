@@ -17,7 +17,7 @@
 
 #define SS_EXPORT __attribute__((visibility("default")))
 
-#define SS_ENGINE_VERSION 2u /* bump when any struct or function pointer below changes */
+#define SS_ENGINE_VERSION 3u /* bump when any struct or function pointer below changes */
 #define SS_PAGE 4096u
 #define SS_MAX_THREADS 128u
 #define SS_MAX_PATH 65536u    /* choice points on one path */
@@ -47,9 +47,11 @@ typedef struct ss_choice {
     uint16_t kind;            /* enum ss_choice_kind */
     uint16_t current;         /* ordinal of the thread that ran last */
     uint32_t n;               /* number of alternatives, >= 1 */
+    uint32_t flags;           /* SS_CHOICE_* */
     uint64_t label;           /* hash of thread, operation and source position; no addresses: detects divergence */
     const ss_alternative *alternatives; /* n entries for THREAD and TIMEOUT (n <= SS_MAX_THREADS); NULL for DATA */
 } ss_choice;
+#define SS_CHOICE_TIME 1u /* what happens next may depend on time that passes, and none of the alternatives lets it pass */
 
 /* Machine context of a suspended simulated thread: what ss_switch saved. */
 typedef struct ss_context {
@@ -68,6 +70,7 @@ typedef struct ss_state {
     uint32_t flags;          /* SS_STATE_* */
     uint32_t preemptions;    /* used from the start of the execution up to here */
     uint32_t depth;          /* choice points before it in this execution */
+    uint32_t visit;          /* its entry in the visited table, else that of the state before it; SS_NONE if none */
     uint64_t label;
     uint64_t fingerprint[2]; /* valid if SS_STATE_HASHED */
     ss_context context;
@@ -75,6 +78,7 @@ typedef struct ss_state {
 } ss_state;
 #define SS_STATE_HASHED 1u  /* fingerprint computed; otherwise it is never merged */
 #define SS_STATE_VISITED 2u /* found in the visited set: the path ended here and `root` is SS_NONE */
+#define SS_STATE_ENDLESS 4u /* ss_find_endless has found that no end can be reached from it */
 
 /* ---- commands and results --------------------------------------------------- */
 
@@ -86,6 +90,7 @@ enum ss_run_flags {
     SS_RUN_ASK = 16,          /* behind the forced choices the explorer is asked at every choice point: SS_END_ASKING */
     SS_RUN_REBUILD = 32,      /* on the way to the last forced choice nothing is kept or hashed; with SS_RUN_PRUNE,
                                  a state there that was never visited is SS_END_DIVERGED */
+    SS_RUN_STOP = 64,         /* the path ends at the first choice point behind the forced choices: SS_END_STOPPED */
 };
 
 enum ss_end {
@@ -102,6 +107,7 @@ enum ss_end {
     SS_END_ERROR = 10,      /* internal error: detail says what */
     SS_END_ASKING = 11,     /* not an end: the path waits for ss_answer about its last state */
     SS_END_LOST = 12,       /* something from outside killed what the child needs: it ends too; detail says what */
+    SS_END_STOPPED = 13,    /* as it was told to: SS_RUN_STOP, or the answer SS_NONE */
 };
 
 /* A path to execute: restore `state`, take `alternative`, then the forced
@@ -154,7 +160,7 @@ SS_EXPORT int ss_wait_result(ss_arena *arena, uint32_t timeout_ms);
 /* Forced choices for the next command: indices, and labels to check (0 = do not check). */
 SS_EXPORT int ss_set_forced(ss_arena *arena, const uint32_t *choices, const uint64_t *labels, uint32_t n);
 SS_EXPORT int ss_send(ss_arena *arena, const ss_command *command);
-/* Go on with this alternative of the last state. -EINVAL: nothing was asked, or there is no such alternative. */
+/* Go on with this alternative of the last state, or with SS_NONE end the path there. -EINVAL: nothing was asked, or there is no such alternative. */
 SS_EXPORT int ss_answer(ss_arena *arena, uint32_t alternative);
 SS_EXPORT int ss_send_quit(ss_arena *arena); /* the agent ends the child with exit_group(0) */
 /* Also valid after the child died: everything recorded so far of the running path. */
@@ -162,6 +168,10 @@ SS_EXPORT int ss_get_result(ss_arena *arena, ss_result *out);
 SS_EXPORT const ss_state *ss_get_state(ss_arena *arena, uint32_t state);
 SS_EXPORT int ss_state_release(ss_arena *arena, uint32_t state); /* drops its snapshot */
 SS_EXPORT int ss_visited_clear(ss_arena *arena);
+/* Of the states seen so far: from how many can no end be reached? *timed of these may reach one when time passes
+ * (SS_CHOICE_TIME). Says something about the program only after everything has been explored. From then on new states
+ * carry SS_STATE_ENDLESS. -ENOSPC: a table was full, nothing is known. */
+SS_EXPORT int ss_find_endless(ss_arena *arena, uint64_t *endless, uint64_t *timed);
 SS_EXPORT int ss_get_statistics(ss_arena *arena, ss_statistics *out);
 /* Name of the tracker in use, or "" before ss_begin. */
 SS_EXPORT const char *ss_tracker_name(ss_arena *arena);

@@ -108,18 +108,40 @@ uint32_t ssi_tree_levels(uint32_t n_pages);
 
 typedef struct ssi_visit {
     uint64_t key[2];
-    uint32_t used;
+    uint16_t used;
+    uint16_t marks; /* enum ssi_mark */
     uint32_t epoch; /* of the last visit, 0 = only counted */
     uint32_t preemptions;
-    uint32_t reserved;
+    uint32_t before; /* of a state: the entry of the state from which it was reached first, or SS_NONE */
 } ssi_visit;
+enum ssi_mark {
+    SSI_IS_STATE = 1,      /* and no state together with a thread */
+    SSI_REACHES_END = 2,
+    SSI_TIMED = 4,         /* SS_CHOICE_TIME */
+    SSI_REACHES_TIMED = 8, /* known after ss_find_endless, of states that reach no end */
+    SSI_ENDLESS = 16,      /* found by ss_find_endless to reach neither */
+    SSI_IS_LINKED = 32,    /* `before` is decided */
+};
 
 enum ssi_visit_answer { SSI_VISIT_NEW = 0, SSI_VISIT_PRUNE = 1, SSI_VISIT_FULL = 2 };
 /* Counts the state and, unless count_only, notes the visit. PRUNE: it was visited
  * in this epoch (use_thread: by the same thread, with as few preemptions).
- * shape: what must agree besides the fingerprint. FULL: nothing was noted. */
+ * shape: what must agree besides the fingerprint. FULL: nothing was noted. *entry is the state's own. */
 enum ssi_visit_answer ssi_visited_check(ss_arena *arena, const uint64_t fingerprint[2], uint32_t shape, int count_only,
-                                        int use_thread, uint32_t thread, uint32_t preemptions);
+                                        int use_thread, uint32_t thread, uint32_t preemptions, uint32_t *entry);
+
+/* ---- endless.c ------------------------------------------------------------------------ */
+
+/* A step from one state to another, by their entries. */
+typedef struct ssi_edge {
+    uint32_t from, to;
+} ssi_edge;
+/* Note a step; of a new state it is the one by which it was reached first. from may be SS_NONE. */
+void ssi_edge_add(ss_arena *arena, uint32_t from, uint32_t to, int timed);
+/* The execution ended behind this state. */
+void ssi_reaches_end(ss_arena *arena, uint32_t entry);
+/* ss_find_endless has found that no end can be reached from it. */
+int ssi_is_endless(const ss_arena *arena, uint32_t entry);
 
 /* ---- mailbox and path record -------------------------------------------------------------- */
 
@@ -172,6 +194,7 @@ struct ss_arena {
     _Alignas(64) _Atomic uint32_t n_path;
     uint32_t end, transitions, outbox_bytes, flags, preemptions, depth;
     uint32_t last_state, last_taken; /* the choice point passed last and how */
+    uint32_t last_visit;             /* its `visit` */
     uint32_t forced_used, n_forced;
     uint32_t answered; /* of ss_answer */
     uint32_t *path;
@@ -204,6 +227,9 @@ struct ss_arena {
     ssi_forest forest;
     ssi_visit *visited;
     uint32_t visited_mask, visited_used, visited_epoch;
+    ssi_edge *edges;           /* steps that lead to no new state, between states not known to reach an end */
+    uint32_t n_edges, n_states_known, n_states_ending;
+    uint32_t edges_lost;
 
     /* Memory of the child. */
     ss_region *regions;

@@ -57,7 +57,7 @@ int ss_send(ss_arena *arena, const ss_command *command) {
 
 int ss_answer(ss_arena *arena, uint32_t alternative) {
     if (!my_turn(arena)) return -EBUSY;
-    if (arena->end != SS_END_ASKING || alternative >= arena->states[arena->last_state].n)
+    if (arena->end != SS_END_ASKING || (alternative != SS_NONE && alternative >= arena->states[arena->last_state].n))
         return ssi_fail(arena, -EINVAL, "ss_answer: no path waits for this alternative");
     arena->answered = alternative;
     arena->end = SS_END_NONE;

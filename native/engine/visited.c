@@ -25,6 +25,7 @@ static ssi_visit *find_or_add(ss_arena *arena, const uint64_t key[2], int *added
         v->key[0] = key[0];
         v->key[1] = key[1];
         v->used = 1;
+        v->before = SS_NONE;
         arena->visited_used++;
     }
     return v;
@@ -38,13 +39,16 @@ static void mix(const uint64_t fingerprint[2], uint64_t kind, uint64_t value, ui
 }
 
 enum ssi_visit_answer ssi_visited_check(ss_arena *arena, const uint64_t fingerprint[2], uint32_t shape, int count_only,
-                                        int use_thread, uint32_t thread, uint32_t preemptions) {
+                                        int use_thread, uint32_t thread, uint32_t preemptions, uint32_t *entry) {
     if (arena->visited_used + 2 > arena->visited_mask / 8 * 7) return SSI_VISIT_FULL;
     uint64_t key[2];
     int added;
     mix(fingerprint, 0, shape, key);
     ssi_visit *v = find_or_add(arena, key, &added);
     arena->statistics.states += (uint64_t)added;
+    arena->n_states_known += (uint32_t)added;
+    v->marks |= SSI_IS_STATE;
+    *entry = (uint32_t)(v - arena->visited);
     if (count_only) return SSI_VISIT_NEW;
     if (use_thread) {
         mix(key, 1, thread, key);

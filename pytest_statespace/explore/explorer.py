@@ -34,6 +34,7 @@ from pytest_statespace.sandbox.protocol import (
     Engine,
     NewState,
     PathResult,
+    Point,
     RunFlag,
 )
 from pytest_statespace.types import (
@@ -106,6 +107,7 @@ class Search:
     covered_bound: int | None = None  # the highest bound whose round was completed
     refused: int = 0  # alternatives the last round's bound did not allow
     unbounded: bool = False  # the last round had no bound
+    unending: str = ""  # why executions that repeat themselves for ever are no failure
     seconds: float = 0.0
     noted: Sequence[Any] = ()  # states as --statespace-explain-state notes them
     races: tuple[DataRace, ...] = ()
@@ -210,13 +212,18 @@ class Explorer:
         """One whole execution. Where it is cut nothing is lost: the rounds cover its states."""
         search = self._search
         sampler.begin(search.interludes)
-        result = self._engine.sample(sampler.choose, deadline=self._budget.deadline)
+        longest = sampler.longest
+
+        def choose(point: Point) -> int | None:
+            return None if longest is not None and point.depth >= longest else sampler.choose(point)
+
+        result = self._engine.sample(choose, deadline=self._budget.deadline)
         search.interludes += 1
         search.executions += 1
         search.transitions += result.transitions
         job = Job(base, 0, last=False)
         nodes = self._nodes(job, result.states, keep=False)
-        if result.end in (End.LIMIT, End.MEMORY):
+        if result.end in (End.LIMIT, End.MEMORY, End.STOPPED):
             return None
         ended = self._account(job, nodes, result)
         if ended is SearchEnd.FAILED:

@@ -57,6 +57,9 @@ def decide(
     if found.kind is FailureKind.HANG:
         return Reachability(None, "an execution that hangs is not searched for again")
 
+    if found.kind is FailureKind.LIVELOCK:
+        return Reachability(None, "a livelock is not searched for again")
+
     def wanted(other: Found) -> bool:
         return other.kind is found.kind and _comparable(other.message) == _comparable(found.message)
 

@@ -24,6 +24,7 @@ from pytest_statespace.errors import InternalError, StatespaceError, Unsupported
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explaining import compare_states
 from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
+from pytest_statespace.explore.livelock import look_for_livelock
 from pytest_statespace.explore.races import name_races
 from pytest_statespace.explore.reachability import SECONDS, Reachability, decide
 from pytest_statespace.explore.strategies import StrategyRegistry
@@ -46,6 +47,7 @@ from pytest_statespace.types import (
 __all__ = ["Exploration", "explore", "replay"]
 
 _MOST_RESTARTS = 200
+_MUTE = (FailureKind.CRASH, FailureKind.HANG, FailureKind.LIVELOCK)
 _REPLAY_SECONDS = 120.0
 
 
@@ -113,8 +115,12 @@ def replay(
     *,
     interactive: bool = False,
     watched: bool = True,
+    stop: bool = False,
 ) -> Recorded:
-    """Run one schedule in recording mode. ``watched`` false: a debugger may take its time."""
+    """Run one schedule in recording mode. ``watched`` false: a debugger may take its time.
+
+    ``stop``: nothing is run behind the schedule, as that of a livelock would never end.
+    """
     refuse_nesting()
     task = _task(item, settings, fingerprint=False)
     bridge = bridge_module()
@@ -133,6 +139,7 @@ def replay(
         main,
         hang_seconds=settings.hang_seconds if watched else None,
         deadline=time.monotonic() + _REPLAY_SECONDS if watched else None,
+        stop=stop,
     )
 
 
@@ -211,6 +218,8 @@ def _search(
         )
         search = explorer.run()
         search.weakened = sandbox.weakened()
+        if wanted is None:
+            look_for_livelock(search, sandbox, lambda: registry.create(settings), budget)
         raced, search.more_races = sandbox.races()
         search.races = name_races(raced, str(item.config.rootpath))
         if settings.explain_state:
@@ -278,8 +287,10 @@ def _failure(
         seconds=found.seconds,
         length=found.length,
     )
+    if found.kind is FailureKind.LIVELOCK and not found.schedule.choices:
+        return failure
     try:
-        recorded = replay(item, settings, found.schedule)
+        recorded = replay(item, settings, found.schedule, stop=found.kind is FailureKind.LIVELOCK)
     except StatespaceError as error:
         notes.append(f"the schedule could not be reproduced: {error}")
         return failure
@@ -298,8 +309,8 @@ def _failure(
         )
         notes.append(f"the schedule could not be reproduced: {what}")
         report = dataclasses.replace(report, diverged=what)
-    told = report.kind is found.kind and found.kind not in (FailureKind.CRASH, FailureKind.HANG)
+    told = report.kind is found.kind and found.kind not in _MUTE
     message = report.message if told and report.message else found.message
-    if not told:  # a crash or hang can't speak for itself: the parent knows more
+    if not told:  # a crash, hang or livelock can't speak for itself: the parent knows more
         report = dataclasses.replace(report, message=message)
     return dataclasses.replace(failure, report=report, message=message)

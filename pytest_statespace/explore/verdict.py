@@ -88,6 +88,8 @@ def _exhausted(search: Search, missing: Sequence[str]) -> tuple[Verdict, str]:
             f"stopped after preemption bound {search.bound}: "
             f"{search.refused} alternatives beyond it were not run",
         )
+    if search.unending:
+        return Verdict.INCOMPLETE, search.unending
     if not search.finished:
         why = "all of them repeat a state"
         if search.skipped:

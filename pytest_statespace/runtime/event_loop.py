@@ -111,6 +111,8 @@ class ExplorationLoop(asyncio.BaseEventLoop):
 
     def _end_timers(self) -> None:
         """Move the timers that end in this iteration to the ready callbacks, earliest first."""
+        if not self._timers:
+            return  # without a look at the clock: what looks at it may depend on it
         now = self.time()
         candidates = sorted(
             (timer for timer in self._timers if _any_order or timer.when() <= now + _RESOLUTION),

@@ -28,7 +28,7 @@ from pytest_statespace.types import ChoiceKind, EngineStatistics
 
 __all__ = ["Arena", "bridge_module", "probe_tracker", "tracker_names"]
 
-_VISITED = 2
+_HASHED, _VISITED, _ENDLESS = 1, 2, 4  # SS_STATE_*
 _ENDS = {end.value: end for end in End}
 _ALTERNATIVE = struct.Struct("=HBBIQ")  # ss_alternative, which has no padding
 
@@ -96,11 +96,13 @@ class Arena:
             count=state.n,
             depth=state.depth,
             alternatives=tuple(map(Alternative._make, _ALTERNATIVE.iter_unpack(alternatives))),
+            fingerprint=tuple(state.fingerprint) if state.flags & _HASHED else (),
         )
 
-    def answer(self, alternative: int) -> None:
-        """Let the waiting path go on with this alternative."""
-        self._check(self._lib.ss_answer(self._arena, alternative))
+    def answer(self, alternative: int | None) -> None:
+        """Let the waiting path go on with this alternative; None ends it."""
+        answer = STATE_NONE if alternative is None else alternative
+        self._check(self._lib.ss_answer(self._arena, answer))
 
     def quit(self) -> None:
         """Ask the agent to end the child."""
@@ -144,6 +146,7 @@ class Arena:
             native.taken if native.taken != STATE_NONE else 0,
             native.root != STATE_NONE,
             native.flags & _VISITED != 0,
+            native.flags & _ENDLESS != 0,
         )
 
     def release(self, state: int) -> None:
@@ -153,6 +156,13 @@ class Arena:
     def clear_visited(self) -> None:
         """Empty the visited set."""
         self._check(self._lib.ss_visited_clear(self._arena))
+
+    def endless(self) -> tuple[int, int] | None:
+        """States from which no end can be reached, and how many of them time may lead out of; None: unknown."""
+        found = self._ffi.new("uint64_t[2]")
+        if self._lib.ss_find_endless(self._arena, found, found + 1) < 0:
+            return None
+        return int(found[0]), int(found[1])
 
     def distinct_states(self) -> int:
         """The engine's count of distinct fingerprints."""

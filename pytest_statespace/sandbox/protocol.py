@@ -38,6 +38,7 @@ class RunFlag(enum.IntFlag):
     KEY_LAST_THREAD = 8
     ASK = 16
     REBUILD = 32
+    STOP = 64
 
 
 class End(enum.IntEnum):
@@ -56,6 +57,7 @@ class End(enum.IntEnum):
     ERROR = 10
     ASKING = 11  # not an end: the path waits for an answer
     LOST = 12  # a process that the child needs was killed from outside; detail says which
+    STOPPED = 13  # as it was told to
     CRASHED = 100  # the child died; detail names the signal or exit status
     HUNG = 101  # no choice point for too long; the child was killed
     TIMEOUT = 102  # the budget of the search ran out during the path; the child was killed
@@ -76,7 +78,8 @@ class NewState(NamedTuple):
 
     ``threads`` are the ordinals of its alternatives (empty for data choices), ``taken`` the
     alternative with which its path went on, ``kept`` tells whether there is a snapshot to
-    come back to, ``visited`` that the path ended here because the state was known.
+    come back to, ``visited`` that the path ended here because the state was known, ``endless`` that
+    no end can be reached from it (known once the whole space is).
     """
 
     number: int
@@ -89,6 +92,7 @@ class NewState(NamedTuple):
     taken: int = 0
     kept: bool = True
     visited: bool = False
+    endless: bool = False
 
 
 class Alternative(NamedTuple):
@@ -114,13 +118,17 @@ class Alternative(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A choice point at which the explorer is asked; ``alternatives`` is empty for data."""
+    """A choice point at which the explorer is asked; ``alternatives`` is empty for data.
+
+    ``fingerprint`` is empty unless the path computes it.
+    """
 
     kind: int
     current: int
     count: int  # type: ignore[assignment]  # of alternatives; hides tuple.count
     depth: int
     alternatives: tuple[Alternative, ...]
+    fingerprint: tuple[int, ...] = ()
 
 
 class PathResult(NamedTuple):
@@ -140,8 +148,8 @@ class Engine(Protocol):
         """Run one path to its end. ``deadline`` is on the monotonic clock."""
         ...
 
-    def sample(self, choose: Callable[[Point], int], *, deadline: float) -> PathResult:
-        """Run one whole execution from the base state; ``choose`` decides at every choice point."""
+    def sample(self, choose: Callable[[Point], int | None], *, deadline: float) -> PathResult:
+        """Run one execution from the base state; ``choose`` decides at every choice point, None ends it."""
         ...
 
     def release(self, state: int) -> None:

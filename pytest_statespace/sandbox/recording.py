@@ -22,6 +22,7 @@ from pytest_statespace.types import Choice, ChoiceKind, FailureKind, Report, Sch
 __all__ = ["Recorded", "record"]
 
 _BELOW_THE_TEST = '/pytest_statespace/runtime/child.py"'
+_MESSAGES = {FailureKind.LIVELOCK: "livelock: whatever runs next, the test never ends"}
 _MEBIBYTES = 16  # no snapshots are taken: only choice points are kept in the arena
 
 
@@ -46,11 +47,12 @@ def record(
     *,
     hang_seconds: float | None,
     deadline: float | None = None,
+    stop: bool = False,
 ) -> Recorded:
     """Run a schedule in a fresh child; ``main`` gets the message pipe and a file for crashes.
 
-    After the forced choices the defaults are taken. Raises StatespaceError if the child could
-    not be set up.
+    After the forced choices the defaults are taken, or with ``stop`` none: a livelock has no end
+    to come to. Raises StatespaceError if the child could not be set up.
     """
     with tempfile.TemporaryFile() as crash:
         crash_fd = crash.fileno()
@@ -65,7 +67,7 @@ def record(
             command = Command(
                 state=0,
                 alternative=0,
-                flags=RunFlag.NONE,
+                flags=RunFlag.STOP if stop else RunFlag.NONE,
                 forced=tuple(choice.index for choice in schedule.choices),
                 labels=tuple(choice.label for choice in schedule.choices),
             )
@@ -110,7 +112,7 @@ def _assemble(
     kind = _kind_of_end(result.end)
     if kind is not None and fields["kind"] is None:
         fields["kind"] = kind.value
-        fields["message"] = fields["message"] or result.detail
+        fields["message"] = fields["message"] or result.detail or _MESSAGES.get(kind, "")
         fields["longrepr"] = fields["longrepr"] or crash_text
     report = from_plain(
         Report,
@@ -142,13 +144,14 @@ def _kind_of_end(end: End) -> FailureKind | None:
         End.HUNG: FailureKind.HANG,
         End.DEADLOCK: FailureKind.DEADLOCK,
         End.FAILED: FailureKind.EXCEPTION,
+        End.STOPPED: FailureKind.LIVELOCK,
     }.get(end)
 
 
 def _divergence(result: PathResult, wanted: Schedule) -> str:
     if result.end is End.DIVERGED:
         return result.detail or "another choice point was met than the schedule says"
-    if result.end in (End.FINISHED, End.FAILED, End.DEADLOCK) and len(result.states) < len(wanted):
+    if result.end in (End.FINISHED, End.FAILED, End.DEADLOCK, End.STOPPED) and len(result.states) < len(wanted):
         return (
             f"the execution ended after {len(result.states)} choice points, "
             f"the schedule has {len(wanted)}"

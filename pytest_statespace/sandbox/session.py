@@ -23,7 +23,7 @@ from pytest_statespace.sandbox.arena import Arena, bridge_module
 from pytest_statespace.sandbox.process import ChildProcess
 from pytest_statespace.sandbox.protocol import Command, End, PathResult, Point, RunFlag
 from pytest_statespace.sandbox.watchdog import Waited, wait_for_turn
-from pytest_statespace.types import EngineStatistics
+from pytest_statespace.types import EngineStatistics, Schedule
 
 __all__ = ["ChildMain", "Sandbox"]
 
@@ -101,12 +101,26 @@ class Sandbox:
         """Run one path. After CRASHED, HUNG or TIMEOUT the child is gone."""
         return self._run(command, deadline, None)
 
-    def sample(self, choose: Callable[[Point], int], *, deadline: float | None) -> PathResult:
-        """Run one execution from the base state, asking ``choose`` at each choice point."""
+    def sample(
+        self, choose: Callable[[Point], int | None], *, deadline: float | None
+    ) -> PathResult:
+        """Run one execution from the base state, asking ``choose`` at each choice point; None ends it."""
         return self._run(Command(0, 0, RunFlag.ASK), deadline, choose)
 
+    def walk(
+        self, schedule: Schedule, choose: Callable[[Point], int | None], *, deadline: float | None
+    ) -> PathResult:
+        """Run a schedule, and behind it what ``choose`` decides, until that is None; with fingerprints."""
+        forced = tuple(choice.index for choice in schedule.choices)
+        labels = tuple(choice.label for choice in schedule.choices)
+        command = Command(0, 0, RunFlag.ASK | RunFlag.FINGERPRINT, forced, labels)
+        return self._run(command, deadline, choose)
+
     def _run(
-        self, command: Command, deadline: float | None, choose: Callable[[Point], int] | None
+        self,
+        command: Command,
+        deadline: float | None,
+        choose: Callable[[Point], int | None] | None,
     ) -> PathResult:
         if self._dead:
             raise InternalError("the child of this sandbox is gone")
@@ -138,6 +152,15 @@ class Sandbox:
     def clear_visited(self) -> None:
         """Forget which states were seen."""
         self._arena.clear_visited()
+
+    def endless(self) -> tuple[int, int] | None:
+        """States from which no end can be reached, and how many of them time may lead out of; None: unknown."""
+        return self._arena.endless()
+
+    @property
+    def is_alive(self) -> bool:
+        """Can it still run paths?"""
+        return not self._dead
 
     def state_count(self) -> int:
         """Distinct states of the whole search; clearing the visited set does not forget them."""

@@ -157,17 +157,18 @@ static void test_bounded(const char *tracker) {
     CHECK(s.states == 47 && fewest == 0);
     /* A state with fewer preemptions is expanded again, with as many or more it is not. */
     uint64_t fingerprint[2] = {1, 2};
-    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 5) == SSI_VISIT_NEW);
-    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 5) == SSI_VISIT_PRUNE);
-    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 6) == SSI_VISIT_PRUNE);
-    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 1, 5) == SSI_VISIT_NEW); /* another thread */
-    CHECK(ssi_visited_check(arena, fingerprint, 9, 0, 1, 0, 5) == SSI_VISIT_NEW); /* another shape */
-    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 4) == SSI_VISIT_NEW);
-    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 5) == SSI_VISIT_PRUNE);
-    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 0, 0, 0) == SSI_VISIT_NEW); /* unbounded: an entry of its own */
-    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 0, 0, 9) == SSI_VISIT_PRUNE);
+    uint32_t entry;
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 5, &entry) == SSI_VISIT_NEW);
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 5, &entry) == SSI_VISIT_PRUNE);
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 6, &entry) == SSI_VISIT_PRUNE);
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 1, 5, &entry) == SSI_VISIT_NEW); /* another thread */
+    CHECK(ssi_visited_check(arena, fingerprint, 9, 0, 1, 0, 5, &entry) == SSI_VISIT_NEW); /* another shape */
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 4, &entry) == SSI_VISIT_NEW);
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 5, &entry) == SSI_VISIT_PRUNE);
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 0, 0, 0, &entry) == SSI_VISIT_NEW); /* unbounded: an entry of its own */
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 0, 0, 9, &entry) == SSI_VISIT_PRUNE);
     CHECK(ss_visited_clear(arena) == 0);
-    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 9) == SSI_VISIT_NEW);
+    CHECK(ssi_visited_check(arena, fingerprint, 0, 0, 1, 0, 9, &entry) == SSI_VISIT_NEW);
     ss_get_statistics(arena, &s);
     CHECK(s.states == 49); /* counted once, whatever else is asked */
     stop_child(arena, child);

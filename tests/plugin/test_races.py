@@ -1,8 +1,8 @@
 """Data races: found where two accesses are co-enabled, nowhere else, and reported with both lines.
 
 That the tests can fail was tried by hand, in `races.c` unless said otherwise. With the parts of objects not compared,
-different attributes are reported, and random programs fail; without the question for a writer, pairs of reads are, and random
-programs fail; with the place kept after the access was made (`suspend` in `preempt.c`), locked programs race.
+different attributes are reported, and random programs fail; without the question for a writer, pairs of reads are, and
+random programs fail; with the place kept after the access was made (`suspend` in `preempt.c`), locked programs race.
 """
 
 from __future__ import annotations

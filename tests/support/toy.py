@@ -211,7 +211,7 @@ class ToyEngine:
         self.most_kept = 0
         self.released = 0
         self.unkept: set[int] = set()  # recorded without a snapshot
-        self._choose: Callable[[Point], int] = lambda point: 0
+        self._choose: Callable[[Point], int | None] = lambda point: 0
 
     def clear_visited(self) -> None:
         self.visited.clear()
@@ -230,7 +230,7 @@ class ToyEngine:
         del self.kept[state]
         self.released += 1
 
-    def sample(self, choose: Callable[[Point], int], *, deadline: float) -> PathResult:
+    def sample(self, choose: Callable[[Point], int | None], *, deadline: float) -> PathResult:
         self._choose = choose
         return self.run(Command(0, 0, RunFlag.ASK), deadline=deadline)
 
@@ -360,8 +360,11 @@ class ToyEngine:
         taken = forced.pop(0) if forced else 0
         if command.flags & RunFlag.ASK:
             depth = len(new) + 1
-            taken = self._choose(Point(kind, current, many, depth, self._pending(world, threads)))
-            assert 0 <= taken < many
+            answer = self._choose(Point(kind, current, many, depth, self._pending(world, threads)))
+            if answer is None:
+                return None
+            assert 0 <= answer < many
+            taken = answer
         new.append(
             NewState(
                 number=number,

@@ -155,6 +155,9 @@ class Sampler(ABC):
     executions: int = 1000
     """How many executions are run unless ``max_executions`` says otherwise."""
 
+    longest: int | None = None
+    """Choice points after which an execution is given up as one that may never end; None: there is no limit."""
+
     @abstractmethod
     def describe(self) -> str:
         """Name and parameters, for the verdict: ``pct (depth 3, seed 0)``."""

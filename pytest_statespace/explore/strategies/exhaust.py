@@ -77,6 +77,7 @@ class Exhaust:
         self._drawn += 1
         if self._sampler is not None:  # who waits in a loop need not do so for long
             self._sampler.fair_after = 2 * self._longest + 50
+            self._sampler.longest = 4 * self._sampler.fair_after  # who waits for what never comes waits for ever
         return self._sampler
 
     def _next_bound(self) -> int | None:
