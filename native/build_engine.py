@@ -64,11 +64,13 @@ typedef struct ss_state {
     ss_alternative alternatives[128];
 } ss_state;
 
-typedef struct ss_command { uint32_t state, alternative; uint32_t flags; uint32_t n_forced; } ss_command;
+typedef struct ss_command { uint32_t state, alternative; uint32_t flags; uint32_t n_forced, n_following; } ss_command;
+typedef struct ss_start { uint32_t state, alternative; } ss_start;
 
 typedef struct ss_result {
     uint32_t end;
     uint32_t n_states;
+    uint32_t runs;
     uint32_t transitions;
     uint32_t outbox_bytes;
     const uint32_t *states;
@@ -99,6 +101,7 @@ int ss_arena_destroy(ss_arena *arena);
 int ss_arena_reset(ss_arena *arena);
 int ss_wait_result(ss_arena *arena, uint32_t timeout_ms);
 int ss_set_forced(ss_arena *arena, const uint32_t *choices, const uint64_t *labels, uint32_t n);
+int ss_set_following(ss_arena *arena, const ss_start *starts, uint32_t n);
 int ss_send(ss_arena *arena, const ss_command *command);
 int ss_answer(ss_arena *arena, uint32_t alternative);
 int ss_send_quit(ss_arena *arena);

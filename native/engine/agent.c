@@ -19,6 +19,7 @@
 #include "engine_internal.h"
 
 #define PARENT_CHECK_SECONDS 1
+#define FOLLOWING_NS 10000000u /* the explorer wants to hear from us, and be interrupted */
 
 /* ---- starting ------------------------------------------------------------------- */
 
@@ -225,12 +226,31 @@ static uint32_t arrive(ss_arena *arena) {
 
 /* ---- the loop ----------------------------------------------------------------------------- */
 
-/* Report, wait, and set memory up for the next path. */
+/* Nothing new was learnt, and the explorer said what is next in that case: 1. */
+static int follow(ss_arena *arena) {
+    if (arena->end != SS_END_VISITED || arena->n_path != 1 || arena->runs > arena->command.n_following) return 0;
+    if (ssi_now_ns() - arena->ns_command > FOLLOWING_NS) return 0;
+    const ss_start *start = &arena->following[arena->runs - 1];
+    arena->command.state = start->state;
+    arena->command.alternative = start->alternative;
+    arena->command.n_forced = 0;
+    arena->runs++;
+    arena->end = SS_END_NONE;
+    uint32_t known = arena->path[0];
+    atomic_store(&arena->n_path, 0);
+    ssi_state_free(arena, known);
+    return 1;
+}
+
+/* Report and wait, unless it is known what comes next, and set memory up for the next path. */
 static void next_path(ss_arena *arena) {
     for (;;) {
-        atomic_store(&arena->mutating, 0);
-        wait_for_command(arena);
-        atomic_store(&arena->mutating, 1);
+        if (!follow(arena)) {
+            atomic_store(&arena->mutating, 0);
+            wait_for_command(arena);
+            arena->ns_command = ssi_now_ns();
+            atomic_store(&arena->mutating, 1);
+        }
         const ss_state *s = &arena->states[arena->command.state];
         arena->forced_used = 0;
         if (!arena->tracker && (arena->command.state != 0 || s->taken != SS_NONE)) {

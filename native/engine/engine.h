@@ -22,6 +22,7 @@
 #define SS_MAX_THREADS 128u
 #define SS_MAX_PATH 65536u    /* choice points on one path */
 #define SS_MAX_SCHEDULE 65536u /* forced choices in one command */
+#define SS_MAX_FOLLOWING 64u   /* paths that follow one without being asked for */
 #define SS_OUTBOX_BYTES (256u << 10)
 #define SS_DETAIL_BYTES 1024u
 #define SS_NONE 0xffffffffu
@@ -116,14 +117,23 @@ typedef struct ss_command {
     uint32_t state, alternative;
     uint32_t flags;       /* enum ss_run_flags */
     uint32_t n_forced;    /* entries of the forced schedule set with ss_set_forced */
+    uint32_t n_following; /* entries of the list set with ss_set_following */
 } ss_command;
 
+/* Where a path starts. */
+typedef struct ss_start {
+    uint32_t state, alternative;
+} ss_start;
+
 /* What came of it. `states` lists the new choice points in order; the explorer
- * owns them and gives each back with ss_state_release. */
+ * owns them and gives each back with ss_state_release. Of the `runs` paths that
+ * were run all but the last came to a visited state and to nothing else: they
+ * count, there is nothing to say about them. */
 typedef struct ss_result {
     uint32_t end;          /* enum ss_end */
     uint32_t n_states;
-    uint32_t transitions;  /* steps between choice points that were executed */
+    uint32_t runs;         /* paths: the command's, then following ones */
+    uint32_t transitions;  /* steps between choice points that were executed, by all of them */
     uint32_t outbox_bytes;
     const uint32_t *states;
     const uint8_t *outbox; /* written by ss_outbox_write, this path only */
@@ -159,6 +169,10 @@ SS_EXPORT int ss_arena_reset(ss_arena *arena);
 SS_EXPORT int ss_wait_result(ss_arena *arena, uint32_t timeout_ms);
 /* Forced choices for the next command: indices, and labels to check (0 = do not check). */
 SS_EXPORT int ss_set_forced(ss_arena *arena, const uint32_t *choices, const uint64_t *labels, uint32_t n);
+/* Paths to run next, in this order, for as long as each comes to a visited state at its first
+ * choice point: nothing new was learnt then, and the explorer need not be asked. Forced choices
+ * are of the first path only. The agent stops earlier when time has passed. */
+SS_EXPORT int ss_set_following(ss_arena *arena, const ss_start *starts, uint32_t n);
 SS_EXPORT int ss_send(ss_arena *arena, const ss_command *command);
 /* Go on with this alternative of the last state, or with SS_NONE end the path there. -EINVAL: nothing was asked, or there is no such alternative. */
 SS_EXPORT int ss_answer(ss_arena *arena, uint32_t alternative);

@@ -196,8 +196,11 @@ struct ss_arena {
     uint32_t last_state, last_taken; /* the choice point passed last and how */
     uint32_t last_visit;             /* its `visit` */
     uint32_t forced_used, n_forced;
+    uint32_t runs, n_following; /* paths of the present command; of ss_set_following */
+    uint64_t ns_command;        /* when the agent got it */
     uint32_t answered; /* of ss_answer */
     uint32_t *path;
+    ss_start following[SS_MAX_FOLLOWING];
     uint32_t *forced;
     uint64_t *forced_labels;
     uint8_t *outbox;

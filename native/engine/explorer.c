@@ -40,16 +40,33 @@ int ss_set_forced(ss_arena *arena, const uint32_t *choices, const uint64_t *labe
     return 0;
 }
 
+/* Can a path be started there? */
+static int is_start(ss_arena *arena, uint32_t number, uint32_t alternative) {
+    const ss_state *state = ss_get_state(arena, number);
+    if (!state || alternative >= state->n || (state->flags & SS_STATE_VISITED)) return 0;
+    return state->root != SS_NONE || !arena->tracker;
+}
+
+int ss_set_following(ss_arena *arena, const ss_start *starts, uint32_t n) {
+    if (n > SS_MAX_FOLLOWING || (n && !starts)) return -EINVAL;
+    if (!my_turn(arena)) return -EBUSY;
+    for (uint32_t i = 0; i < n; i++)
+        if (!is_start(arena, starts[i].state, starts[i].alternative)) return -EINVAL;
+    if (n) memcpy(arena->following, starts, n * sizeof *starts);
+    arena->n_following = n;
+    return 0;
+}
+
 int ss_send(ss_arena *arena, const ss_command *command) {
-    const ss_state *state = ss_get_state(arena, command->state);
-    if (!state || command->alternative >= state->n || (state->flags & SS_STATE_VISITED) || command->n_forced > arena->n_forced)
-        return -EINVAL;
-    if (state->root == SS_NONE && arena->tracker) return -EINVAL;
+    if (!is_start(arena, command->state, command->alternative)) return -EINVAL;
+    if (command->n_forced > arena->n_forced || command->n_following > arena->n_following) return -EINVAL;
+    if (command->n_following && (command->flags & SS_RUN_ASK)) return -EINVAL;
     if (!my_turn(arena) || arena->end == SS_END_ASKING) return -EBUSY;
     arena->command = *command;
     arena->end = SS_END_NONE;
     atomic_store(&arena->n_path, 0);
     arena->transitions = arena->outbox_bytes = 0;
+    arena->runs = 1;
     arena->detail[0] = 0;
     ssi_hand_over(arena, SSI_TURN_AGENT);
     return 0;
@@ -75,6 +92,7 @@ int ss_send_quit(ss_arena *arena) {
 int ss_get_result(ss_arena *arena, ss_result *out) {
     out->end = arena->end;
     out->n_states = atomic_load_explicit(&arena->n_path, memory_order_acquire);
+    out->runs = arena->runs;
     out->transitions = arena->transitions;
     out->outbox_bytes = arena->outbox_bytes;
     out->states = arena->path;

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_statespace.errors import InternalError
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.snapshots import RELEASED, Snapshots
 from pytest_statespace.explore.strategies.base import (
@@ -49,6 +50,7 @@ from pytest_statespace.types import (
 __all__ = ["Explorer", "Found", "Search", "SearchEnd"]
 
 _COMPARING = RunFlag.FINGERPRINT | RunFlag.PRUNE | RunFlag.KEY_LAST_THREAD
+_MOST_FOLLOWING = 16  # jobs at a time: to name more costs more than it saves
 _PASSED_KINDS = frozenset({"finished", "skip", "xfail"})
 
 
@@ -232,7 +234,7 @@ class Explorer:
 
     def _run_job(self, strategy: Strategy, job: Job, round_: Round) -> SearchEnd | None:
         search = self._search
-        result, nodes = self._run_path(job)
+        job, result, nodes = self._run_path(strategy, job)
         search.executions += 1
         search.states = self._engine.state_count()
         ended = self._account(job, nodes, result)
@@ -249,22 +251,46 @@ class Explorer:
             return SearchEnd.BUDGET
         return None
 
-    def _run_path(self, job: Job) -> tuple[PathResult, list[Node]]:
-        """One path to its end. Where memory runs out snapshots are dropped, and it goes on from there."""
+    def _run_path(self, strategy: Strategy, job: Job) -> tuple[Job, PathResult, list[Node]]:
+        """One path to its end, and before it those that came to nothing new; the job of the last of them.
+
+        Where memory runs out snapshots are dropped, and it goes on from there.
+        """
         nodes: list[Node] = []
+        following = strategy.following(self._most_following())
+        at = job
         while True:
             result = self._snapshots.run(
-                job.node, job.alternative, self._flags, deadline=self._budget.deadline
+                at.node, at.alternative, self._flags, following, deadline=self._budget.deadline
             )
-            fresh = self._nodes(job, result.states)
+            for start in following[: result.runs - 1]:
+                at = job = self._leave(strategy, job, start)
+            following = ()
+            fresh = self._nodes(at, result.states)
             nodes += fresh
+            self._search.executions += result.runs - 1
             self._search.transitions += result.transitions
             if fresh:
-                job = Job(fresh[-1], fresh[-1].taken, last=False)
-            if result.end is not End.MEMORY or not self._snapshots.drop(job.node):
-                return result, nodes
+                at = Job(fresh[-1], fresh[-1].taken, last=False)
+            if result.end is not End.MEMORY or not self._snapshots.drop(at.node):
+                return job, result, nodes
             self._search.transitions -= 1  # the one whose end could not be kept is run again
             self._snapshots.repeated += 1
+
+    def _most_following(self) -> int:
+        if self._budget.max_executions is None:
+            return _MOST_FOLLOWING
+        left = self._budget.max_executions - self._search.executions - 1
+        return max(0, min(left, _MOST_FOLLOWING))
+
+    def _leave(self, strategy: Strategy, job: Job, start: tuple[int, int]) -> Job:
+        """The job that was run without asking after this one, which came to nothing new."""
+        if job.last and job.node.parent is not None:
+            self._release(job.node)
+        next_job = strategy.next_job()
+        if next_job is None or (next_job.node.state, next_job.alternative) != start:
+            raise InternalError(f"the strategy announced {start} as its next job and changed its mind")
+        return next_job
 
     def _nodes(self, job: Job, states: Sequence[NewState], *, keep: bool = True) -> list[Node]:
         """The new choice points of a path as a chain of nodes; state -1: nothing to come back to."""

@@ -17,6 +17,8 @@ all of them, and grows with the square of the depth.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pytest_statespace.explore.strategies.base import Node
 from pytest_statespace.sandbox.protocol import Command, End, Engine, NewState, PathResult, RunFlag
 
@@ -56,10 +58,19 @@ class Snapshots:
         self.dropped += len(victims)
         return bool(victims)
 
-    def run(self, node: Node, alternative: int, flags: RunFlag, *, deadline: float) -> PathResult:
+    def run(
+        self,
+        node: Node,
+        alternative: int,
+        flags: RunFlag,
+        following: Sequence[tuple[int, int]],
+        *,
+        deadline: float,
+    ) -> PathResult:
         """Run one path from a choice point. What a rebuilt snapshot took is not part of the result."""
         if node.state >= 0:
-            return self._engine.run(Command(node.state, alternative, flags), deadline=deadline)
+            command = Command(node.state, alternative, flags, following=following)
+            return self._engine.run(command, deadline=deadline)
         way = _way_back(node, alternative, flags)
         result = self._engine.run(way, deadline=deadline)
         steps = len(way.forced)

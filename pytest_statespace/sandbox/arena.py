@@ -75,6 +75,9 @@ class Arena:
         native.alternative = command.alternative
         native.flags = int(command.flags)
         native.n_forced = len(command.forced)
+        native.n_following = len(command.following)
+        if command.following:
+            self._check(self._lib.ss_set_following(self._arena, command.following, len(command.following)))
         self._check(self._lib.ss_send(self._arena, native))
 
     def wait(self, milliseconds: int) -> bool:
@@ -124,7 +127,7 @@ class Arena:
         payload = bytes(self._ffi.buffer(native.outbox, size)) if size else b""
         if end is None:
             end = _ENDS[native.end]
-        return PathResult(end, states, native.transitions, payload, detail or text)
+        return PathResult(end, states, native.transitions, payload, detail or text, native.runs)
 
     def state(self, number: int) -> NewState:
         """Read one recorded choice point."""

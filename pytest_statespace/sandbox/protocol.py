@@ -8,7 +8,7 @@ dataclass takes five times as long to make.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from pytest_statespace.types import EngineStatistics
@@ -64,13 +64,18 @@ class End(enum.IntEnum):
 
 
 class Command(NamedTuple):
-    """Restore ``state``, take ``alternative``, then ``forced`` choices, then the defaults."""
+    """Restore ``state``, take ``alternative``, then ``forced`` choices, then the defaults.
+
+    ``following`` are further (state, alternative) pairs to run in that order for as long as a
+    path comes to a visited state at its first choice point: nothing is to be decided then.
+    """
 
     state: int
     alternative: int
     flags: RunFlag
     forced: tuple[int, ...] = ()
     labels: tuple[int, ...] = ()
+    following: Sequence[tuple[int, int]] = ()
 
 
 class NewState(NamedTuple):
@@ -132,13 +137,17 @@ class Point(NamedTuple):
 
 
 class PathResult(NamedTuple):
-    """What came of a command."""
+    """What came of a command: its path, or the last of the ``runs`` paths that it led to.
+
+    The others came to a visited state and to nothing else. ``transitions`` are those of all.
+    """
 
     end: End
     states: tuple[NewState, ...]
     transitions: int
     payload: bytes
     detail: str
+    runs: int = 1
 
 
 class Engine(Protocol):

@@ -174,6 +174,79 @@ static void test_bounded(const char *tracker) {
     stop_child(arena, child);
 }
 
+/* ---- paths that follow without being asked for ------------------------------------------------- */
+
+typedef struct totals {
+    uint64_t runs, transitions, finished, cut, commands, states;
+} totals;
+
+/* Depth first, naming up to `most` further paths with every command. */
+static totals search_following(uint32_t most) {
+    static ss_start stack[256]; /* a state and the next alternative of it */
+    totals t = {0};
+    pid_t child = start_workers("auto");
+    CHECK(wait_for_result(arena, child, NULL) == 0);
+    uint32_t depth = 0;
+    stack[depth++] = (ss_start){0, 0};
+    while (depth) {
+        ss_start *top = &stack[depth - 1];
+        if (top->alternative == ss_get_state(arena, top->state)->n) {
+            CHECK(ss_state_release(arena, top->state) == 0);
+            depth--;
+            continue;
+        }
+        ss_command command = {.state = top->state, .alternative = top->alternative++, .flags = SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT | SS_RUN_PRUNE};
+        ss_start following[SS_MAX_FOLLOWING];
+        for (uint32_t at = depth; at-- > 0;)
+            for (uint32_t a = stack[at].alternative; a < ss_get_state(arena, stack[at].state)->n && command.n_following < most; a++)
+                following[command.n_following++] = (ss_start){stack[at].state, a};
+        CHECK(ss_set_following(arena, following, command.n_following) == 0);
+        CHECK(ss_send(arena, &command) == 0 && wait_for_result(arena, child, NULL) == 0);
+        ss_result r;
+        CHECK(ss_get_result(arena, &r) == 0 && r.runs >= 1 && r.runs <= 1 + command.n_following);
+        for (uint32_t i = 1; i < r.runs; i++) {
+            while (stack[depth - 1].alternative == ss_get_state(arena, stack[depth - 1].state)->n) CHECK(ss_state_release(arena, stack[--depth].state) == 0);
+            CHECK(stack[depth - 1].state == following[i - 1].state && stack[depth - 1].alternative++ == following[i - 1].alternative);
+        }
+        t.commands++;
+        t.runs += r.runs;
+        t.transitions += r.transitions;
+        t.finished += r.end == SS_END_FINISHED;
+        t.cut += r.runs - 1 + (r.end == SS_END_VISITED);
+        for (uint32_t i = 0; i < r.n_states; i++) {
+            if (ss_get_state(arena, r.states[i])->flags & SS_STATE_VISITED)
+                CHECK(ss_state_release(arena, r.states[i]) == 0);
+            else
+                stack[depth++] = (ss_start){r.states[i], 1};
+        }
+    }
+    ss_statistics s;
+    ss_get_statistics(arena, &s);
+    t.states = s.states;
+    CHECK_VALID(arena);
+    stop_child(arena, child);
+    CHECK(ss_arena_reset(arena) == 0 && ss_visited_clear(arena) == 0);
+    return t;
+}
+
+static void test_following(void) {
+    totals one_by_one = search_following(0), many = search_following(SS_MAX_FOLLOWING), few = search_following(2);
+    CHECK(one_by_one.states == 47 && one_by_one.finished == 3 && one_by_one.commands == one_by_one.runs);
+    CHECK(many.runs == one_by_one.runs && many.transitions == one_by_one.transitions && many.finished == 3 && many.cut == one_by_one.cut);
+    CHECK(few.runs == one_by_one.runs && few.transitions == one_by_one.transitions && few.finished == 3 && few.cut == one_by_one.cut);
+    CHECK(many.states == 47 && few.states == 47); /* distinct ones since the arena was made */
+    CHECK(many.commands < few.commands && few.commands < one_by_one.commands);
+    /* What can't be started is refused as a whole. */
+    pid_t child = start_workers("auto");
+    CHECK(wait_for_result(arena, child, NULL) == 0);
+    CHECK(ss_set_following(arena, (ss_start[]){{0, 0}, {0, 1}}, 2) == -EINVAL && ss_set_following(arena, (ss_start[]){{9, 0}}, 1) == -EINVAL);
+    CHECK(ss_set_following(arena, NULL, SS_MAX_FOLLOWING + 1) == -EINVAL);
+    CHECK(ss_set_following(arena, (ss_start[]){{0, 0}}, 1) == 0);
+    CHECK(ss_send(arena, &(ss_command){.n_following = 2}) == -EINVAL);
+    CHECK(ss_send(arena, &(ss_command){.n_following = 1, .flags = SS_RUN_ASK}) == -EINVAL);
+    stop_child(arena, child);
+}
+
 /* ---- forced schedules ------------------------------------------------------------------------ */
 
 static void expect_outcome(const ss_result *r, uint32_t value) {
@@ -502,7 +575,7 @@ int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed) {
         const char *name;
         void (*test)(void);
     } plain[] = {{"through", test_forced_through_visited}, {"none", test_none}, {"death", test_death},
-                 {"orphan", test_orphan},                  {"limit", test_limit}};
+                 {"orphan", test_orphan},                  {"limit", test_limit}, {"following", test_following}};
     (void)seed;
     CHECK(ss_set_hash(xxh3_64, xxh3_128) == 0);
     emulate_soft_dirty();

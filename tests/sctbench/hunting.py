@@ -62,11 +62,11 @@ def _judged(result: PathResult) -> PathResult:
         return result
     text = result.payload.decode()
     if not text.startswith("raised "):
-        return PathResult(End.FINISHED, result.states, result.transitions, _FINISHED, "")
+        return result._replace(payload=_FINISHED, detail="")
     name, _, message = text.removeprefix("raised ").removeprefix("in thread ").partition(": ")
     kind = "assertion" if name == "AssertionError" else "exception"
     payload = pack({"kind": kind, "type": name, "message": message})
-    return PathResult(End.FAILED, result.states, result.transitions, payload, "")
+    return result._replace(end=End.FAILED, payload=payload, detail="")
 
 
 def hunt(

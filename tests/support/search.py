@@ -99,6 +99,8 @@ class Notes:
         return self._settle(self._sandbox.sample(choose, deadline=deadline))
 
     def run(self, command: Command, *, deadline: float) -> PathResult:
+        if self._notes:  # every state is wanted, also a known one
+            command = command._replace(following=())
         result = self._sandbox.run(command, deadline=deadline)
         if self._notes and result.end is not End.RESTART:
             self._take_down(command, result)
@@ -110,7 +112,7 @@ class Notes:
         if result.end not in _PROGRAM_ENDS:
             return result
         self.outcomes["deadlock" if result.end is End.DEADLOCK else result.payload.decode()] += 1
-        return PathResult(End.FINISHED, result.states, result.transitions, _FINISHED, "")
+        return result._replace(end=End.FINISHED, payload=_FINISHED, detail="")
 
     def _take_down(self, command: Command, result: PathResult) -> None:
         lib, arena = self._sandbox._arena._lib, self._sandbox._arena._arena

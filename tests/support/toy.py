@@ -210,6 +210,7 @@ class ToyEngine:
         self.limit = limit
         self.most_kept = 0
         self.released = 0
+        self.commands = 0
         self.unkept: set[int] = set()  # recorded without a snapshot
         self._choose: Callable[[Point], int | None] = lambda point: 0
 
@@ -235,6 +236,18 @@ class ToyEngine:
         return self.run(Command(0, 0, RunFlag.ASK), deadline=deadline)
 
     def run(self, command: Command, *, deadline: float) -> PathResult:
+        self.commands += 1
+        result = self._path(command)
+        transitions = result.transitions
+        for runs, (state, alternative) in enumerate(command.following, start=2):
+            if result.end is not End.VISITED or result.states:
+                break
+            result = self._path(command._replace(state=state, alternative=alternative, forced=()))
+            transitions += result.transitions
+            result = result._replace(runs=runs, transitions=transitions)
+        return result
+
+    def _path(self, command: Command) -> PathResult:
         kept = self.kept[command.state]
         assert command.alternative < kept.count, "no such alternative"
         new: list[NewState] = []

@@ -91,6 +91,36 @@ def test_every_outcome_is_reached(strategy: str, program: Program) -> None:
     assert set(engine.ended) == terminals(program)
 
 
+class Asked(Survivor):
+    """Is asked for every single path: the plain thing that running on without asking replaces."""
+
+    def run(self, command: Command, *, deadline: float) -> PathResult:
+        return super().run(command._replace(following=()), deadline=deadline)
+
+
+@pytest.mark.parametrize("strategy", ["dfs", "exhaust"])
+@settings(deadline=None, max_examples=60)
+@given(program=PROGRAMS, bound=st.none() | st.integers(0, 2), most=st.none() | st.integers(1, 300))
+def test_running_on_without_asking_changes_nothing(
+    strategy: str, program: Program, bound: int | None, most: int | None
+) -> None:
+    limits = {} if most is None else {"max_executions": most}
+    engines = Asked(program), Survivor(program)
+    one_by_one, at_once = (
+        search(program, strategy, engine=engine, limits=limits, preemptions=bound)[0] for engine in engines
+    )
+    assert engines[0].ended == engines[1].ended
+    for count in ("end", "executions", "transitions", "states", "interludes", "refused", "cuts", "outcomes", "detail"):
+        assert getattr(one_by_one, count) == getattr(at_once, count), count
+
+
+@pytest.mark.parametrize("strategy", ["dfs", "exhaust"])
+def test_known_states_are_run_through_without_asking(strategy: str) -> None:
+    engine = Survivor((INCREMENT, INCREMENT, INCREMENT))
+    found, _ = search(engine.program, strategy, engine=engine)
+    assert engine.commands < found.executions
+
+
 @settings(deadline=None, max_examples=60)
 @given(program=PROGRAMS)
 def test_snapshots_are_given_back(program: Program) -> None:

@@ -123,6 +123,14 @@ class Strategy(Protocol):
         """The next alternative to run in this round, None when the round is over."""
         ...
 
+    def following(self, most: int) -> Sequence[tuple[int, int]]:
+        """State and alternative of the next jobs if nothing is added meanwhile, at most so many.
+
+        What `next_job` will return then, and what no interlude comes between: the engine runs
+        them without asking for as long as nothing new is found. Empty is always right.
+        """
+        ...
+
     def add(self, nodes: Sequence[Node]) -> None:
         """New choice points of the path just run, in order; each went on with alternative 0."""
         ...
@@ -207,12 +215,28 @@ class DepthFirst:
             self._stack.pop()
         return Job(node, alternative, last=not more)
 
+    def following(self, most: int) -> list[tuple[int, int]]:
+        """The next so many jobs, as `pop` will return them if nothing is pushed before."""
+        found: list[tuple[int, int]] = []
+        for node in reversed(self._stack):
+            if node.state < 0:  # its snapshot has to be taken again first
+                return found
+            for alternative in range(node.next, node.count):
+                if len(found) >= most:
+                    return found
+                if self._allows(node, alternative):
+                    found.append((node.state, alternative))
+        return found
+
+    def _allows(self, node: Node, alternative: int) -> bool:
+        return self._bound is None or node.preemptions + node.preempts(alternative) <= self._bound
+
     def _settle(self, node: Node) -> bool:
         """Skip alternatives beyond the bound; is one left to run?"""
         if self._bound is None:
             return node.next < node.count
         while node.next < node.count:
-            if node.preemptions + node.preempts(node.next) <= self._bound:
+            if self._allows(node, node.next):
                 return True
             self.refused += 1
             node.next += 1

@@ -36,6 +36,9 @@ class DepthFirstSearch:
     def next_job(self) -> Job | None:
         return self._stack.pop() if self._stack is not None else None
 
+    def following(self, most: int) -> Sequence[tuple[int, int]]:
+        return self._stack.following(most) if self._stack is not None else ()
+
     def add(self, nodes: Sequence[Node]) -> None:
         if self._stack is not None:
             self._stack.push(nodes)

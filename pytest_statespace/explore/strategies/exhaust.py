@@ -60,6 +60,14 @@ class Exhaust:
         self._jobs += 1
         return self._stack.pop() if self._stack is not None else None
 
+    def following(self, most: int) -> Sequence[tuple[int, int]]:
+        if self._stack is None:
+            return ()
+        if self._sampler is not None:
+            executions = self._jobs + self._drawn  # by now, the one about to run included
+            most = min(most, max(_PATIENCE - executions, -self._jobs % self._period()))
+        return self._stack.following(most)
+
     def add(self, nodes: Sequence[Node]) -> None:
         self._longest = max(self._longest, len(nodes))
         if self._stack is not None:
@@ -72,13 +80,16 @@ class Exhaust:
         return self._stack.refused if self._stack is not None else 0
 
     def interlude(self, executions: int) -> Sampler | None:
-        if executions < _PATIENCE or self._jobs % (2 if self._drawn < _SOON else 20):
+        if executions < _PATIENCE or self._jobs % self._period():
             return None
         self._drawn += 1
         if self._sampler is not None:  # who waits in a loop need not do so for long
             self._sampler.fair_after = 2 * self._longest + 50
             self._sampler.longest = 4 * self._sampler.fair_after  # who waits for what never comes waits for ever
         return self._sampler
+
+    def _period(self) -> int:
+        return 2 if self._drawn < _SOON else 20
 
     def _next_bound(self) -> int | None:
         """The next bound, None for the round without one, -1 when all is done."""
