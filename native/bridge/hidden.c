@@ -27,6 +27,7 @@
 #define LOOP_BYTES 4096 /* no evaluation loop has a larger C frame above its entry */
 
 static PyTypeObject *partial_type;
+static PyCFunction context_run; /* contextvars.Context.run */
 
 /* A partial object called by its fast protocol overwrites the slot of the callable with its first argument
  * for as long as the call lasts, and the slot is all we have to tell what was called. Its slow protocol does not. */
@@ -78,6 +79,11 @@ int ssbf_hidden_prepare(void)
     if (!partial_type)
         return -1;
     forbid_fast_calls(partial_type);
+    PyObject *run = PyObject_GetAttrString((PyObject *)&PyContext_Type, "run");
+    if (!run)
+        return -1;
+    context_run = Py_TYPE(run) == &PyMethodDescr_Type ? ((PyMethodDescrObject *)run)->d_method->ml_meth : NULL;
+    Py_DECREF(run);
     return 0;
 }
 
@@ -164,23 +170,46 @@ static int class_call_is_transparent(PyTypeObject *type, ssb_frame *callee)
     return new_function && Py_TYPE(new_function) == &PyStaticMethod_Type && ssb_staticmethod_callable(new_function) == function;
 }
 
-/* callee: the frame that was entered, or NULL if C itself is at the choice point; then only our hooks may be called. */
-static int callable_is_transparent(PyObject *c, ssb_frame *callee)
+static int is_alive(PyObject *o)
+{
+    uintptr_t start;
+    uint32_t bytes;
+    if (!ssb_heap_is_new((uintptr_t)o))
+        return ssbf_find_object((uintptr_t)o) >= 0 && Py_REFCNT(o) > 0;
+    return ssb_heap_find((uintptr_t)o, &start, &bytes) == 3 && start + bytes >= (uintptr_t)o + sizeof(PyObject) &&
+           ssbf_is_type(Py_TYPE(o)) && Py_REFCNT(o) > 0;
+}
+
+/* callee: the frame that was entered, or NULL if C itself is at the choice point; then only our hooks may be called.
+ * first: the first argument, NULL if there is none or it is not known. */
+static int callable_is_transparent(PyObject *c, PyObject *first, ssb_frame *callee)
 {
     for (int depth = 0; c && depth < 8; depth++) {
         PyTypeObject *t = Py_TYPE(c);
         if (t == &PyMethod_Type) {
+            first = PyMethod_GET_SELF(c);
             c = PyMethod_GET_FUNCTION(c);
             continue;
         }
         if (t == partial_type && callee) {
-            c = *(PyObject **)((char *)c + sizeof(PyObject));
+            PyObject *const *parts = (PyObject *const *)((char *)c + sizeof(PyObject)); /* what it calls, and with what */
+            if (PyTuple_GET_SIZE(parts[1]) > 0)
+                first = PyTuple_GET_ITEM(parts[1], 0);
+            c = parts[0];
             continue;
         }
         if (t == &PyFunction_Type)
             return callee && ssb_frame_function(callee) == c;
+        if (t == &PyCFunction_Type && callee) {
+            /* It calls its first argument. The context that it will leave is the thread's. */
+            if (!context_run || ((PyCFunctionObject *)c)->m_ml->ml_meth != context_run || !first || !is_alive(first))
+                return 0;
+            c = first;
+            first = NULL;
+            continue;
+        }
         if (t == &PyCFunction_Type)
-            return !callee && is_ours(((PyCFunctionObject *)c)->m_ml->ml_meth);
+            return is_ours(((PyCFunctionObject *)c)->m_ml->ml_meth);
         if (t == &PyMethodDescr_Type)
             return !callee && is_ours(((PyMethodDescrObject *)c)->d_method->ml_meth);
         return t == &PyType_Type && callee && class_call_is_transparent((PyTypeObject *)c, callee);
@@ -193,7 +222,7 @@ static int exit_call_is_transparent(PyObject *slot, ssb_frame *callee)
 {
     if (is_plain_instance(slot))
         return callee && ssb_frame_function(callee) == class_attribute(Py_TYPE(slot), "__exit__");
-    return callable_is_transparent(slot, callee);
+    return callable_is_transparent(slot, NULL, callee);
 }
 
 /* __enter__ runs: of one of our locks, or of an instance of a Python class. The slot holds the exit method or the manager. */
@@ -206,7 +235,7 @@ static int enter_is_transparent(PyObject *slot, ssb_frame *callee)
     if (Py_TYPE(exit_method) == &PyMethod_Type)
         return callee && is_plain_instance(PyMethod_GET_SELF(exit_method)) &&
                ssb_frame_function(callee) == class_attribute(Py_TYPE(PyMethod_GET_SELF(exit_method)), "__enter__");
-    return callable_is_transparent(exit_method, NULL);
+    return callable_is_transparent(exit_method, NULL, NULL);
 }
 
 /* Operand of an operator: a plain instance, or a number (which leaves the work to the other side). */
@@ -283,6 +312,17 @@ static int access_is_transparent(PyObject *o, ssb_frame *callee)
     return 0;
 }
 
+/* The first argument of a call, behind the instance of a method. */
+static PyObject *first_operand(int op, int argument, PyObject *const *sp)
+{
+    if (op == CALL)
+        return argument > 0 ? sp[-argument] : NULL;
+    if (op != CALL_FUNCTION_EX)
+        return NULL;
+    PyObject *arguments = sp[-((argument & 1) + 1)];
+    return PyTuple_GET_SIZE(arguments) > 0 ? PyTuple_GET_ITEM(arguments, 0) : NULL;
+}
+
 static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
 {
     PyCodeObject *code = ssb_frame_code(frame);
@@ -302,7 +342,7 @@ static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
     if (op == CALL_FUNCTION_EX && callable && !(PyTuple_CheckExact(sp[-(named + 1)]) && (!named || PyDict_CheckExact(sp[-1]))))
         return 0; /* other sequences are made into a tuple first */
     if (callable)
-        return callable_is_transparent(callable, callee);
+        return callable_is_transparent(callable, first_operand(op, argument, sp), callee);
     switch (op) {
     case BEFORE_WITH:
         return SSBF_HAS(1) && enter_is_transparent(sp[-1], callee);
@@ -383,16 +423,6 @@ static int stack_holds_method(uintptr_t lo, uintptr_t hi, PyObject *manager, PyO
             return 1;
     }
     return 0;
-}
-
-static int is_alive(PyObject *o)
-{
-    uintptr_t start;
-    uint32_t bytes;
-    if (!ssb_heap_is_new((uintptr_t)o))
-        return ssbf_find_object((uintptr_t)o) >= 0 && Py_REFCNT(o) > 0;
-    return ssb_heap_find((uintptr_t)o, &start, &bytes) == 3 && start + bytes >= (uintptr_t)o + sizeof(PyObject) &&
-           ssbf_is_type(Py_TYPE(o)) && Py_REFCNT(o) > 0;
 }
 
 /* __enter__ runs, and which method will be called at the end was decided before. Where only C knows it, it must be
