@@ -290,6 +290,7 @@ static void agent_main(void) {
         }
         case SSI_REQUEST_CHOOSE: {
             arena->transitions++;
+            if (arena->tracker) ssi_stack_clear_unused(arena, (uintptr_t)arena->child.sp);
             uint32_t alternative = arrive(arena);
             arena->answer = alternative;
             if (alternative == SS_NONE) next_path(arena);

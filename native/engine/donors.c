@@ -17,6 +17,7 @@
 
 #define MIN_STACK ((size_t)64 << 10)
 #define DEFAULT_STACK ((size_t)8 << 20)
+#define RED_ZONE 128u     /* a function that calls none may use so much below the stack pointer */
 #define FRAME_ROOM 1024u /* the donor's own frames below the address it reports */
 
 typedef struct start {
@@ -73,6 +74,21 @@ void ssi_stack_is_used(uintptr_t hi) {
     if (!arena || hi <= arena->stacks_used || hi > arena->stacks_hi) return;
     size_t slots = (hi - arena->stacks_lo + arena->stack_bytes - 1) / arena->stack_bytes;
     arena->stacks_used = arena->stacks_lo + slots * arena->stack_bytes;
+}
+
+/* What calls that returned have left below the stack pointer decides nothing. Cleared, it is neither stored nor restored,
+ * and slots that a later C function does not write don't show what ran before. Below the first page of zeros nothing
+ * was written since the last time, or it was by a call that skipped a page: traces that stay harm nobody. */
+void ssi_stack_clear_unused(const ss_arena *arena, uintptr_t sp) {
+    if (sp <= arena->stacks_lo || sp > arena->stacks_hi) return;
+    uintptr_t lo = sp - (sp - 1 - arena->stacks_lo) % arena->stack_bytes - 1 + SS_PAGE; /* above the guard page */
+    if (sp < lo + SS_PAGE + RED_ZONE) return;
+    uintptr_t end = sp - RED_ZONE, page = end / SS_PAGE * SS_PAGE;
+    if (end > page) memset((void *)page, 0, end - page);
+    while (page > lo && !ssi_page_is_zero((const void *)(page - SS_PAGE))) {
+        page -= SS_PAGE;
+        memset((void *)page, 0, SS_PAGE);
+    }
 }
 
 /* One mapping for all stacks, between two inaccessible pages: the kernel would

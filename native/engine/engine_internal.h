@@ -338,6 +338,8 @@ extern int ssi_fast_tls;
 void ssi_rseq_unregister(void);
 /* A thread is about to run on the stack that ends at hi. */
 void ssi_stack_is_used(uintptr_t hi);
+/* Zero what lies below a suspended thread's stack pointer. */
+void ssi_stack_clear_unused(const ss_arena *arena, uintptr_t sp);
 
 /* ---- guard.c ------------------------------------------------------------------------------------------ */
 
