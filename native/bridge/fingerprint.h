@@ -10,6 +10,7 @@
  * │   code.c        stack depth at every instruction                           │
  * │   frames.c      frames and simulated threads                               │
  * │   hidden.c      C stacks between frames: skip or take raw                   │
+ * │   hidden_tasks.c  those below steps of asyncio's tasks                       │
  * │   base_index.c  what existed when the exploration began                    │
  * │   base_hash.c   what that contained                                        │
  * │   pages.c       changed bytes → the base objects they belong to            │
@@ -317,6 +318,9 @@ void ssbf_threads(void);
 /* A class made by a class statement whose bases are such classes down to object. */
 int ssbf_is_python_class(PyTypeObject *t);
 void ssbf_hidden(uint32_t thread, ssb_frame **frames, uint32_t n);
+int ssbf_hidden_tasks_prepare(PyObject *modules); /* runs Python code */
+/* Does this callback of an event loop resume a task whose coroutine has this frame? */
+int ssbf_task_step_runs(PyObject *callback, ssb_frame *frame);
 
 /* ---- weaken_walk.c: ignore() and view() --------------------------------------------------------- */
 

@@ -26,6 +26,8 @@
 
 #define LOOP_BYTES 4096 /* no evaluation loop has a larger C frame above its entry */
 
+enum { BUT_FOR_AN_EXCEPTION = 2 }; /* between transparent and not: an exception may be held by C alone */
+
 static PyTypeObject *partial_type;
 static PyCFunction context_run; /* contextvars.Context.run */
 
@@ -84,7 +86,7 @@ int ssbf_hidden_prepare(void)
         return -1;
     context_run = Py_TYPE(run) == &PyMethodDescr_Type ? ((PyMethodDescrObject *)run)->d_method->ml_meth : NULL;
     Py_DECREF(run);
-    return 0;
+    return ssbf_hidden_tasks_prepare(PyImport_GetModuleDict());
 }
 
 int ssbf_is_python_class(PyTypeObject *t)
@@ -204,6 +206,8 @@ static int callable_is_transparent(PyObject *c, PyObject *first, ssb_frame *call
             /* It calls its first argument. The context that it will leave is the thread's. */
             if (!context_run || ((PyCFunctionObject *)c)->m_ml->ml_meth != context_run || !first || !is_alive(first))
                 return 0;
+            if (ssbf_task_step_runs(first, callee))
+                return BUT_FOR_AN_EXCEPTION;
             c = first;
             first = NULL;
             continue;
@@ -443,11 +447,24 @@ static void check_exit_method(const ssb_thread *t, ssb_frame *frame, uintptr_t l
         ssbf_fail("the exit method of a with statement is unknown");
 }
 
+/* The exceptions that a part of the C stack refers to: more than C still needs, never less. */
+static void exceptions(uintptr_t lo, uintptr_t hi)
+{
+    for (uintptr_t at = (lo + 7) & ~(uintptr_t)7; at + sizeof(uintptr_t) <= hi; at += sizeof(uintptr_t)) {
+        PyObject *o = *(PyObject *const *)at;
+        if (!((uintptr_t)o & 7) && is_alive(o) && PyExceptionInstance_Check(o))
+            ssbf_reference(o);
+    }
+}
+
 /* What C has done between a frame and what it entered. */
 static void segment(const ssb_thread *t, ssb_frame *frame, ssb_frame *callee, uintptr_t lo, const void *loop)
 {
     check_exit_method(t, frame, lo, loop);
-    if (!frame_is_transparent(frame, callee)) {
+    int transparent = frame_is_transparent(frame, callee);
+    if (transparent == BUT_FOR_AN_EXCEPTION) {
+        exceptions(lo, (uintptr_t)loop);
+    } else if (!transparent) {
         unpacked_items(frame);
         raw_segment(t, lo, (uintptr_t)loop);
     }
