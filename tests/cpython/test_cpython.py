@@ -1,8 +1,8 @@
 """CPython's own tests of threads and asyncio pass under exploration, each as one execution on virtual time.
 
 The normal run has a dose of each group; the campaign runs all of them (`docs/cpython-tests.md` is the list).
-Both fail loudly where the tests are not installed: they are part of CPython, but some distributions split them off.
-That the dose can fail was tried by hand: with `reap` in `guard.c` taken out, or `SSB_OP_GET` never enabled.
+They are part of CPython, but some distributions split them off: the dose is then skipped with that reason, and the
+campaign fails. Before the defects that they revealed were mended, tests of both failed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _not_installed(names: list[str]) -> str:
 def test_dose(name: str) -> None:
     result = harness.run(_MODULES[name], only=DOSE[name])
     if not result.installed:
-        pytest.fail(_not_installed([name]))
+        pytest.skip(_not_installed([name]))
     assert result.count("passed") >= 2
     assert [case for case in result.cases if case.status == "failed"] == []
 
