@@ -22,8 +22,9 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest_statespace
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 SECONDS = 20  # for one execution
 _MOST_SECONDS = 1800.0  # for one module
 
@@ -124,7 +125,9 @@ _EXPLORING = (
 def _pytest(module: Module, arguments: list[str]) -> list[dict[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "results.jsonl"
-        search = os.pathsep.join([str(ROOT), str(HERE), os.environ.get("PYTHONPATH", "")])
+        # The package that runs here: the tree itself has no compiled parts where it was installed.
+        package = Path(pytest_statespace.__file__).parents[1]
+        search = os.pathsep.join([str(HERE), str(package), os.environ.get("PYTHONPATH", "")])
         command = [sys.executable, "-m", "pytest", "-p", "pytest_statespace.plugin", "-p", "telling"]
         command += ["-p", "no:cacheprovider", "--assert=plain", "-c", os.devnull, "--rootdir", folder, "-q"]
         process = _run(

@@ -306,6 +306,7 @@ def test_attributes_by_other_names(pytester: pytest.Pytester, results: Explored)
     assert races(results()["test_lost"], STARTS["lost"]) == FOUND
 
 
+@pytest.mark.campaign
 def test_opcode_finds_the_same(pytester: pytest.Pytester, results: Explored) -> None:
     pytester.makepyfile(test_file=LOST)
     found = results("--statespace-granularity=opcode")
