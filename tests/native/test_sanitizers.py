@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Builder, run_library
+from building import Builder, run_library
 
 UNDEFINED = ("-fsanitize=undefined", "-fno-sanitize=alignment", "-fsanitize-undefined-trap-on-error")
 ADDRESS = ("-fsanitize=address", "-fno-omit-frame-pointer")
