@@ -21,6 +21,7 @@ import xxhash._xxhash
 
 from pytest_statespace._native import _bridge, _engine
 from pytest_statespace.runtime.bookkeeping import build_table
+from pytest_statespace.runtime.patches import fail_on_raw_thread_exception
 
 ffi, lib = _engine.ffi, _engine.lib
 
@@ -113,6 +114,7 @@ def _run_child(program: Callable[[], object], config: dict[str, Any], pipe: int)
     try:
         sys.settrace(None)
         threading.excepthook = excepthook
+        fail_on_raw_thread_exception(failed)
         config["thread_failed"] = failed
         _bridge.explore(body, config)
     except BaseException:

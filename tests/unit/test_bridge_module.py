@@ -222,7 +222,7 @@ def test_a_body_that_fails_to_set_up_says_why() -> None:
 
 def test_operation_names_and_granularities() -> None:
     assert _bridge.operation_names[:5] == ("none", "begin", "start", "end", "join")
-    assert _bridge.GRANULARITIES == {"sync": 0, "access": 1, "line": 2, "opcode": 3}
+    assert _bridge.GRANULARITIES == {"sync": 0, "access": 1, "line": 2, "opcode": 3, "gil": 4}
 
 
 def test_the_bookkeeping_table_of_this_version() -> None:
