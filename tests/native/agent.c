@@ -174,6 +174,42 @@ static void test_bounded(const char *tracker) {
     stop_child(arena, child);
 }
 
+/* ---- what lies below the stack pointer ----------------------------------------------------------- */
+
+#define DEEP (3 * SS_PAGE)
+static uintptr_t deepest;
+
+/* Fills three pages of stack and returns. */
+static __attribute__((noinline)) void scribble(void) {
+    volatile uint8_t garbage[DEEP];
+    for (uint32_t i = 0; i < DEEP; i++) garbage[i] = 0xa5;
+    deepest = (uintptr_t)garbage;
+}
+
+static __attribute__((noinline)) uint64_t sum_of(const volatile uint8_t *at, size_t bytes) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < bytes; i++) sum += at[i];
+    return sum;
+}
+
+/* Calls that returned leave nothing; what is in use stays. */
+static void leaves_nothing(void) {
+    volatile uint8_t live[2 * SS_PAGE];
+    for (uint32_t i = 0; i < sizeof live; i++) live[i] = (uint8_t)i;
+    uint64_t before = sum_of(live, sizeof live);
+    scribble();
+    CHECK(sum_of((const uint8_t *)deepest, DEEP) > 0);
+    choose_data(2, 1);
+    CHECK(sum_of((const uint8_t *)deepest, 2 * SS_PAGE) == 0); /* the third page holds frames of the choice */
+    CHECK(sum_of(live, sizeof live) == before);
+}
+
+static void test_unused_stack(void) {
+    pid_t child = start_child(arena, (child_options){.tracker = "auto", .body = leaves_nothing});
+    CHECK(search(arena, child, SS_RUN_SNAPSHOT, NULL) == 2);
+    stop_child(arena, child);
+}
+
 /* ---- paths that follow without being asked for ------------------------------------------------- */
 
 typedef struct totals {
@@ -575,7 +611,7 @@ int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed) {
         const char *name;
         void (*test)(void);
     } plain[] = {{"through", test_forced_through_visited}, {"none", test_none}, {"death", test_death},
-                 {"orphan", test_orphan},                  {"limit", test_limit}, {"following", test_following}};
+                 {"orphan", test_orphan},                  {"limit", test_limit}, {"following", test_following}, {"unused", test_unused_stack}};
     (void)seed;
     CHECK(ss_set_hash(xxh3_64, xxh3_128) == 0);
     emulate_soft_dirty();

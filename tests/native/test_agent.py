@@ -17,7 +17,7 @@ def test_search(run_native: RunNative, name: str, tracker: str) -> None:
     run_native("agent", f"{name}:{tracker}")
 
 
-@pytest.mark.parametrize("name", ["through", "none", "death", "orphan", "limit", "following"])
+@pytest.mark.parametrize("name", ["through", "none", "death", "orphan", "limit", "following", "unused"])
 def test_agent(run_native: RunNative, name: str) -> None:
     run_native("agent", name)
 
