@@ -91,6 +91,8 @@ class Search:
     detail: str = ""
     found: Found | None = None
     found_by: str = ""  # the sampler of the execution that failed, if it was an interlude
+    minimised_from: int | None = None  # preemptions of the failing execution that was found first
+    trials: int = 0  # executions run to need fewer of them
     interludes: int = 0  # executions drawn at random in between
     payload: dict[str, Any] = field(default_factory=dict)  # of the path that ended the search
     executions: int = 0

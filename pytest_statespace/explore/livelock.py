@@ -20,10 +20,10 @@ from collections.abc import Callable, Sequence
 
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
-from pytest_statespace.explore.strategies.base import Job, Node, Sampler, Strategy, schedule_of
+from pytest_statespace.explore.strategies.base import Job, Node, Sampler, Strategy, schedule_of, schedule_through
 from pytest_statespace.sandbox.protocol import End, NewState, PathResult, Point
 from pytest_statespace.sandbox.session import Sandbox
-from pytest_statespace.types import Choice, ChoiceKind, FailureKind, Schedule
+from pytest_statespace.types import FailureKind, Schedule
 
 __all__ = ["look_for_livelock"]
 
@@ -85,7 +85,7 @@ def _counterexample(sandbox: Sandbox, strategy: Strategy | Sampler, budget: Budg
     if result.end is not End.STOPPED:
         return hunt.schedule, 0
     # What the loop takes from threads that could go on counts for nothing: it is only one way round.
-    return Schedule(_choices(result.states[:-1]), hunt.schedule.preemptions), walk.loop
+    return Schedule(schedule_through(result.states[:-1]).choices, hunt.schedule.preemptions), walk.loop
 
 
 class _Hunt(Explorer):
@@ -130,16 +130,3 @@ class _FairWalk:
         )
         self._last[entry.thread] = self._steps
         return index
-
-
-def _choices(states: Sequence[NewState]) -> tuple[Choice, ...]:
-    return tuple(
-        Choice(
-            ChoiceKind(state.kind),
-            state.taken,
-            state.count,
-            state.threads[state.taken] if state.taken < len(state.threads) else -1,
-            state.label,
-        )
-        for state in states
-    )

@@ -25,6 +25,7 @@ from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explaining import compare_states
 from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
 from pytest_statespace.explore.livelock import look_for_livelock
+from pytest_statespace.explore.minimise import minimise
 from pytest_statespace.explore.races import name_races
 from pytest_statespace.explore.reachability import SECONDS, Reachability, decide
 from pytest_statespace.explore.strategies import StrategyRegistry
@@ -224,6 +225,8 @@ def _search(
         search.races = name_races(raced, str(item.config.rootpath))
         if settings.explain_state:
             search.noted = sandbox.explained()
+        if search.end is SearchEnd.FAILED:  # last, so that its executions count nowhere
+            minimise(search, sandbox, budget.deadline)
         return search
 
 

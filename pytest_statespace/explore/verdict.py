@@ -139,10 +139,7 @@ def _never_held(search: Search, label: str) -> Failure:
 
 def _notes(search: Search) -> tuple[str, ...]:
     notes: list[str] = []
-    if search.found_by:
-        notes.append(
-            f"the failing execution was drawn by {search.found_by}: fewer preemptions may be enough"
-        )
+    notes += _how_found(search)
     if search.dropped:
         notes.append(
             f"memory was short: {search.dropped} snapshots were dropped and {search.rebuilt} rebuilt "
@@ -165,6 +162,20 @@ def _notes(search: Search) -> tuple[str, ...]:
         if unheld:
             notes.append("not seen to hold so far: sometimes(" + ", ".join(unheld) + ")")
     return tuple(notes)
+
+
+def _how_found(search: Search) -> list[str]:
+    """Where the failing execution comes from, if not straight from the order of the search."""
+    drawn = f"the failing execution was drawn by {search.found_by}" if search.found_by else ""
+    if search.found is None or search.minimised_from is None:
+        return [drawn] if drawn else []
+    left = search.found.schedule.preemptions
+    if left == search.minimised_from and not drawn:
+        return []
+    fewer = left if left < search.minimised_from else "no fewer"
+    origin = drawn or "the failing execution was minimised"
+    return [f"{origin}; preemptions: {search.minimised_from} at first, {fewer} after {search.trials} executions more"]
+
 
 
 def _first_line(text: str) -> str:

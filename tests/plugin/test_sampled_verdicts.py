@@ -73,6 +73,39 @@ def test_the_same_seed_runs_the_same_schedules(pytester: pytest.Pytester, result
     assert found() == found()
 
 
+WIDE = """
+import threading
+import pytest
+
+@pytest.mark.statespace
+def test_flicker():
+    state = {"level": 0}
+
+    def flicker():
+        state["level"] += 1
+        state["level"] -= 1
+
+    def look():
+        assert state["level"] == 0
+
+    threads = [threading.Thread(target=target) for target in [flicker] * 6 + [look]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+
+def test_a_drawn_failure_is_minimised_and_replayed(pytester: pytest.Pytester, run: Any, results: Any) -> None:
+    """Drawn at random it has a preemption at every second step; one thread in the middle of its work is enough."""
+    pytester.makepyfile(WIDE)
+    (failure,) = results("--statespace-strategy=random")["test_flicker"]["failures"]
+    assert failure["preemptions"] <= 3
+    again = run("--statespace-replay", failure["token"])
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(["*assert 1 == 0*"])
+
+
 def test_a_preemption_bound_is_refused(pytester: pytest.Pytester, run: Any) -> None:
     pytester.makepyfile(PROGRAM)
     result = run("--statespace", "--statespace-strategy=pos", "--statespace-preemptions=2", "-k", "lost")

@@ -11,6 +11,7 @@ from support.search import Subject, explore_with
 
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Search, SearchEnd
+from pytest_statespace.explore.minimise import minimise
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.runtime.wire import pack
 from pytest_statespace.sandbox.protocol import Command, End, PathResult, Point
@@ -32,6 +33,9 @@ class Hunted:
     transitions: int
     states: int
     preemptions: int
+    """Of the failing execution, after it was minimised."""
+    trials: int
+    """Executions that minimising took."""
     seconds: float
 
 
@@ -86,6 +90,7 @@ def hunt(
         budget = Budget(time.monotonic, started, seconds, max_executions=max_executions)
         engine = _Judge(subject.sandbox)
         search = Explorer(engine, made, budget).run()
+        minimise(search, engine, budget.deadline)
         return search, time.monotonic() - started
 
     search, taken = explore_with(
@@ -103,5 +108,6 @@ def hunt(
         transitions=search.transitions,
         states=search.states,
         preemptions=found.schedule.preemptions if found else 0,
+        trials=search.trials,
         seconds=taken,
     )

@@ -199,9 +199,9 @@ def test_a_wide_space_is_sampled_in_between() -> None:
     found, _ = search(FLICKER)
     assert found.end is SearchEnd.FAILED
     assert found.found is not None
-    assert 200 < found.executions < 400
+    assert 100 < found.executions < 300
     assert found.interludes > 0
-    assert any("drawn by surw (seed 0): fewer preemptions may be enough" in note for note in verdict(found).notes)
+    assert any("the failing execution was drawn by surw (seed 0)" in note for note in verdict(found).notes)
     again = ToyEngine(FLICKER)
     forced = tuple(choice.index for choice in found.found.schedule.choices)
     again.run(Command(0, 0, RunFlag.NONE, forced), deadline=0)

@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_statespace.sandbox.protocol import Point, RunFlag
+from pytest_statespace.sandbox.protocol import NewState, Point, RunFlag
 from pytest_statespace.types import Choice, ChoiceKind, Schedule
 
-__all__ = ["DepthFirst", "Job", "Node", "Round", "Sampler", "Strategy", "schedule_of"]
+__all__ = ["DepthFirst", "Job", "Node", "Round", "Sampler", "Strategy", "schedule_of", "schedule_through"]
 
 
 class Node:
@@ -258,4 +258,16 @@ def schedule_of(node: Node, alternative: int, tail: Sequence[Node] = ()) -> Sche
     for late in tail:
         choices.append(late.choice(late.taken))
         preemptions += late.preempts(late.taken)
+    return Schedule(tuple(choices), preemptions)
+
+
+def schedule_through(states: Sequence[NewState]) -> Schedule:
+    """The schedule of a path from the base, by the choice points that it recorded."""
+    choices: list[Choice] = []
+    preemptions = 0
+    for state in states:
+        thread = state.threads[state.taken] if state.taken < len(state.threads) else -1
+        kind = ChoiceKind(state.kind)
+        choices.append(Choice(kind, state.taken, state.count, thread, state.label))
+        preemptions += state.taken != 0 and kind is ChoiceKind.THREAD and state.threads[0] == state.current
     return Schedule(tuple(choices), preemptions)

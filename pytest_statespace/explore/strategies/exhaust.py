@@ -5,11 +5,11 @@ it needs. The bounded rounds decide only the *order*: `verified` rests on the la
 plain depth-first search without a bound, or on a bounded round that never had to refuse an
 alternative, which is the same thing.
 
-A space that is still not exhausted after some hundred executions may be so wide that even the
+A space that is still not exhausted after a hundred executions may be so wide that even the
 first bound is out of reach (a hundred threads). Depth-first search then stays for ever among
 the last choices it made. So from there on whole executions drawn by a `Sampler` come in
-between: a hundred soon, then every twentieth. They only look for a failure; what is verified rests
-on the rounds alone.
+between: after every path 150 times, then after every twentieth. They only look for a failure; what is verified
+rests on the rounds alone.
 
 No sleep sets and no partial-order reduction while bounded: both lose outcomes in most
 programs under a bound.
@@ -26,8 +26,8 @@ from pytest_statespace.explore.strategies.sampling import Seeded
 __all__ = ["Exhaust"]
 
 _LAST_BOUND = 2
-_PATIENCE = 200  # executions before the first interlude
-_SOON = 100  # interludes, one after every second job; then one after every 20th
+_PATIENCE = 100  # executions before the first interlude
+_SOON = 150  # interludes, one after every job; then one after every 20th
 
 
 class Exhaust:
@@ -89,7 +89,7 @@ class Exhaust:
         return self._sampler
 
     def _period(self) -> int:
-        return 2 if self._drawn < _SOON else 20
+        return 1 if self._drawn < _SOON else 20
 
     def _next_bound(self) -> int | None:
         """The next bound, None for the round without one, -1 when all is done."""
