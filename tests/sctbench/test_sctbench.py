@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not STATES_ARE_COMPARED, reason=f"no states are 
 
 WIDE = {f"{name}_{n}" for name in ("reorder", "twostage") for n in (5, 10, 20, 50, 100)}
 FOUND_LATE = WIDE | {"reorder_4", "wronglock", "wronglock_3", "din_phil5"}
-"""Found in one of the executions drawn at random, which begin after 200 others, or nearly as late."""
+"""Found in one of the executions drawn at random, which begin after 100 others, or nearly as late."""
 VERIFIED_SOON = {"arithmetic_prog", "bluetooth_driver", "deadlock01", "phase01", "sync01", "twostage", "StringBuffer"}
 
 
@@ -35,8 +35,9 @@ def check_found(port: Port, executions: int) -> None:
     assert found.verdict is Verdict.FAILED
     assert found.kind == port.kind
     assert found.executions <= executions
-    if found.executions <= 200:
+    if found.executions <= 100:
         assert found.preemptions <= 1  # in all of these programs: the fewest that are enough
+    assert found.preemptions <= 6  # drawn at random with up to 173, and minimised
 
 
 @ports({port.name for port in PORTS} - FOUND_LATE)
