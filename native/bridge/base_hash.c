@@ -4,7 +4,7 @@
  * │ Of a hundred thousand objects a search touches a few hundred. A hash of an │
  * │ object's base content is computed when its memory first turns out changed, │
  * │ by the frozen copy of the process, where everything still is as it was.    │
- * │ The same goes for large values, which would all have to be read otherwise. │
+ * │ The same goes for values, but a small one that lives is read where it is.  │
  * │ Where there is no copy all are computed at the start of the first path,    │
  * │ which is the base state too.                                               │
  * └──────────────────────────────────────────────────────────────────────────┘ */
@@ -13,6 +13,15 @@
 #if SSB_CAN_FINGERPRINT
 
 #include <string.h>
+
+#define LARGE_VALUE 4096 /* bytes */
+
+static size_t value_bytes(PyObject *o)
+{
+    if (PyBytes_CheckExact(o))
+        return (size_t)PyBytes_GET_SIZE(o);
+    return PyUnicode_CheckExact(o) && ssb_unicode_is_value(o) ? (size_t)PyUnicode_GET_LENGTH(o) * PyUnicode_KIND(o) : 0;
+}
 
 static void read_value(ssbf_object *entry)
 {
@@ -66,13 +75,13 @@ static void hash_wanted(void *unused)
 {
     (void)unused;
     for (uint32_t i = 0; i < ssbf->n_wanted; i++)
-        hash_object(&ssbf->objects[ssbf->wanted[i]]);
+        hash_object(ssbf_base(ssbf->wanted[i]));
 }
 
 static void hash_everything(void)
 {
     for (uint32_t b = 0; b < ssbf->n_objects; b++)
-        hash_object(&ssbf->objects[b]);
+        hash_object(ssbf_base(b));
 }
 
 static void nothing(void *unused) { (void)unused; }
@@ -90,16 +99,17 @@ static void ask(const uint32_t *wanted, uint32_t n)
 /* Hashes that were computed before anything ran, to compare with: 0, 0 of objects that have none. */
 static void expect_everything(void)
 {
-    ssbf->expected = ssb_scratch((size_t)ssbf->n_objects * sizeof *ssbf->expected);
+    uint64_t(*expected)[2] = ssb_scratch((size_t)ssbf->n_objects * sizeof *expected);
     hash_everything();
     for (uint32_t b = 0; b < ssbf->n_objects; b++) {
         ssbf_object *entry = &ssbf->objects[b];
         if (!(entry->flags & SSBF_HASHED))
             continue;
-        memcpy(ssbf->expected[b], entry->shallow, sizeof entry->shallow);
+        memcpy(expected[b], entry->shallow, sizeof entry->shallow);
         entry->shallow[0] = entry->shallow[1] = 0;
         entry->flags &= ~(uint32_t)SSBF_HASHED;
     }
+    ssbf->expected = expected;
 }
 
 static void check(uint32_t b)
@@ -115,15 +125,17 @@ void ssb_fingerprint_base(int verify)
     if (!ssbf || ssbf->base_is_ready)
         return;
     ssbf->base_is_ready = 1;
-    if (ssb.engine->in_frozen_copy(ssb.arena, nothing, NULL) < 0)
+    ssbf_pages_make();
+    if (ssb.engine->in_frozen_copy(ssb.arena, nothing, NULL) < 0) {
         hash_everything();
-    else if (verify)
+        ssbf_pages_describe_all();
+    } else if (verify)
         expect_everything();
 }
 
 static int is_known(uint32_t b)
 {
-    return (ssbf->objects[b].flags & (SSBF_HASHED | SSBF_CODE | SSBF_SUBCLASSES)) != 0;
+    return (ssbf_base(b)->flags & (SSBF_HASHED | SSBF_CODE | SSBF_SUBCLASSES)) != 0;
 }
 
 void ssbf_hash_candidates(void)
@@ -138,12 +150,23 @@ void ssbf_hash_candidates(void)
         check(ssbf->candidates[i]);
 }
 
+/* While a value lives it is what it always was: to read it here saves the way to the copy. */
+static int can_be_read_here(const ssbf_object *entry)
+{
+    return entry->flags & SSBF_ATOM && Py_REFCNT(entry->object) > 0 && value_bytes(entry->object) <= LARGE_VALUE;
+}
+
 void ssbf_know(uint32_t b)
 {
     if (is_known(b))
         return;
+    if (can_be_read_here(&ssbf->objects[b])) {
+        read_value(&ssbf->objects[b]);
+        check(b);
+        return;
+    }
     if (ssbf->in_base) { /* in the copy itself, or in the base state */
-        hash_object(&ssbf->objects[b]);
+        hash_object(ssbf_base(b));
         return;
     }
     ssbf->one = b;

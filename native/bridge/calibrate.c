@@ -116,7 +116,7 @@ static int address_order(const void *a, const void *b)
 /* Words of objects are owned by them; masked ones need no second mask. */
 static int is_accounted_for(uintptr_t address)
 {
-    return ssbf_is_masked(address) || ssbf_find_block(address) != NULL;
+    return ssbf_is_masked(address) || ssbf_owner_now(address) != SSBF_NOBODY;
 }
 
 int ssbf_calibrate(void)

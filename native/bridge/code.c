@@ -103,7 +103,7 @@ static int analyse(PyCodeObject *code, int16_t *depths)
 const int16_t *ssbf_depths(PyCodeObject *code)
 {
     int b = ssbf->afresh ? -1 : ssbf_find_object((uintptr_t)code);
-    if (b >= 0 && ssbf->objects[b].depths)
+    if (b >= 0 && ssbf_base((uint32_t)b)->depths)
         return ssbf->objects[b].depths;
     int n = ssb_code_units(code);
     if (n <= 0 || n > (int)SSBF_CODE_MAX)

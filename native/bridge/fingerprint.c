@@ -12,8 +12,6 @@
 
 #if SSB_CAN_FINGERPRINT
 
-#include <stdlib.h>
-
 static int frozen, checking;
 
 void ssb_fingerprint_check(int on) { checking = on; }
@@ -78,24 +76,9 @@ int ssb_fingerprint_freeze(void)
 
 static void number(uint64_t n) { ssbf_raw(n); }
 
-static uintptr_t address_of(uint32_t b) { return (uintptr_t)ssbf->objects[b].object; }
-
-/* By address. qsort may call malloc: candidates are few, or nearly sorted as pages come in ascending order. */
-static void sort_candidates(void)
-{
-    uint32_t *c = ssbf->candidates, n = ssbf->n_candidates;
-    for (uint32_t gap = n / 2; gap; gap /= 2)
-        for (uint32_t i = gap; i < n; i++) {
-            uint32_t value = c[i], j = i;
-            for (; j >= gap && address_of(c[j - gap]) > address_of(value); j -= gap)
-                c[j] = c[j - gap];
-            c[j] = value;
-        }
-}
-
 static void changed_base_object(uint32_t b)
 {
-    const ssbf_object *entry = &ssbf->objects[b];
+    const ssbf_object *entry = ssbf_base(b);
     PyObject *o = entry->object;
     uint64_t hash[2];
     if (Py_REFCNT(o) == 0 || entry->flags & (SSBF_SUBCLASSES | SSBF_HIDDEN) || ssbf->failed)
@@ -190,7 +173,6 @@ static int one_pass(uint32_t root, int numbers_for_all)
     ssbf_included_tokens();
     if (weakened)
         ssbf_weak_holders();
-    sort_candidates();
     for (uint32_t k = 0; k < ssbf->n_candidates; k++)
         changed_base_object(ssbf->candidates[k]);
     unexplained_words();

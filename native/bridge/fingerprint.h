@@ -12,6 +12,8 @@
  * │   hidden.c      C stacks between frames: skip or take raw                   │
  * │   hidden_tasks.c  those below steps of asyncio's tasks                       │
  * │   base_index.c  what existed when the exploration began                    │
+ * │   base_walk.c   the walk that finds it                                      │
+ * │   base_memory.c which memory belonged to it                                 │
  * │   base_hash.c   what that contained                                        │
  * │   pages.c       changed bytes → the base objects they belong to            │
  * │   masks.c       memory that is no program state                            │
@@ -40,7 +42,7 @@
 #define SSBF_QUEUE (1u << 18)      /* new objects and blocks of one state */
 #define SSBF_NUMBER_BITS 19u       /* of the table of numbers at its largest, more than twice the queue */
 #define SSBF_NUMBER_BITS_LEAST 10u
-#define SSBF_RECENT 4096u          /* power of two: answers of ssbf_find_object that are at hand */
+#define SSBF_CHUNKS (1u << 15)     /* 64 GiB of memory with objects */
 #define SSBF_UNEXPLAINED (1u << 15) /* changed words nothing explains */
 #define SSBF_DEFERRED 4096u        /* address-hashed sets of one state */
 #define SSBF_SET_ELEMENTS 16384u   /* of one address-hashed set */
@@ -96,42 +98,54 @@ int ssbf_register_handles(PyObject *thread_module);
 /* ---- tables in arena memory ------------------------------------------------------ */
 
 enum { SSBF_ATOM = 1, SSBF_TYPE = 2, SSBF_CODE = 4, SSBF_SUBCLASSES = 8 /* a type's table of subclasses */, SSBF_HIDDEN = 16 /* a cache */,
-       SSBF_HASHED = 32 /* `shallow` is known, and `table` of a set */ };
+       SSBF_KINDS = 31, SSBF_HASHED = 32 /* `shallow` is known, and `table` of a set */ };
+enum { SSBF_SILENT = -1, SSBF_NOBODY = -2 };
 
-/* An object of the base state. */
+/* An object of the base state that was asked for. */
 typedef struct ssbf_object {
-    PyObject *object;
+    PyObject *object;     /* NULL: nobody has asked yet */
     uint64_t shallow[2];  /* hash of its content at the base state (base_hash.c); of an atom: its value tokens */
     uint64_t atom;        /* first token of an atom */
     union {
-        const ssbf_handler *instances; /* of a type: handler of its instances, NULL = word by word */
         int16_t *depths;               /* of a code object: computed when first needed */
         uint64_t table;                /* of a set: hash of its table as it lay in memory */
     };
     uint32_t flags;
 } ssbf_object;
 
-/* Memory of the base state that belongs to an object; owner -1: no program state. */
+/* Two megabytes of memory: where objects of the base state begin. */
+#define SSBF_CHUNK_BYTES ((uintptr_t)2 << 20)
+#define SSBF_CHUNK_WORDS 4096u /* a bit for eight bytes */
+#define SSBF_RANK_WORDS 8u
+#define SSBF_RANKS (SSBF_CHUNK_WORDS / SSBF_RANK_WORDS)
+typedef struct ssbf_chunk {
+    uintptr_t number; /* address / SSBF_CHUNK_BYTES */
+    uint64_t used;    /* which 64ths of the bits were ever written */
+    uint32_t rank[SSBF_RANKS]; /* objects before every eighth word */
+    uint64_t bits[SSBF_CHUNK_WORDS];
+} ssbf_chunk;
+
+/* Memory of the base state that belongs to an object. */
 typedef struct ssbf_block {
     uintptr_t lo, hi;
-    int32_t owner;
-    uint32_t skipped; /* bytes at its start that are no program state: the object's header */
+    int32_t owner; /* SSBF_SILENT: no program state */
 } ssbf_block;
 
-typedef struct ssbf_slot {
-    uintptr_t address;
-    uint32_t number; /* of the object + 1; 0: empty */
-} ssbf_slot;
+/* From this word of a page on, to the next run. */
+typedef struct ssbf_run {
+    uint32_t word;
+    int32_t owner; /* number of an object, SSBF_SILENT, SSBF_NOBODY */
+} ssbf_run;
+
+typedef struct ssbf_page {
+    uint32_t first; /* of its runs */
+    uint16_t n, known;
+} ssbf_page;
 
 typedef struct ssbf_number {
     uintptr_t key;
     uint32_t generation, number;
 } ssbf_number;
-
-typedef struct ssbf_answer {
-    uintptr_t address;
-    int object; /* number, or -1 */
-} ssbf_answer;
 
 typedef struct ssbf_item {
     uintptr_t address;
@@ -144,14 +158,21 @@ typedef struct ssbf_range {
 
 typedef struct ssbf_tables {
     /* base state */
-    ssbf_object *objects;
-    uint32_t n_objects, max_objects;
-    ssbf_slot *slots; /* open hash of their addresses */
+    ssbf_object *objects; /* in the order of their addresses */
+    uint32_t n_objects;
+    uint16_t *kinds;      /* of all objects: SSBF_TYPE ... | number of the handler of a type's instances << 8 */
+    const ssbf_handler *handlers[256];
+    uint32_t n_handlers;
+    ssbf_chunk **chunks;  /* ascending */
+    uint32_t n_chunks;
+    ssbf_chunk **slots;   /* open hash of their numbers */
     uint32_t slot_mask;
-    ssbf_answer recent[SSBF_RECENT];
-    int index_is_final; /* no object will be added */
-    ssbf_block *blocks;
-    uint32_t n_blocks, max_blocks;
+    ssbf_block *blocks;   /* memory outside of objects; ascending */
+    uint32_t n_blocks;
+    uint32_t n_pages;     /* tracked */
+    ssbf_page *pages;     /* whose memory it was, of pages that were asked for */
+    ssbf_run *runs;
+    uint32_t n_runs, max_runs;
     ssbf_range masks[SSBF_RANGES];
     uint32_t n_masks;
     uintptr_t noisy[SSBF_NOISY];
@@ -266,13 +287,31 @@ int ssbf_is_dict(uintptr_t address);
 /* ---- base_index.c ---------------------------------------------------------------------- */
 
 int ssbf_index_build(void);
-/* Number of a base object, -1 if it is none. */
+/* Number of a base object, -1 if it is none. Numbers ascend with addresses. */
 int ssbf_find_object(uintptr_t address);
-const ssbf_block *ssbf_find_block(uintptr_t address);
-void ssbf_add_block(const void *lo, size_t bytes, int32_t owner);
+ssbf_object *ssbf_meet(uint32_t b);
+static inline ssbf_object *ssbf_base(uint32_t b) { return ssbf->objects[b].object ? &ssbf->objects[b] : ssbf_meet(b); }
 int ssbf_is_type(PyTypeObject *t);
-/* While the index is built: changes of a base object mean nothing. May be NULL. */
+
+/* ---- base_walk.c: while the index is built ------------------------------------------------ */
+
+/* Memory of a base object outside of the object itself. */
+void ssbf_add_block(const void *lo, size_t bytes, int32_t owner);
+/* Changes of a base object mean nothing. May be NULL. */
 void ssbf_hide(PyObject *o);
+
+/* ---- base_memory.c -------------------------------------------------------------------------- */
+
+/* Before the first question about a page; when it is known what is tracked. */
+void ssbf_pages_make(void);
+/* Find out whose memory these pages were, if that is not known. */
+void ssbf_pages_describe(const uint32_t *pages, uint32_t n);
+/* Where no copy will answer: all pages now, in the base state. */
+void ssbf_pages_describe_all(void);
+/* Whose a word was: the number of an object, SSBF_SILENT or SSBF_NOBODY. */
+int32_t ssbf_owner(uint32_t page_index, uint32_t word);
+/* The same in the base state itself, before pages have numbers. */
+int32_t ssbf_owner_now(uintptr_t address);
 
 /* ---- base_hash.c ------------------------------------------------------------------------ */
 

@@ -48,8 +48,8 @@ const ssbf_handler *ssbf_handler_of(PyTypeObject *type)
 {
     for (PyTypeObject *t = type; t; t = t->tp_base) {
         int b = ssbf_find_object((uintptr_t)t);
-        if (b >= 0 && ssbf->objects[b].flags & SSBF_TYPE)
-            return ssbf->objects[b].instances;
+        if (b >= 0 && ssbf->kinds[b] & SSBF_TYPE)
+            return ssbf->handlers[ssbf->kinds[b] >> 8];
     }
     return NULL;
 }

@@ -46,6 +46,10 @@ typedef struct place {
     uint8_t met, silent; /* silent: nothing in it is ever reported */
 } place;
 
+typedef struct change {
+    uint32_t page_index, page;
+} change;
+
 /* A set of numbers that is read in ascending order. */
 typedef struct bits {
     uint64_t *words, *summary; /* a bit of the summary: is that word not 0? */
@@ -56,6 +60,9 @@ static struct {
     place *places;
     uint64_t *versions; /* of their contents: serials, 0 as in the base state */
     uint32_t n_places;
+    change *changes;   /* between two states */
+    uint32_t *unknown; /* pages that were never met before */
+    uint32_t n_changes, n_unknown;
     uint32_t root; /* the state that was looked at last */
     const ss_region *region; /* where memory was asked for last */
     analysed *known; /* open hash, replaced on collision */
@@ -108,20 +115,20 @@ static void clear_bits(bits *set)
 
 static int is_small(uint64_t n) { return n >> 40 == 0; }
 
-static uint32_t owner_of(uintptr_t at, const uint64_t *base, uint32_t i)
+static uint32_t owner_of(uint32_t page_index, uintptr_t at, const uint64_t *base, uint32_t i)
 {
     if (ssbf_is_masked(at))
         return SILENT_WORD;
-    const ssbf_block *block = ssbf_find_block(at);
-    if (block)
-        return block->owner < 0 || at - block->lo < block->skipped ? SILENT_WORD : OWNER + (uint32_t)block->owner;
+    int32_t owner = ssbf_owner(page_index, i);
+    if (owner != SSBF_NOBODY)
+        return owner == SSBF_SILENT ? SILENT_WORD : OWNER + (uint32_t)owner;
     if (ssbf_is_noisy(at))
         return SILENT_WORD;
     return i + 1 < WORDS && base[i] && is_small(base[i]) && ssbf_is_type((PyTypeObject *)base[i + 1]) ? COUNT : NOBODY;
 }
 
 /* Owners and words of one page; map may be NULL. `found` has room for WORDS owners and then WORDS words. */
-static finding look(uintptr_t address, const uint64_t *now, const uint64_t *base, uint32_t *map, uint32_t *found)
+static finding look(uint32_t page_index, uintptr_t address, const uint64_t *now, const uint64_t *base, uint32_t *map, uint32_t *found)
 {
     uint16_t words[WORDS];
     finding f = {0, 0, 0};
@@ -137,7 +144,7 @@ static finding look(uintptr_t address, const uint64_t *now, const uint64_t *base
                 continue;
             uint32_t owner = map ? map[i] : UNKNOWN;
             if (owner == UNKNOWN) {
-                owner = owner_of(address + i * sizeof(uint64_t), base, i);
+                owner = owner_of(page_index, address + i * sizeof(uint64_t), base, i);
                 if (map)
                     map[i] = owner;
             }
@@ -171,7 +178,7 @@ static finding analyse(place *at, uint32_t page_index, uint32_t page)
         return entry->found;
     const uint64_t *now = (const uint64_t *)ssb.engine->page_data(ssb.arena, page);
     const uint64_t *base = (const uint64_t *)ssb.engine->page_data(ssb.arena, at->base_page);
-    finding f = look(ssb.engine->page_address(ssb.arena, page_index), now, base, map_of(at), p->pool + p->n_pool);
+    finding f = look(page_index, ssb.engine->page_address(ssb.arena, page_index), now, base, map_of(at), p->pool + p->n_pool);
     f.first = p->n_pool;
     p->n_pool += f.n_owners + f.n_words;
     *entry = (analysed){serial, page_index, f};
@@ -202,7 +209,7 @@ static void enter(const place *at, uint32_t page_index)
         set_bit(&p->loose, page_index);
 }
 
-static int visit_change(void *user, uint32_t page_index, uint32_t before, uint32_t page)
+static int note_change(void *user, uint32_t page_index, uint32_t before, uint32_t page)
 {
     (void)user;
     place *at = &p->places[page_index];
@@ -211,18 +218,28 @@ static int visit_change(void *user, uint32_t page_index, uint32_t before, uint32
         at->met = 1;
         at->base_page = before; /* the first state that is compared with is the base state */
         at->silent = ssb_heap_is_new(address) || ssbf_is_masked_all(address, address + SS_PAGE);
+        if (!at->silent)
+            p->unknown[p->n_unknown++] = page_index;
     }
     p->versions[page_index] = page == at->base_page ? 0 : page ? ssb.engine->page_serial(ssb.arena, page) : ZEROES;
-    if (at->silent)
-        return 0;
-    if (p->n_pool + 2 * WORDS > POOL_WORDS) {
-        p->full = 1;
-        return 1;
-    }
-    take_back(at, page_index);
-    at->found = page == at->base_page ? (finding){0, 0, 0} : analyse(at, page_index, page);
-    enter(at, page_index);
+    if (!at->silent)
+        p->changes[p->n_changes++] = (change){page_index, page};
     return 0;
+}
+
+static void take_changes_in(void)
+{
+    for (uint32_t i = 0; i < p->n_changes; i++) {
+        uint32_t page_index = p->changes[i].page_index, page = p->changes[i].page;
+        place *at = &p->places[page_index];
+        if (p->n_pool + 2 * WORDS > POOL_WORDS) {
+            p->full = 1;
+            return;
+        }
+        take_back(at, page_index);
+        at->found = page == at->base_page ? (finding){0, 0, 0} : analyse(at, page_index, page);
+        enter(at, page_index);
+    }
 }
 
 /* The next state is compared with the base state again. */
@@ -243,14 +260,12 @@ static void forget(void)
 /* Where memory lies is known only now. */
 static int allocate_places(void)
 {
-    for (uint32_t i = 0; i < ssb.engine->region_count(ssb.arena); i++) {
-        const ss_region *r = ssb.engine->get_region(ssb.arena, i);
-        uint32_t end = r->first_page + (uint32_t)((r->hi - r->lo) / SS_PAGE);
-        p->n_places = end > p->n_places ? end : p->n_places;
-    }
+    p->n_places = ssbf->n_pages;
     p->places = ssb.engine->scratch_alloc(ssb.arena, (size_t)p->n_places * sizeof *p->places);
     p->versions = ssb.engine->scratch_alloc(ssb.arena, (size_t)p->n_places * sizeof *p->versions);
-    if (!p->places || !p->versions || make_bits(&p->loose, p->n_places))
+    p->changes = ssb.engine->scratch_alloc(ssb.arena, (size_t)p->n_places * sizeof *p->changes);
+    p->unknown = ssb.engine->scratch_alloc(ssb.arena, (size_t)p->n_places * sizeof *p->unknown);
+    if (!p->places || !p->versions || !p->changes || !p->unknown || make_bits(&p->loose, p->n_places))
         return -1;
     p->root = ssb.engine->base_root(ssb.arena);
     return 0;
@@ -261,7 +276,10 @@ int ssbf_collect_changes(uint32_t root)
     if (!p->places && allocate_places())
         return -1;
     for (int attempt = 0;; attempt++) {
-        ssb.engine->tree_diff(ssb.arena, p->root, root, visit_change, NULL);
+        p->n_changes = p->n_unknown = 0;
+        ssb.engine->tree_diff(ssb.arena, p->root, root, note_change, NULL);
+        ssbf_pages_describe(p->unknown, p->n_unknown);
+        take_changes_in();
         if (!p->full)
             break;
         forget();
@@ -318,7 +336,7 @@ static int visit_afresh(void *user, uint32_t page_index, uint32_t base_page, uin
     uintptr_t address = ssb.engine->page_address(ssb.arena, page_index);
     if (ssb_heap_is_new(address) || ssbf_is_masked_all(address, address + SS_PAGE))
         return 0;
-    finding f = look(address, (const uint64_t *)ssb.engine->page_data(ssb.arena, page),
+    finding f = look(page_index, address, (const uint64_t *)ssb.engine->page_data(ssb.arena, page),
                      (const uint64_t *)ssb.engine->page_data(ssb.arena, base_page), NULL, found);
     for (uint32_t i = 0; i < f.n_owners; i++)
         set_bit(&p->afresh, found[i]);

@@ -154,7 +154,7 @@ static int note_block(uintptr_t address)
 static const type_facts *facts_of(PyTypeObject *type)
 {
     int b = ssbf_find_object((uintptr_t)type);
-    if (b < 0 || !(ssbf->objects[b].flags & SSBF_TYPE))
+    if (b < 0 || !(ssbf->kinds[b] & SSBF_TYPE))
         return NULL;
     type_facts *f = &r->facts[(uint32_t)b % TYPE_FACTS];
     if (f->pass == ssbf->pass && f->object == b)
@@ -355,7 +355,7 @@ static int plain(PyObject *o, int depth)
         int b = ssbf_find_object(address);
         if (b < 0 || Py_TYPE(o) == &PyFloat_Type)
             return is_value_type(Py_TYPE(o)) && plain_value(o);
-        if (!(ssbf->objects[b].flags & SSBF_ATOM) && Py_REFCNT(o) == 0)
+        if (!(ssbf->kinds[b] & SSBF_ATOM) && Py_REFCNT(o) == 0)
             return 0;
         ssbf_reference(o);
         return 1;

@@ -219,7 +219,7 @@ static void reference(PyObject *o)
         int b = ssbf_find_object(address);
         uint64_t value[3];
         if (b >= 0) {
-            reference_base(&ssbf->objects[b]);
+            reference_base(ssbf_base((uint32_t)b));
         } else if (ssbf_atom(o, value)) { /* only C knows it: not in the index */
             for (int i = 0; i < 3; i++)
                 ssbf_token(value[i]);

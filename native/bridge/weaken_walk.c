@@ -397,7 +397,7 @@ void ssbf_weak_holders(void)
 
 int ssbf_weak_postpones(uint32_t b)
 {
-    PyObject *o = ssbf->objects[b].object;
+    PyObject *o = ssbf_base(b)->object;
     for (uint32_t i = 0; i < work->n_holders; i++)
         if (work->holders[i] == o)
             return 1;
@@ -418,7 +418,7 @@ void ssbf_weak_end(void (*changed)(uint32_t b))
             uint32_t b = work->postponed[k];
             if (b == SS_NONE)
                 continue;
-            uint32_t i = hidden_at(ssbf->objects[b].object);
+            uint32_t i = hidden_at(ssbf_base(b)->object);
             if (work->met[i / 8] >> (i % 8) & 1) {
                 work->postponed[k] = SS_NONE;
                 changed(b);
@@ -429,7 +429,7 @@ void ssbf_weak_end(void (*changed)(uint32_t b))
     }
     for (uint32_t k = 0; k < work->n_postponed; k++)
         if (work->postponed[k] != SS_NONE)
-            took_effect(known.hidden[hidden_at(ssbf->objects[work->postponed[k]].object)].label);
+            took_effect(known.hidden[hidden_at(ssbf_base(work->postponed[k])->object)].label);
 }
 
 #else
