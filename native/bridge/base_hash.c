@@ -110,6 +110,7 @@ static void expect_everything(void)
         entry->flags &= ~(uint32_t)SSBF_HASHED;
     }
     ssbf->expected = expected;
+    ssbf_pages_expect();
 }
 
 static void check(uint32_t b)

@@ -166,6 +166,8 @@ static void describe(uint32_t page_index)
     if (page->known || ssbf->n_runs + WORDS > ssbf->max_runs)
         return;
     owners_of_page(ssb.engine->page_address(ssb.arena, page_index), owners);
+    if (ssbf->expected_pages && ssbf->expected_pages[page_index] != ssb.engine->hash64(owners, sizeof owners))
+        __builtin_trap(); /* the copy dies of it, and the child with it */
     page->first = ssbf->n_runs;
     for (uint32_t i = 0; i < WORDS; i++)
         if (!i || owners[i] != owners[i - 1])
@@ -211,6 +213,21 @@ void ssbf_pages_describe_all(void)
             if (!ssb_heap_is_new(at))
                 describe(r->first_page + (uint32_t)((at - r->lo) / SS_PAGE));
     }
+}
+
+/* For tests: what the copy will find out is compared with what is true now. */
+void ssbf_pages_expect(void)
+{
+    int32_t owners[WORDS];
+    uint64_t *expected = ssb_scratch((size_t)ssbf->n_pages * sizeof *expected);
+    for (uint32_t i = 0; i < ssb.engine->region_count(ssb.arena); i++) {
+        const ss_region *r = ssb.engine->get_region(ssb.arena, i);
+        for (uintptr_t at = r->lo; at < r->hi; at += SS_PAGE) {
+            owners_of_page(at, owners);
+            expected[r->first_page + (uint32_t)((at - r->lo) / SS_PAGE)] = ssb.engine->hash64(owners, sizeof owners);
+        }
+    }
+    ssbf->expected_pages = expected;
 }
 
 int32_t ssbf_owner(uint32_t page_index, uint32_t word)

@@ -183,6 +183,7 @@ typedef struct ssbf_tables {
     const uint32_t *wanted; /* objects whose base content is asked for */
     uint32_t n_wanted, one;
     uint64_t (*expected)[2]; /* NULL, or to compare with: see base_hash.c */
+    uint64_t *expected_pages; /* the same of pages: hashes of their owners */
     /* one state */
     uint64_t tokens[SSBF_TOKENS];
     uint32_t n_tokens;
@@ -308,6 +309,7 @@ void ssbf_pages_make(void);
 void ssbf_pages_describe(const uint32_t *pages, uint32_t n);
 /* Where no copy will answer: all pages now, in the base state. */
 void ssbf_pages_describe_all(void);
+void ssbf_pages_expect(void);
 /* Whose a word was: the number of an object, SSBF_SILENT or SSBF_NOBODY. */
 int32_t ssbf_owner(uint32_t page_index, uint32_t word);
 /* The same in the base state itself, before pages have numbers. */
