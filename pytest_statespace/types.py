@@ -243,5 +243,7 @@ class ProgressSnapshot:
     executions: int
     transitions: int
     states: int
-    pending: int  # alternatives known and not yet run
+    pending: int  # choice points with alternatives that were not run yet
     seconds: float
+    depth: int = 0  # choice points of the present path
+    remaining: float | None = None  # estimated share of the present round that is still to be run; None: unknown

@@ -51,6 +51,7 @@ __all__ = ["Explorer", "Found", "Search", "SearchEnd"]
 
 _COMPARING = RunFlag.FINGERPRINT | RunFlag.PRUNE | RunFlag.KEY_LAST_THREAD
 _MOST_FOLLOWING = 16  # jobs at a time: to name more costs more than it saves
+_REPORT_SECONDS = 0.1  # between two reports of progress: each costs as much as some paths
 _PASSED_KINDS = frozenset({"finished", "skip", "xfail"})
 
 
@@ -147,6 +148,7 @@ class Explorer:
         self._never = RunFlag.NONE if compare_states else _COMPARING
         self._flags = RunFlag.NONE  # how paths of the present round are run
         self._progress = progress
+        self._next_report = 0.0
         self._search = Search()
         self._snapshots = Snapshots(engine)
         self._round_outcomes: Counter[str] = Counter()
@@ -180,7 +182,7 @@ class Explorer:
             if ended is not None:
                 return ended
             search.schedules.add(hash(tuple(node.taken for node in nodes)))
-            self._report()
+            self._report(nodes[-1] if nodes else job.node)
             search.detail = f"sampled {search.executions} executions with {sampler.describe()}"
             if not nodes or search.executions >= wanted:
                 return SearchEnd.SAMPLED
@@ -245,7 +247,7 @@ class Explorer:
         if job.last and job.node.parent is not None:
             self._release(job.node)
         strategy.add([node for node in nodes if node.state != RELEASED])
-        self._report(strategy)
+        self._report(nodes[-1] if nodes else job.node, strategy)
         used_up = self._budget.exceeded(executions=search.executions, states=search.states)
         # A further round may follow one that refused something.
         if used_up and (strategy.pending() or (round_.bound is not None and strategy.refused())):
@@ -435,9 +437,11 @@ class Explorer:
             search.left_running += 1
             search.left_names.update(dict.fromkeys(payload.get("left_names", ())))
 
-    def _report(self, strategy: Strategy | None = None) -> None:
-        if self._progress is None:
+    def _report(self, at: Node, strategy: Strategy | None = None) -> None:
+        seconds = self._budget.elapsed()
+        if self._progress is None or seconds < self._next_report:
             return
+        self._next_report = seconds + _REPORT_SECONDS
         search = self._search
         self._progress(
             ProgressSnapshot(
@@ -447,7 +451,9 @@ class Explorer:
                 transitions=search.transitions,
                 states=search.states,
                 pending=strategy.pending() if strategy is not None else 0,
-                seconds=self._budget.elapsed(),
+                seconds=seconds,
+                depth=len(schedule_of(at, 0)),
+                remaining=strategy.remaining() if strategy is not None else None,
             )
         )
 

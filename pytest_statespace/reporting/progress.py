@@ -79,17 +79,26 @@ class Progress:
 
 
 def progress_text(snapshot: ProgressSnapshot) -> str:
-    """``bound 1 · 1 204 states · 87 executions · 12 pending · 3 s``."""
+    """``bound 1 · about 40 % left · 1 204 states · 87 executions · depth 31 · 12 pending · 3 s``."""
     bound = "no bound" if snapshot.bound is None else f"bound {snapshot.bound}"
+    left = [] if snapshot.remaining is None else [_left(snapshot.remaining)]
     return " · ".join(
         (
             bound,
+            *left,
             plural(snapshot.states, "state"),
             plural(snapshot.executions, "execution"),
+            f"depth {snapshot.depth}",
             f"{snapshot.pending:,} pending".replace(",", " "),
             f"{snapshot.seconds:.0f} s",
         )
     )
+
+
+def _left(share: float) -> str:
+    """Of this round; two digits while there is much, and never 0 % before the end."""
+    percent = 100 * share
+    return f"about {percent:.0f} % left" if percent >= 1 else "less than 1 % left"
 
 
 def _movable(writer: TerminalWriter) -> bool:

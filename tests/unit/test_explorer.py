@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections import Counter
 
@@ -20,7 +21,7 @@ from pytest_statespace.explore.verdict import conclude
 from pytest_statespace.runtime.wire import pack
 from pytest_statespace.sandbox.protocol import Command, End, PathResult, RunFlag
 from pytest_statespace.settings import Settings
-from pytest_statespace.types import ExplorationResult, FailureKind, Verdict
+from pytest_statespace.types import ExplorationResult, FailureKind, ProgressSnapshot, Verdict
 
 INCREMENT = (("copy", "t", "x"), ("put", "x", "t"))
 LOCKED = (("lock", "m"), *INCREMENT, ("unlock", "m"))
@@ -375,3 +376,31 @@ def test_a_stack_that_forgets_a_bound_is_noticed(monkeypatch: pytest.MonkeyPatch
     found, _ = search((INCREMENT, INCREMENT), engine=engine)
     assert Counter(engine.ended).keys() != terminals((INCREMENT, INCREMENT))
     assert found.bound == 0
+
+
+def test_progress_tells_the_share_that_is_left() -> None:
+    """Six executions of the same weight: after each of them a sixth less is left. Seen to fail when shares are not divided."""
+    program: Program = ((("choose", "c", 2), ("choose", "d", 3)),)
+    seconds = itertools.count()  # each report comes later than the one before
+    limits = Budget(clock=lambda: float(next(seconds)), started=0.0, timeout=1e9)
+    snapshots: list[ProgressSnapshot] = []
+    strategy = StrategyRegistry.with_builtins().create(Settings(strategy="dfs"))
+    assert Explorer(ToyEngine(program), strategy, limits, progress=snapshots.append).run().executions == 6
+    assert [round(6 * (one.remaining or 0), 9) for one in snapshots] == [5, 4, 3, 2, 1, 0]
+    assert [one.depth for one in snapshots] == [2, 2, 2, 2, 2, 2]
+    assert snapshots[-1].pending == 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(program=PROGRAMS, strategy=st.sampled_from(["dfs", "exhaust"]))
+def test_what_is_left_is_a_share_that_shrinks(program: Program, strategy: str) -> None:
+    seconds = itertools.count()
+    limits = Budget(clock=lambda: float(next(seconds)), started=0.0, timeout=1e9)
+    snapshots: list[ProgressSnapshot] = []
+    made = StrategyRegistry.with_builtins().create(Settings(strategy=strategy))
+    Explorer(Survivor(program), made, limits, progress=snapshots.append).run()
+    for _, group in itertools.groupby(snapshots, key=lambda one: one.bound):
+        shares = [one.remaining for one in group]
+        assert all(share is not None and -1e-9 <= share <= 1 for share in shares)
+        assert shares == sorted(shares, key=lambda share: -(share or 0))
+        assert abs(shares[-1] or 0) < 1e-9

@@ -23,7 +23,7 @@ from pytest_statespace.types import (
     Verdict,
 )
 
-SNAPSHOT = ProgressSnapshot("a.py::t", 1, 87, 400, 1204, 12, 3.4)
+SNAPSHOT = ProgressSnapshot("a.py::t", 1, 87, 400, 1204, 12, 3.4, 31, 0.4)
 
 
 class Terminal(io.StringIO):
@@ -66,7 +66,7 @@ def test_progress_leaves_no_trace_on_the_line() -> None:
     assert 2 <= shown.count("\x1b7") <= 5
     assert shown.count("\x1b7") == shown.count("\x1b8")
     assert "\n" not in shown
-    assert "bound 1 · 1 204 states · 87 executions" in shown
+    assert "bound 1 · about 40 % left · 1 204 states · 87 executions" in shown
     assert writer.width_of_current_line == len("a.py ..")
     progress.finish()
     progress.finish()
@@ -112,7 +112,7 @@ def test_progress_is_silent_where_nobody_watches() -> None:
 
 def test_progress_text_without_a_bound() -> None:
     snapshot = ProgressSnapshot("a.py::t", None, 1, 1, 1, 0, 61.0)
-    assert progress_text(snapshot) == "no bound · 1 state · 1 execution · 0 pending · 61 s"
+    assert progress_text(snapshot) == "no bound · 1 state · 1 execution · depth 0 · 0 pending · 61 s"
 
 
 def result(nodeid: str, verdict: Verdict = Verdict.VERIFIED, **values: Any) -> ExplorationResult:

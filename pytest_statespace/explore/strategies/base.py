@@ -139,6 +139,10 @@ class Strategy(Protocol):
         """How many choice points still have alternatives to run (for the progress line)."""
         ...
 
+    def remaining(self) -> float | None:
+        """Estimated share of this round that is still to be run, None if unknown (for the progress line)."""
+        ...
+
     def refused(self) -> int:
         """Alternatives of this round that the bound did not allow."""
         ...
@@ -227,6 +231,26 @@ class DepthFirst:
                 if self._allows(node, alternative):
                     found.append((node.state, alternative))
         return found
+
+    def remaining(self) -> float:
+        """What is left of the round, if all alternatives of a choice point lead to equally much (Knuth, "Estimating
+        the efficiency of backtrack programs", 1975). States that turn out to be known make it end sooner.
+        """
+        if self._base is not None:
+            return 1.0
+        if not self._stack:
+            return 0.0
+        chain: list[Node] = []
+        at: Node | None = self._stack[-1]
+        while at is not None:
+            chain.append(at)
+            at = at.parent
+        left, share = 0.0, 1.0
+        for node in reversed(chain):
+            allowed = sum(self._allows(node, alternative) for alternative in range(node.next, node.count))
+            left += share * allowed / node.count
+            share /= node.count
+        return left
 
     def _allows(self, node: Node, alternative: int) -> bool:
         return self._bound is None or node.preemptions + node.preempts(alternative) <= self._bound

@@ -46,6 +46,9 @@ class DepthFirstSearch:
     def pending(self) -> int:
         return len(self._stack) if self._stack is not None else 0
 
+    def remaining(self) -> float | None:
+        return self._stack.remaining() if self._stack is not None else None
+
     def refused(self) -> int:
         return self._stack.refused if self._stack is not None else 0
 
