@@ -194,6 +194,8 @@ uint32_t ssb_observed_from(PyObject *promoted);
 void ssb_fingerprint_include(const void *data, size_t bytes);
 /* Private structs that state equality looks into: {name: is it as expected?}. New reference; runs Python code. */
 PyObject *ssb_layouts(void);
+/* Types that have a handler of their own: [(type, name of the handler)]. New reference; runs Python code. */
+PyObject *ssb_handlers(void);
 /* Can states be compared on this interpreter at all? 0 and a reason otherwise. */
 int ssb_fingerprint_supported(const char **reason);
 /* Why the last state could not be compared; "" if it could. */

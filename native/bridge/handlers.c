@@ -54,6 +54,18 @@ const ssbf_handler *ssbf_handler_of(PyTypeObject *type)
     return NULL;
 }
 
+PyObject *ssb_handlers(void)
+{
+    PyObject *result = ssbf_register_all() ? NULL : PyList_New(0);
+    for (int i = 0; result && i < n_registered; i++) {
+        PyObject *entry = Py_BuildValue("(Os)", registered[i].type, registered[i].handler->name);
+        if (!entry || PyList_Append(result, entry) < 0)
+            Py_CLEAR(result);
+        Py_XDECREF(entry);
+    }
+    return result;
+}
+
 /* ---- sizes and fields ----------------------------------------------------------- */
 
 Py_ssize_t ssbf_object_bytes(PyObject *o)
@@ -206,5 +218,9 @@ void ssbf_content(PyObject *o)
         ssbf_count((uint64_t)PyObject_GC_IsFinalized(o));
     callbacks(o);
 }
+
+#else
+
+PyObject *ssb_handlers(void) { return PyList_New(0); }
 
 #endif

@@ -23,6 +23,7 @@ static PyObject *py_supported(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(i
 }
 
 static PyObject *py_layouts(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) { return ssb_layouts(); }
+static PyObject *py_handlers(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) { return ssb_handlers(); }
 
 static PyObject *py_explore(PyObject *Py_UNUSED(module), PyObject *args)
 {
@@ -188,6 +189,8 @@ static PyMethodDef methods[] = {
      "supported()\n--\n\n(can states be compared on this interpreter, the reason if not)."},
     {"layouts", py_layouts, METH_NOARGS,
      "layouts()\n--\n\nPrivate structs that state equality looks into: {name: is it as expected?}."},
+    {"handlers", py_handlers, METH_NOARGS,
+     "handlers()\n--\n\nTypes that state equality knows how to read: [(type, name of the handler)]."},
     {"explore", py_explore, METH_VARARGS,
      "explore(body, config, /)\n--\n\nRun body() once per path the explorer commands. Returns only by raising: set-up failed."},
     {"end_execution", py_end_execution, METH_VARARGS,

@@ -47,6 +47,8 @@ class Report:
     executions: int = 0
     merged_executions: int = 0
     failures: list[str] = field(default_factory=list)
+    position: int = 0
+    """When programs are searched again: how many of the whole sequence were passed, the failing one included."""
 
     def add(self, other: Report) -> None:
         for name in self.__slots__:
@@ -158,20 +160,25 @@ def _search(first: int, last: int, outcomes: Path | None) -> Iterator[Report]:
 
 
 def _again(first: int, last: int, outcomes: Path, pattern: re.Pattern[str]) -> Iterator[Report]:
+    """In the order of the whole sequence; programs with a single outcome can't lose any."""
     known: dict[str, Known] = json.loads(outcomes.read_text())
-    for any_time in (False, True):
-        batches = [known[str(number)] for number in range(first, last) if timeouts_any(number) == any_time]
+    begun = 0
+    for number in range(first, last):
+        batch_known = known[str(number)]
+        places = {source: place for place, source in enumerate(batch_known)}
         matching = [
-            (source, found)
-            for one in batches
-            for source, found in one.items()
-            if len(found) > 1 and pattern.search(source)  # a single outcome can't get lost
+            (source, found) for source, found in batch_known.items() if len(found) > 1 and pattern.search(source)
         ]
         for start in range(0, len(matching), _PIECE):
-            report = check_again(dict(matching[start : start + _PIECE]), timeouts_any=any_time)
-            yield report
+            piece = dict(matching[start : start + _PIECE])
+            report = check_again(piece, timeouts_any=timeouts_any(number))
             if report.failures:
+                report.position = begun + 1 + min(places[text.split("\n", 1)[1]] for text in report.failures)
+                yield report
                 return
+            report.position = begun + 1 + places[list(piece)[-1]]
+            yield report
+        begun += len(places)
 
 
 def main() -> int:

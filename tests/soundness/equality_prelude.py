@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _thread
 import array
+import asyncio
 import collections
 import contextlib
 import contextvars
@@ -105,6 +106,10 @@ class Row(tuple):
     """A tuple with attributes."""
 
 
+class Octets(bytes):
+    """A byte string with attributes."""
+
+
 class Pile(list):
     """A list with attributes."""
 
@@ -123,6 +128,8 @@ class Box:
 
 
 box = Box()
+some = {1, 2, 3}
+"""A set that nobody changes: its order is the same in every execution."""
 gone: list = []
 """What finalizers and callbacks leave behind."""
 
@@ -146,6 +153,9 @@ class Lazarus:
     def __del__(self):
         gone.append(self)
         self.n += 10
+
+    def __repr__(self):
+        return f"Lazarus({self.n})"
 
 
 class Meets:
@@ -249,6 +259,107 @@ def held(value):
     """A generator that sits on its argument."""
     yield 0
     yield value
+
+
+async def waits(value):
+    """A coroutine that gives way once, and then gives its argument."""
+    await _Once()
+    return value
+
+
+class _Once:
+    def __await__(self):
+        yield
+
+
+async def gives(value):
+    """An asynchronous generator."""
+    yield value
+    yield 5
+
+
+def framed(value):
+    """The frame of a call that is over."""
+    return sys._getframe()
+
+
+def traced(value):
+    """The traceback of an exception that was raised in one of two lines."""
+    try:
+        if value:
+            raiser(1)
+        raiser(1)
+    except ValueError as error:
+        return error.__traceback__
+
+
+class Kept(threading.local):
+    """A local whose part in a thread begins with an argument."""
+
+    def __init__(self, n):
+        self.n = n
+
+
+def kept(value):
+    """One that shows the argument in other threads only."""
+    made = Kept(value)
+    made.n = 0
+    return made
+
+
+def elsewhere(look):
+    """What `look()` returns in a thread of its own."""
+    got, done = [], _thread.allocate_lock()
+    done.acquire()
+
+    def run():
+        got.append(look())
+        done.release()
+
+    _thread.start_new_thread(run, ())
+    done.acquire()
+    return got
+
+
+def advanced(iterator, steps):
+    """An iterator, some steps further."""
+    for _ in range(steps):
+        next(iterator)
+    return iterator
+
+
+def pierced(value):
+    """A dictionary with a hole, and an iterator that stands behind it or before it."""
+    d = dict.fromkeys("axc" if value else "xac")
+    iterator = iter(d)
+    next(iterator)
+    del d["x"]
+    d["y"] = None
+    return d, iterator
+
+
+class Turns:
+    """As much of an event loop as futures and tasks need."""
+
+    def __init__(self):
+        self.ready = []
+
+    def get_debug(self):
+        return False
+
+    def call_soon(self, function, *args, context=None):
+        self.ready.append((function, args))
+
+    def call_exception_handler(self, context):
+        gone.append(1)
+
+    def turn(self):
+        for function, args in self.ready[:1]:
+            del self.ready[:1]
+            function(*args)
+
+    def shown(self):
+        return [getattr(function, "__name__", "") for function, _ in self.ready]
 
 
 def deep(n):

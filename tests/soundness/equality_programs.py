@@ -8,6 +8,7 @@ drawing, so that most programs can be run without a visited set.
 
 from __future__ import annotations
 
+import _thread
 import math
 import random
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from textwrap import indent
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from soundness.equality_handled import HANDLED, UNHANDLED
 from soundness.equality_hiding import IN_C, MEETING, PAUSE, PYTHON, STARTING, TOGGLE, Snippet
 from soundness.equality_subjects import FAMILIES, Subject
 
@@ -27,14 +29,16 @@ _SOURCES = ("choose(2)", "choose(2)", "box.t", "box.t", "who", "1")
 
 
 _IF = "if $v:\n"
-_FAMILIES = [family for family, weight in FAMILIES for _ in range(weight)]
+_HANDLED = [one for name, one in HANDLED.items() if hasattr(_thread, "_ThreadHandle") or name != "_ThreadHandle"]
+_ALL_HANDLED = [*_HANDLED, *UNHANDLED]
+_FAMILIES = [family for family, weight in [*FAMILIES, (_ALL_HANDLED, 9)] for _ in range(weight)]
 
 
 def load(source: str, number: int) -> Callable[[], object]:
-    """Compile a program as a file of its own: code under test. Global random numbers begin anew."""
-    random.seed(number)
+    """Compile a program as a file of its own: code under test. Global random numbers are the same for all."""
+    random.seed(5)
     namespace: dict[str, object] = {
-        "__name__": f"soundness.generated.equality_{number}",
+        "__name__": "soundness.generated.equality",  # programs show it: the same for all
         "__file__": str(_FOLDER / f"equality_{number}.py"),
     }
     exec(compile(source, str(namespace["__file__"]), "exec"), namespace)
@@ -162,14 +166,33 @@ def _hiding(draw: st.DrawFn, budget: _Budget) -> list[list[str]]:
 
 
 @st.composite
+def _quiet(draw: st.DrawFn, names: _Names, budget: _Budget) -> list[list[str]]:
+    """What one thread chooses shows in nothing but the things themselves, while it chooses again and waits."""
+    bodies: list[list[str]] = [[], []]
+    for name, subject in names:
+        step = draw(st.sampled_from(subject.steps))
+        if "$v" not in step:
+            step = _IF + indent(step, "    ")
+        allowed = budget.allows(0, 0, step.count("$v"))
+        bodies[0].append(_fill(step, "choose(2)" if allowed else "1", 0, name))
+    bodies[0].append(PAUSE.text)
+    name, subject = draw(st.sampled_from(names))
+    bodies[draw(st.integers(0, 1))].append(_fill(draw(st.sampled_from(subject.steps)), "0", 1, name))
+    return bodies
+
+
+@st.composite
 def programs(draw: st.DrawFn) -> str:
     """The source of one program."""
-    style = draw(st.sampled_from("mmmbbbbhhh"))  # meeting, branching, hiding
+    style = draw(st.sampled_from("mmmbbbhhhqqqqq"))  # meeting, branching, hiding, quiet
     threads = draw(st.sampled_from([2, 2, 2, 3])) if style == "m" else 2
     start = draw(st.sampled_from(_STARTS))
     budget = _Budget(start, threads)
-    families = draw(st.lists(st.sampled_from(_FAMILIES), min_size=1, max_size=3))
-    subjects = [draw(st.sampled_from(family)) for family in families]
+    if style == "q":
+        subjects = draw(st.lists(st.sampled_from(_ALL_HANDLED), min_size=2, max_size=3))
+    else:
+        families = draw(st.lists(st.sampled_from(_FAMILIES), min_size=1, max_size=3))
+        subjects = [draw(st.sampled_from(family)) for family in families]
     names = [(f"s{number}", subject) for number, subject in enumerate(subjects)]
     before: list[str] = []
     inside: list[str] = []
@@ -181,6 +204,8 @@ def programs(draw: st.DrawFn) -> str:
             bodies = draw(_meeting(names, budget, threads))
         case "b":
             bodies = draw(_branching(names, budget))
+        case "q":
+            bodies = draw(_quiet(names, budget))
         case _:
             before.append("import soundness.equality_prelude as prelude\n\npoint = branch")
             inside.append("prelude.point = branch")

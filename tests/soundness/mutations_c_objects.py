@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mutations import Case, case
-from pairs import call, drop, put
+from pairs import after, call, drop, put
 
 
 class Node:
@@ -141,6 +141,11 @@ CASES: list[Case] = [
         changes=[put("x", 2), put("y", 1), drop("x")],
     ),
     case("local subclass", lambda: Local(1), changes=[put("n", 2), put("m", 2)], others=[lambda: Local(3)]),
+    case(
+        "arguments of a local",  # each further thread begins with them
+        lambda: Local(1),
+        others=[lambda: after(lambda: Local(2), put("n", 1))],
+    ),
     case(
         "two locals",
         lambda: (locals_of(1), locals_of(2)),

@@ -38,7 +38,15 @@ def advanced(make: Build, n: int) -> Build:
     return build
 
 
-def position(name: str, make: Build, *, steps: int = 3, existing: bool = True, others: tuple[Build, ...] = ()) -> Case:
+def position(
+    name: str,
+    make: Build,
+    *,
+    steps: int = 3,
+    existing: bool = True,
+    others: tuple[Build, ...] = (),
+    moves: bool = True,
+) -> Case:
     """Each position is a state; so is what is left when it is over."""
 
     def forward(n: int) -> Callable[[Any], None]:
@@ -48,7 +56,9 @@ def position(name: str, make: Build, *, steps: int = 3, existing: bool = True, o
 
         return step
 
-    return case(name, make, others=[*others], changes=[forward(n + 1) for n in range(steps)], existing=existing)
+    return case(
+        name, make, others=[*others], changes=[forward(n + 1) for n in range(steps)], existing=existing, moves=moves
+    )
 
 
 def counter() -> Callable[[], int]:
@@ -101,6 +111,8 @@ def numbers() -> Iterator[int]:
 
 
 D = {"a": 1, "b": 2, "c": 3}
+NUMBERS = {1, 9, 17}
+WORDS = frozenset({"a", "b", "c"})
 
 CASES: list[Case] = [
     position("list iterator", lambda: iter([1, 1, 1, 1]), others=(lambda: iter([1, 1, 1]), lambda: iter((1, 1, 1, 1)))),
@@ -123,8 +135,12 @@ CASES: list[Case] = [
     position("dict item iterator", lambda: (d := dict(D), iter(d.items()))),
     position("reversed dict", lambda: (d := dict(D), reversed(d))),
     position("reversed dict items", lambda: (d := dict(D), reversed(d.items()))),
+    position("reversed dict values", lambda: (d := dict(D), reversed(d.values()))),
     position("attribute iterator", lambda: (o := Thing(), [setattr(o, n, 1) for n in "abc"], iter(vars(o)))[::2]),
     case("holes before a dict iterator", holes_before, others=[holes_between], existing=False),
+    position("iterator of an existing set", lambda: iter(NUMBERS), others=(lambda: iter(WORDS),)),
+    position("iterator of an existing frozenset", lambda: iter(WORDS)),
+    position("iterator of a small set", lambda: (s := {5}, iter(s)), steps=1, others=(lambda: (s := {6}, iter(s)),)),
     position("deque iterator", lambda: (d := collections.deque([1, 1, 1, 1]), iter(d))),
     position("reversed deque", lambda: (d := collections.deque([1, 1, 1, 1]), reversed(d))),
     position("OrderedDict iterator", lambda: (d := collections.OrderedDict(D), iter(d))),

@@ -14,12 +14,34 @@ from pairs import drop, put
 T = TypeVar("T")
 
 
+def with_subclasses(order: str) -> tuple[type, dict[str, type]]:
+    """A class and its subclasses, made in this order, and kept in another."""
+    below = type("K", (), {})
+    made = {name: type(name, (below,), {}) for name in order}
+    return below, {name: made[name] for name in sorted(made)}
+
+
 class Plain:
     pass
 
 
 class Other:
     pass
+
+
+class Base:
+    pass
+
+
+class Below(Base):
+    pass
+
+
+class BelowToo(Base):
+    pass
+
+
+BELOW: list[type] = []
 
 
 class Slots:
@@ -293,6 +315,27 @@ CASES: list[Case] = [
         lambda: Abstract,
         undone=[lambda o: isinstance(1, o), lambda o: issubclass(int, o)],
         changes=[lambda o: o.register(int), lambda o: o.register(str)],
+    ),
+    case(
+        "order of subclasses",
+        lambda: with_subclasses("LM"),
+        others=[lambda: with_subclasses("ML"), lambda: with_subclasses("L"), lambda: with_subclasses("LMN")],
+        changes=[lambda o: o[1].pop("L"), lambda o: o[1].setdefault("P", type("P", (o[0],), {}))],
+        existing=False,
+        repeats=False,
+    ),
+    case(
+        "subclasses of an existing class",
+        lambda: (Base, BELOW),
+        changes=[
+            lambda o: o[1].append(type("L", (o[0],), {})),
+            lambda o: o[1].extend([type("L", (o[0],), {}), type("M", (o[0],), {})]),
+            lambda o: o[1].extend([type("M", (o[0],), {}), type("L", (o[0],), {})]),
+            lambda o: o[1].extend([type("L", (o[0],), {}), type("M", (o[0],), {})][::-1]),
+            lambda o: setattr(Below, "__bases__", (Other,)),
+            lambda o: (setattr(Below, "__bases__", (Other,)), setattr(Below, "__bases__", (o[0],))),
+        ],
+        new=False,
     ),
     case("enum", lambda: [Colour.RED], others=[lambda: [Colour.BLUE]], existing=False),
     case("enum member", lambda: Colour.RED, changes=[put("mark", 1), put("_value_", 3)]),

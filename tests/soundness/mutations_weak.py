@@ -18,6 +18,11 @@ class Thing:
         pass
 
 
+class Callable(Thing):
+    def __call__(self) -> int:
+        return self.n
+
+
 class Reference(weakref.ref[Any]):
     mark: object
 
@@ -64,9 +69,14 @@ def finalized() -> Any:
     return o, log, weakref.finalize(o[0], log.append, 1)
 
 
-def proxied(count: int) -> Any:
-    o = Thing(1)
-    return o, [weakref.proxy(o) for _ in range(count)]
+def proxied(count: int, make: type[Thing] = Thing) -> Any:
+    o = [make(1)]
+    return o, [weakref.proxy(o[0]) for _ in range(count)]
+
+
+def which(refer: Any, n: int, make: type[Thing] = Thing) -> Any:
+    o = make(1), make(2)
+    return o, refer(o[n])
 
 
 CASES: list[Case] = [
@@ -106,6 +116,28 @@ CASES: list[Case] = [
         undone=[lambda o: o[1][0].n],
         others=[lambda: proxied(2)],
         changes=[lambda o: put("n", 5)(o[1][0])],
+    ),
+    case("reference to which", lambda: which(weakref.ref, 0), others=[lambda: which(weakref.ref, 1)]),
+    case("proxy of which", lambda: which(weakref.proxy, 0), others=[lambda: which(weakref.proxy, 1)]),
+    case(
+        "callable proxy of which",
+        lambda: which(weakref.proxy, 0, Callable),
+        others=[lambda: which(weakref.proxy, 1, Callable)],
+    ),
+    case(
+        "callable proxy",
+        lambda: proxied(1, Callable),
+        others=[lambda: proxied(1), lambda: proxied(2, Callable), lambda: proxied(0, Callable)],
+        changes=[lambda o: put("n", 5)(o[1][0]), lambda o: o[0].clear()],
+    ),
+    case(
+        "proxy with callback",
+        lambda: (o := [Thing(1)], weakref.proxy(o[0], type)),
+        others=[
+            lambda: (o := [Thing(1)], weakref.proxy(o[0], callable)),
+            lambda: (o := [Thing(1)], weakref.proxy(o[0])),
+        ],
+        changes=[lambda o: o[0].clear()],
     ),
     case(
         "WeakValueDictionary",
