@@ -86,7 +86,7 @@ PyObject *ssb_original(ssb_hook *hook, PyObject *self, PyObject *const *args, Py
 
 /* (functions for whose code and globals is_traced(code, globals) is true, addresses of the code
  * of all others as packed words). New reference or NULL. */
-PyObject *ssb_survey(PyObject *is_traced);
+PyObject *ssb_survey(PyObject *is_traced, int keep);
 /* Classes whose __module__ is among the names, and those of which that can't be told here. */
 PyObject *ssb_classes_of(PyObject *names);
 

@@ -8,6 +8,8 @@
  * │                                                                            │
  * │ The code of functions that are not under test is handed on by address: no  │
  * │ code object may die between the survey and the installation of the tables. │
+ * │ In a child none does; the parent asks for a list that keeps them alive,    │
+ * │ which writes to each.                                                      │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "compat.h"
 
@@ -99,15 +101,16 @@ static int ask_all(PyObject *is_traced)
     return 0;
 }
 
-static PyObject *sort_out(PyObject *is_traced)
+static PyObject *sort_out(PyObject *is_traced, int keep)
 {
     if (found.failed || (found.groups == NULL && grow_groups() < 0))
         return PyErr_NoMemory();
     if (ask_all(is_traced) < 0)
         return NULL;
     PyObject *traced = PyList_New(0), *others = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(found.n_functions * sizeof(uintptr_t)));
+    PyObject *kept = PyList_New(0);
     Py_ssize_t bytes = 0;
-    int failed = traced == NULL || others == NULL;
+    int failed = traced == NULL || others == NULL || kept == NULL;
     for (size_t i = 0; !failed && i < found.n_functions; i++) {
         uintptr_t code = (uintptr_t)code_of(found.functions[i]);
         if (group_of(found.functions[i])->answer) {
@@ -115,11 +118,13 @@ static PyObject *sort_out(PyObject *is_traced)
         } else {
             memcpy(PyBytes_AS_STRING(others) + bytes, &code, sizeof code);
             bytes += (Py_ssize_t)sizeof code;
+            failed = keep && PyList_Append(kept, (PyObject *)code) < 0;
         }
     }
-    PyObject *result = !failed && _PyBytes_Resize(&others, bytes) == 0 ? PyTuple_Pack(2, traced, others) : NULL;
+    PyObject *result = !failed && _PyBytes_Resize(&others, bytes) == 0 ? PyTuple_Pack(3, traced, others, kept) : NULL;
     Py_XDECREF(traced);
     Py_XDECREF(others);
+    Py_XDECREF(kept);
     return result;
 }
 
@@ -132,12 +137,12 @@ static void resume_collector(int was_enabled)
         PyGC_Enable();
 }
 
-PyObject *ssb_survey(PyObject *is_traced)
+PyObject *ssb_survey(PyObject *is_traced, int keep)
 {
     int was_enabled = suspend_collector();
     memset(&found, 0, sizeof found);
     ssb_each_gc_object(note_function);
-    PyObject *result = sort_out(is_traced);
+    PyObject *result = sort_out(is_traced, keep);
     PyMem_RawFree(found.functions);
     PyMem_RawFree(found.groups);
     resume_collector(was_enabled);

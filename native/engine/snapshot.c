@@ -210,6 +210,13 @@ int ssi_checkpoint(ss_arena *arena, uint32_t *root, ssi_kernel_state *kernel) {
     return 0;
 }
 
+/* The program has not run since memory was armed: what was empty then and is not there now still is. To read it would
+ * make the kernel provide a page. */
+static int was_empty(const ss_arena *arena, const residency *r, uint32_t index) {
+    const ssi_tracked *t = &arena->tracked;
+    return t->marks_empty && r->known && !(r->entries[index - r->first] & SSI_PAGEMAP_PRESENT) && !(t->seen[index / 64] >> (index % 64) & 1);
+}
+
 static int read_region(ss_arena *arena, uint32_t region, uint32_t *n_changes) {
     const ss_region *r = &arena->regions[region];
     uint32_t pages = (uint32_t)((r->hi - r->lo) / SS_PAGE);
@@ -218,7 +225,7 @@ static int read_region(ss_arena *arena, uint32_t region, uint32_t *n_changes) {
         uint32_t index = r->first_page + at;
         uintptr_t address = r->lo + (uintptr_t)at * SS_PAGE;
         if (at % WINDOW == 0) look(arena, &around, index, address, pages - at < WINDOW ? pages - at : WINDOW);
-        if (!has_content(&around, index, address)) continue;
+        if (was_empty(arena, &around, index) || !has_content(&around, index, address)) continue;
         arena->populated_pages++;
         uint32_t page = arena->frozen.pid ? SSI_BASE_PAGE | index : ssi_page_intern(arena, (void *)address);
         if (page == SS_NONE) return -ENOMEM;

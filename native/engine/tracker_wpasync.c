@@ -213,6 +213,7 @@ static int wpasync_arm(ssi_tracked *t, ssi_text *why) {
     long rc = scan(t, WRITTEN_POPULATED, 1, &populated);
     for (uint32_t i = 0; i < t->n_regions; i++) t->dense[i] = ssi_dense_pages(t, &t->regions[i]);
     cut_into_ranges(t);
+    t->marks_empty = 1;
     if (rc >= 0) rc = scan(t, AS_THE_RANGE_SAYS, 1, &ignored); /* markers on the empty pages of dense ranges */
     if (rc < 0) {
         ssi_text_add(why, "PAGEMAP_SCAN: ");

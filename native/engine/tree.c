@@ -10,7 +10,7 @@
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "engine_internal.h"
 
-#define POPULATE_NODES 4096u
+#define POPULATE_NODES 1024u
 
 uint32_t ssi_tree_levels(uint32_t n_pages) {
     uint32_t levels = 1;

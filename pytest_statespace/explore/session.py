@@ -30,7 +30,7 @@ from pytest_statespace.explore.races import name_races
 from pytest_statespace.explore.reachability import SECONDS, Reachability, decide
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.verdict import conclude
-from pytest_statespace.runtime import access, context
+from pytest_statespace.runtime import context
 from pytest_statespace.runtime import child as child_side
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.pinning import pinned
@@ -123,7 +123,7 @@ def replay(
     ``stop``: nothing is run behind the schedule, as that of a livelock would never end.
     """
     refuse_nesting()
-    task = _task(item, settings, fingerprint=False)
+    task = child_side.with_tables(_task(item, settings, fingerprint=False))
     bridge = bridge_module()
 
     def main(pipe: int, crash_file: int) -> NoReturn:
@@ -191,9 +191,9 @@ def _search(
     progress: Callable[[ProgressSnapshot], None] | None,
     wanted: Callable[[Found], bool] | None,
 ) -> Search:
-    task = _task(item, settings, fingerprint=fingerprint)
+    before = time.monotonic()
+    task = child_side.with_tables(_task(item, settings, fingerprint=fingerprint))
     bridge = bridge_module()
-    access.prepare()
 
     def main(pipe: int) -> NoReturn:
         child_side.run(task, bridge, pipe)
@@ -206,7 +206,7 @@ def _search(
         max_executions=settings.max_executions,
     )
     with Sandbox.open(
-        main, mebibytes=settings.max_memory, hang_seconds=settings.hang_seconds
+        main, mebibytes=settings.max_memory, hang_seconds=settings.hang_seconds, started=before
     ) as sandbox:
         explorer = Explorer(
             sandbox,

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from pytest_statespace.runtime.classify import Classifier, nested_codes, rebound_cells
+from pytest_statespace.runtime.classify import Classifier, instructions, nested_codes, rebound_cells
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -51,7 +51,7 @@ def real_path(path: str) -> str:
 
 
 def prepare() -> None:
-    """In the parent, before a fork: what every child would otherwise find out anew."""
+    """In the parent, before a survey: real paths that it will ask for."""
     paths = sysconfig.get_paths()
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
         _remember(paths[name])
@@ -112,6 +112,7 @@ class UnderTest:
 class _Found:
     traced: dict[CodeType, None]
     untraced: bytes  #: packed addresses of the code of other functions
+    kept: list[CodeType]  #: that code, if it was to be kept alive
     classes: list[object]
     namespaces: list[object]
 
@@ -122,11 +123,11 @@ def _modules() -> Iterator[ModuleType]:
             yield module
 
 
-def find(under_test: UnderTest) -> _Found:
+def find(under_test: UnderTest, *, keep: bool = False) -> _Found:
     """All code objects of functions that exist, classes under test, namespaces of modules."""
     bridge = importlib.import_module("pytest_statespace._native._bridge")
-    functions, others = bridge.survey(under_test.has_code)
-    found = _Found({}, others, [], [])
+    functions, others, kept = bridge.survey(under_test.has_code, keep)
+    found = _Found({}, others, kept, [], [])
     for function in functions:
         found.traced.update(dict.fromkeys(nested_codes(function.__code__)))
     traced_modules: set[str] = set()
@@ -143,15 +144,19 @@ def find(under_test: UnderTest) -> _Found:
     return found
 
 
-def _stored(codes: Iterable[CodeType]) -> tuple[set[str], set[str], set[str]]:
-    """Names of globals stored, of attributes stored, and all names used."""
-    from pytest_statespace.runtime.classify import instructions
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a code object says by itself, whatever the rest of the program does."""
 
-    rebound: set[str] = set()
-    attributes: set[str] = set()
-    used: set[str] = set()
-    for code in codes:
-        used.update(code.co_names)
+    code: CodeType
+    rebound: frozenset[str]  #: names of globals stored
+    attributes: frozenset[str]  #: names of attributes stored
+    cells: frozenset[tuple[CodeType, str]]  #: cells of its nest that are not provably bound once
+
+    @classmethod
+    def of(cls, code: CodeType) -> _Facts:
+        rebound: set[str] = set()
+        attributes: set[str] = set()
         for instruction in instructions(code):
             if instruction.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
                 rebound.add(str(instruction.argval))
@@ -159,7 +164,41 @@ def _stored(codes: Iterable[CodeType]) -> tuple[set[str], set[str], set[str]]:
                 attributes.add(str(instruction.argval))
         if _SETTERS.intersection(code.co_names):
             attributes.update(c for c in code.co_consts if isinstance(c, str) and c.isidentifier())
-    return rebound, attributes, used
+        cells = rebound_cells(code) if code.co_cellvars else ()
+        return cls(code, frozenset(rebound), frozenset(attributes), frozenset(cells))
+
+
+class _Known:
+    """What was found out about code for the tests before, by address; an entry keeps its code alive."""
+
+    def __init__(self) -> None:
+        self._facts: dict[int, _Facts] = {}
+        self._classifier: Classifier | None = None
+        self._open_cells: set[tuple[CodeType, str]] | None = None
+        self._records: dict[int, tuple[CodeType, bytes]] = {}
+
+    def facts(self, codes: Iterable[CodeType]) -> list[_Facts]:
+        """In the order of `codes`; all others are forgotten."""
+        found = [self._facts.get(id(code)) or _Facts.of(code) for code in codes]
+        self._facts = {id(facts.code): facts for facts in found}
+        return found
+
+    def records(
+        self, classifier: Classifier, codes: Iterable[CodeType], open_cells: set[tuple[CodeType, str]] | None
+    ) -> dict[CodeType, bytes]:
+        """The records of `codes`; all others are forgotten."""
+        if classifier != self._classifier or open_cells != self._open_cells:
+            self._records = {}
+            self._classifier, self._open_cells = classifier, open_cells
+        found: dict[CodeType, bytes] = {}
+        for code in codes:
+            known = self._records.get(id(code))
+            found[code] = known[1] if known is not None else classifier.records(code, open_cells)
+        self._records = {id(code): (code, records) for code, records in found.items()}
+        return found
+
+
+_KNOWN = _Known()  # nothing that runs on a path asks it
 
 
 def _present(owner: object, names: str) -> list[object]:
@@ -205,8 +244,9 @@ def build_tables(
     *,
     trace_prefixes: Sequence[str] = (),
     promoted: frozenset[str] = frozenset(),
+    keep: bool = False,
 ) -> dict[str, Any]:
-    """The tables the native side is installed with.
+    """The tables the native side is installed with. They hold for the process as it is, and for children forked from it.
 
     Args:
         roots: directories whose Python files are under test, minus installed packages, the standard
@@ -214,10 +254,15 @@ def build_tables(
         trace_prefixes: importable names of modules and packages that are under test as well.
         promoted: details of earlier searches that ended because an assumption was broken: "global NAME",
             "attribute NAME" or "cell QUALNAME.NAME".
+        keep: the tables keep all code alive that they name by its address. Otherwise no code may die before they
+            are installed.
     """
     under_test = UnderTest.of(roots, trace_prefixes)
-    found = find(under_test)
-    rebound, attributes, used = _stored(found.traced)
+    found = find(under_test, keep=keep)
+    facts = _KNOWN.facts(found.traced)
+    rebound = {name for known in facts for name in known.rebound}
+    attributes = {name for known in facts for name in known.attributes}
+    used = {name for code in found.traced for name in code.co_names}
     cells = set()
     for detail in promoted:
         kind, _, name = detail.partition(" ")
@@ -232,10 +277,11 @@ def build_tables(
         stored_names=frozenset(map(sys.intern, attributes)),
         promoted_cells=frozenset(cells),
     )
-    open_cells = _open_cells(found.traced, attributes)
+    open_cells = None if "cell_contents" in attributes else {cell for known in facts for cell in known.cells}
     return {
-        "codes": {code: classifier.records(code, open_cells) for code in found.traced},
+        "codes": _KNOWN.records(classifier, found.traced, open_cells),
         "untraced": found.untraced,
+        "kept": found.kept,
         "classify": _classify(under_test, classifier),
         "promoted": promoted,
         "rebound": classifier.rebound,
@@ -250,17 +296,6 @@ def build_tables(
         "slots_stored": any(_is_special(name) for name in attributes),
         "aliased": bool(_ALIASES.intersection(used)),
     }
-
-
-def _open_cells(codes: Iterable[CodeType], attributes: set[str]) -> set[tuple[CodeType, str]] | None:
-    """Cells not known to be constant; None: none is."""
-    if "cell_contents" in attributes:
-        return None
-    found: set[tuple[CodeType, str]] = set()
-    for code in codes:
-        if code.co_cellvars:
-            found |= rebound_cells(code)
-    return found
 
 
 def _classify(under_test: UnderTest, classifier: Classifier) -> Callable[[CodeType, object], bytes | None]:

@@ -11,8 +11,10 @@ of the traceback, captured output, the waiting threads of a deadlock.
 
 from __future__ import annotations
 
+import dataclasses
 import faulthandler
 import gc
+import importlib
 import inspect
 import io
 import os
@@ -64,10 +66,34 @@ class Task:
     item: pytest.Function
     settings: Settings
     roots: tuple[str, ...]  # files below are code under test
+    tables: dict[str, Any] | None = None  # of the code under test, as the parent made them
+    modules: int = -1  # how many there were then
     fingerprint: bool = True
     recording: bool = False
     interactive: bool = False  # standard streams stay as they are; with --pdb a debugger opens
     crash_file: int = -1  # where faulthandler writes in recording mode
+
+
+def with_tables(task: Task) -> Task:
+    """In the parent, right before the fork: what is known of code there need not be found out in each child."""
+    if _needs_event_loop(task.item):
+        importlib.import_module("pytest_statespace.runtime.event_loop")  # as the child will
+    access.prepare()
+    return dataclasses.replace(task, tables=tables_of(task, keep=True), modules=len(sys.modules))
+
+
+def tables_of(task: Task, *, keep: bool = False) -> dict[str, Any]:
+    """The tables of the code under test in this process."""
+    return access.build_tables(
+        task.roots,
+        trace_prefixes=task.settings.trace,
+        promoted=frozenset(task.settings.promoted),
+        keep=keep,
+    )
+
+
+def _needs_event_loop(item: pytest.Function) -> bool:
+    return "asyncio" in sys.modules or inspect.iscoroutinefunction(item.obj)
 
 
 def run(task: Task, bridge: ModuleType, pipe: int) -> NoReturn:
@@ -113,7 +139,7 @@ class _Child:
             self._recorder.deadlocked = self._report_deadlock
             if task.crash_file >= 0:
                 faulthandler.enable(task.crash_file, all_threads=False)
-        if "asyncio" in sys.modules or inspect.iscoroutinefunction(item.obj):
+        if _needs_event_loop(item):
             from pytest_statespace.runtime import event_loop
 
             event_loop.install(bridge, any_order=task.settings.timeouts == "any")
@@ -199,11 +225,10 @@ class _Child:
         }
 
     def _tables(self) -> dict[str, Any]:
-        tables: dict[str, Any] = access.build_tables(
-            self._task.roots,
-            trace_prefixes=self._task.settings.trace,
-            promoted=frozenset(self._task.settings.promoted),
-        )
+        task = self._task
+        tables: dict[str, Any] | None = task.tables
+        if tables is None or task.modules != len(sys.modules):  # something was imported since: its namespace counts
+            tables = tables_of(task)
         tables["bookkeeping"] = bookkeeping.build_table()
         return tables
 

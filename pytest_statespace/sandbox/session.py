@@ -60,13 +60,15 @@ class Sandbox:
         mebibytes: int,
         hang_seconds: float | None,
         messages: bool = False,
+        started: float | None = None,
     ) -> Sandbox:
         """Fork a child that runs ``main`` and wait for its base snapshot.
 
         ``messages``: the child sends messages while paths run (recording mode).
+        ``started``: when the set-up began (`time.monotonic`), if something was prepared before.
         Raises StatespaceError with the child's own words if its set-up failed.
         """
-        started = time.monotonic()
+        started = time.monotonic() if started is None else started
         bridge = bridge_module()
         arena = Arena(mebibytes)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import struct
 import sys
 import threading
@@ -237,7 +238,8 @@ def test_the_survey_agrees_with_the_collector() -> None:
     def is_ours(code: CodeType, namespace: object) -> bool:
         return code.co_filename == __file__ or namespace is vars(threading)
 
-    functions, others = _bridge.survey(is_ours)
+    functions, others, kept = _bridge.survey(is_ours)
+    assert kept == []
     classes = _bridge.classes_of({"threading", __name__})
     every = gc.get_objects()
     expected = [o for o in every if type(o) is FunctionType and is_ours(o.__code__, o.__globals__)]
@@ -248,6 +250,45 @@ def test_the_survey_agrees_with_the_collector() -> None:
     assert {threading.Thread, threading.Barrier} <= set(classes)
     assert {id(c) for c in every if isinstance(c, type) and c.__module__ == "threading"} <= {id(c) for c in classes}
     assert not any(type(c) is type and c.__module__ == "queue" for c in classes)
+
+
+def test_the_survey_keeps_code_alive_if_asked() -> None:
+    _, others, kept = _bridge.survey(lambda code, namespace: False, True)
+    assert list(struct.unpack(f"{len(others) // 8}Q", others)) == [id(code) for code in kept]
+
+
+def test_what_is_remembered_of_code_changes_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = [
+        "def plain(o):\n    return o.x + o.y\n",
+        "total = 0\ndef outer():\n    n = 0\n    def inner():\n        nonlocal n\n        n += 1\n        return total\n    return inner\n",
+        "def outer():\n    n = 0\n    def inner():\n        return n\n    return inner\n",
+        "total = 0\ndef store(o):\n    global total\n    total = 1\n    o.x = 2\n",
+        "def aliased(o):\n    return vars(o)\n",
+        "def opened(c):\n    c.cell_contents = 1\n",
+    ]
+    monkeypatch.syspath_prepend(tmp_path)
+    names: list[str] = []
+
+    def compare() -> None:
+        tables = access.build_tables([tmp_path])
+        with monkeypatch.context() as patch:
+            patch.setattr(access, "_KNOWN", access._Known())
+            fresh = access.build_tables([tmp_path])
+        assert {id(code) for code in tables["codes"]} == {id(code) for code in fresh["codes"]}
+        for key in ("codes", "rebound", "stored_names", "locality", "slots_stored", "aliased"):
+            assert tables[key] == fresh[key], (names, key)
+
+    for number, source in enumerate(sources):
+        names.append(f"remembered_{number}")
+        (tmp_path / f"{names[-1]}.py").write_text(source)
+        importlib.import_module(names[-1])
+        compare()
+    assert len(access._KNOWN._records) == 8
+    while names:  # what is gone is forgotten, and its address may be somebody else's
+        del sys.modules[names.pop()]
+        gc.collect()
+        compare()
+    assert not access._KNOWN._records
 
 
 def test_the_survey_passes_errors_on() -> None:
