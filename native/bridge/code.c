@@ -11,6 +11,7 @@
 #if SSB_CAN_FINGERPRINT
 
 #include "opcodes.h"
+#include "runtime.h"
 
 int ssbf_opcode_at(PyCodeObject *code, int unit) { return ssb_unit_opcode(code, unit); }
 int ssbf_argument_at(PyCodeObject *code, int unit) { return ssb_unit_argument(code, unit); }
@@ -26,6 +27,14 @@ enum ssbf_switching ssbf_switching_at(PyCodeObject *code, int unit)
     return ssb_opcode_is_silent_resume(op, ssb_unit_argument(code, unit)) ? SSBF_SILENT_RESUME : SSBF_NO_SWITCH;
 }
 int ssbf_next_unit(PyCodeObject *code, int unit) { return unit + 1 + ssb_opcode_caches[ssb_unit_opcode(code, unit)]; }
+
+int ssb_instruction_at(PyCodeObject *code, int unit)
+{
+    int last = -1;
+    for (int at = 0, n = ssb_code_units(code); at <= unit && at < n; at = ssbf_next_unit(code, at))
+        last = at;
+    return last < 0 ? -1 : ssb_instruction_of_call(code, last);
+}
 
 static int exception_varint(const unsigned char **p)
 {

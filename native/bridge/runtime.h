@@ -204,4 +204,10 @@ extern const char *const ssb_phase_names[SSB_N_PHASES];
 int ssb_attach(unsigned long long table, unsigned long long arena);
 PyObject *ssb_fork(void);
 
+/* -- code.c: positions ------------------------------------------------------------ */
+
+/* The instruction to which a code unit belongs, -1 before the first. Of a call in progress it is the same however often the
+ * code has run: specialised, a frame stands at the end of the instruction's caches or, on 3.11, at the PRECALL. */
+int ssb_instruction_at(PyCodeObject *code, int unit);
+
 #endif

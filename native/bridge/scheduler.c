@@ -166,7 +166,7 @@ static uint32_t collect(void)
 
 /* -- labels ----------------------------------------------------------------------- */
 
-/* Hash of thread, operation and the innermost source positions; stable over processes. */
+/* Hash of thread, operation and the innermost positions in the code; stable over processes, and over how warm the code is. */
 static uint64_t make_label(const ssb_thread *t, int operation)
 {
     enum { DEPTH = 3 };
@@ -176,7 +176,7 @@ static uint64_t make_label(const ssb_thread *t, int operation)
     for (int depth = 0; frame != NULL && depth < DEPTH; depth++, frame = ssb_frame_back(frame)) {
         PyObject *name = ssb_frame_code(frame)->co_qualname;
         words[n++] = ssb.engine->hash64(PyUnicode_DATA(name), (size_t)PyUnicode_GET_LENGTH(name) * PyUnicode_KIND(name));
-        words[n++] = (uint64_t)ssb_frame_offset(frame);
+        words[n++] = (uint64_t)ssb_instruction_at(ssb_frame_code(frame), ssb_frame_offset(frame) / (int)sizeof(_Py_CODEUNIT));
     }
     return ssb.engine->hash64(words, (size_t)n * sizeof words[0]);
 }

@@ -7,14 +7,16 @@ No code of the user runs here: the steps are recorded in the middle of an execut
 from __future__ import annotations
 
 import enum
+import inspect
 import linecache
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-__all__ = ["Names", "Position", "View", "short_repr"]
+__all__ = ["Names", "Position", "View", "short_repr", "variables_of"]
 
 _SCALARS = frozenset({bool, int, float, complex, str, bytes, type(None), type(Ellipsis), range})
 _BRACKETS: dict[type, tuple[str, str]] = {
@@ -23,6 +25,7 @@ _BRACKETS: dict[type, tuple[str, str]] = {
     set: ("{", "}"),
     frozenset: ("frozenset({", "})"),
 }
+_SHORT_LIVED = (list, dict, set, tuple)
 _LONGEST = 60
 _MOST_ENTRIES = 6
 
@@ -102,6 +105,22 @@ class View:
         return not any(module == name or module.startswith(name + ".") for name in self._traced)
 
 
+def variables_of(frame: FrameType) -> Mapping[str, Any]:
+    """The variables of a frame, without references to them that last.
+
+    Before 3.13 a frame keeps the snapshot that it was asked for. What only a variable refers to is
+    one thread's own for the search and needs no choice points; a second reference would make it
+    look shared, and the replay would leave the schedule.
+    """
+    snapshot = frame.f_locals
+    if sys.version_info >= (3, 13) or not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        return snapshot
+    variables = dict(snapshot)
+    if sys.getrefcount(snapshot) <= 3:  # the frame, this variable, the call: locals() gave it to nobody
+        snapshot.clear()
+    return variables
+
+
 def short_repr(value: object, depth: int = 2) -> str:
     """A repr of at most 60 characters that calls no code of the user."""
     text = _repr(value, depth)
@@ -151,11 +170,16 @@ def _some(entries: Any, depth: int) -> list[str]:
 
 
 class Names:
-    """What objects are called, as the user would write it: found once, then remembered."""
+    """What objects are called, as the user would write it.
+
+    Found names are remembered by identity. The objects are not: a reference of ours would keep alive what
+    the execution lets go, and make shared what is one thread's own. So a list or dictionary, whose memory the
+    next one may get, is looked for first, and only what has no name now has the one it had.
+    """
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._known: dict[int, tuple[object, str]] = {}  # keeps the object: ids stay unique
+        self._known: dict[int, tuple[type, str]] = {}
 
     def target(self, value: object, part: object, frame: FrameType | None) -> str:
         """Name of an object, or of its attribute, global, cell or entry ``part``."""
@@ -178,21 +202,22 @@ class Names:
 
     def of(self, value: object, frame: FrameType | None) -> str:
         """Name of an object: of a variable or attribute that refers to it, else its type's."""
-        known = self._known.get(id(value))
-        if known is not None:
-            return known[1]
+        kind, known = self._known.get(id(value), (None, ""))
+        if kind is not type(value):
+            known = ""
+        if known and type(value) not in _SHORT_LIVED:
+            return known
         own = value.name if isinstance(value, threading.Thread) else self._find(value, frame)
-        name = own or f"<{type(value).__name__}>"
+        name = own or known or f"<{type(value).__name__}>"
         if not name.startswith("<"):
-            self._known[id(value)] = (value, name)
+            self._known[id(value)] = (type(value), name)
         return name
-
 
     def _find(self, value: object, frame: FrameType | None) -> str:
         """Look for the object in the variables of the frames, from the innermost out."""
         fallback = ""
         while frame is not None:
-            variables = frame.f_locals
+            variables = variables_of(frame)
             if not self._view.is_helper(
                 frame.f_code.co_filename, frame.f_globals.get("__name__", "")
             ):
@@ -214,7 +239,7 @@ class Names:
         return fallback
 
 
-def _in_scopes(value: object, variables: dict[str, Any], module: dict[str, Any]) -> str:
+def _in_scopes(value: object, variables: Mapping[str, Any], module: dict[str, Any]) -> str:
     for scope in (variables, module):
         for name, entry in list(scope.items()):
             if entry is value and not name.startswith("@"):

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pytest_statespace.runtime.display import Names, Position, View, short_repr
+from pytest_statespace.runtime.display import Names, Position, View, short_repr, variables_of
 from pytest_statespace.runtime.wire import to_plain
 from pytest_statespace.types import Step, WaitingThread
 
@@ -196,5 +196,5 @@ def _condition_waited_for(frame: FrameType | None) -> threading.Condition | None
     """The condition in whose ``wait()`` a thread stands."""
     if frame is None or frame.f_code is not threading.Condition.wait.__code__:
         return None
-    condition = frame.f_locals["self"]
+    condition = variables_of(frame)["self"]
     return condition if isinstance(condition, threading.Condition) else None

@@ -129,3 +129,75 @@ def test_every_damage_is_a_usage_error(pytester: pytest.Pytester, run: Run, foun
     result = run("--statespace-replay", token)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--statespace-replay: *"])
+
+
+PRIVATE = """
+    import threading
+    import pytest
+
+    class Box:
+        def __init__(self):
+            self.lock = threading.Lock()
+            self.items = [0]
+            self.seen = 0
+
+        def fill(self):
+            self.items[0] = 1
+            batch = []
+            with self.lock:
+                taken, self.items = self.items, [0]
+            batch.append(1)
+            taken[0] = 2
+            self.seen += 1
+
+    @pytest.mark.statespace
+    def test_it():
+        box = Box()
+        threads = [threading.Thread(target=box.fill) for _ in range(2)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        assert box.seen == 2
+"""
+
+
+def test_watching_makes_nothing_shared(pytester: pytest.Pytester, run: Run) -> None:
+    """What only one thread refers to has no choice points; it had them once the recorder had looked at it."""
+    pytester.makepyfile(PRIVATE)
+    result = run("--statespace")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*schedule: 1 preemption*"])
+    result.stdout.no_fnmatch_line("*could not be reproduced*")
+
+
+WARM = """
+    import os
+    import threading
+    import pytest
+
+    def take_turns(lock):
+        lock.acquire()
+        lock.release()
+
+    for _ in range(int(os.environ.get("WARM", "0"))):
+        take_turns(threading.Lock())
+
+    @pytest.mark.statespace(granularity="sync")
+    def test_it():
+        lock = threading.Lock()
+        threads = [threading.Thread(target=take_turns, args=(lock,)) for _ in range(2)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        assert False
+"""
+
+
+def test_a_warm_interpreter(pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Specialised instructions stand elsewhere while they call: a schedule must not know."""
+    pytester.makepyfile(WARM)
+    run("--statespace", "--statespace-json=results.json").assert_outcomes(failed=1)
+    document = json.loads((pytester.path / "results.json").read_text())
+    monkeypatch.setenv("WARM", "100")
+    result = run("--statespace-replay", document["tests"][0]["failures"][0]["file"])
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E*assert False"])
+    result.stdout.no_fnmatch_line("*diverged*")
