@@ -17,6 +17,7 @@ __all__ = [
     "ExplorationResult",
     "Failure",
     "FailureKind",
+    "PassingTwin",
     "ProgressSnapshot",
     "Report",
     "Schedule",
@@ -141,7 +142,20 @@ class Report:
     steps: tuple[Step, ...]
     waiting: tuple[WaitingThread, ...] = ()
     schedule: Schedule = field(default_factory=Schedule)
+    choice_steps: tuple[int, ...] = ()  # for each choice of the schedule: how many steps came before it
     diverged: str = ""  # where and how the replay left the schedule, "" if it did not
+
+
+@dataclass(frozen=True, slots=True)
+class PassingTwin:
+    """An execution that passes and is the same as a failing one up to one choice.
+
+    ``choice`` is the position of that choice in the failing schedule, ``thread`` the ordinal of
+    the thread that runs there instead.
+    """
+
+    choice: int
+    thread: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +171,7 @@ class Failure:
     seconds: float
     length: int  # transitions of the failing execution itself
     gil_reachable: bool | None = None  # by this interpreter with its GIL; None: not determined
+    twin: PassingTwin | None = None  # None: none was found, or not looked for
     gil_reason: str = ""  # why it was not determined, or "over another schedule"
     token: str = ""
     file: str = ""

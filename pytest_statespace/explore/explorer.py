@@ -43,6 +43,7 @@ from pytest_statespace.types import (
     DataRace,
     EngineStatistics,
     FailureKind,
+    PassingTwin,
     ProgressSnapshot,
     Schedule,
 )
@@ -93,6 +94,7 @@ class Search:
     found: Found | None = None
     found_by: str = ""  # the sampler of the execution that failed, if it was an interlude
     minimised_from: int | None = None  # preemptions of the failing execution that was found first
+    twin: PassingTwin | None = None  # of the failing execution
     trials: int = 0  # executions run to need fewer of them
     interludes: int = 0  # executions drawn at random in between
     payload: dict[str, Any] = field(default_factory=dict)  # of the path that ended the search

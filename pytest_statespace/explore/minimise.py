@@ -213,7 +213,9 @@ class _Following(_Chooser):
 
 
 def _can_go_on(point: Point) -> bool:
-    return point.kind == ChoiceKind.THREAD and bool(point.alternatives) and point.alternatives[0].thread == point.current
+    if point.kind != ChoiceKind.THREAD or not point.alternatives:
+        return False
+    return point.alternatives[0].thread == point.current
 
 
 def _code(point: Point, index: int) -> int:

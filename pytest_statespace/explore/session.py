@@ -29,6 +29,7 @@ from pytest_statespace.explore.minimise import minimise
 from pytest_statespace.explore.races import name_races
 from pytest_statespace.explore.reachability import SECONDS, Reachability, decide
 from pytest_statespace.explore.strategies import StrategyRegistry
+from pytest_statespace.explore.twin import find_twin
 from pytest_statespace.explore.verdict import conclude
 from pytest_statespace.runtime import context
 from pytest_statespace.runtime import child as child_side
@@ -99,7 +100,8 @@ def explore(
             return Exploration(search, now, None)
         failures: list[Failure] = []
         if search.found is not None:
-            failures.append(_failure(item, now, registry, search.found, notes))
+            failure = _failure(item, now, registry, search.found, notes)
+            failures.append(dataclasses.replace(failure, twin=search.twin))
     result = conclude(
         search, nodeid=item.nodeid, settings=now, failures=failures, notes=tuple(notes)
     )
@@ -225,8 +227,10 @@ def _search(
         search.races = name_races(raced, str(item.config.rootpath))
         if settings.explain_state:
             search.noted = sandbox.explained()
-        if search.end is SearchEnd.FAILED:  # last, so that its executions count nowhere
+        if search.end is SearchEnd.FAILED and wanted is None:  # last, so that these executions count nowhere
             minimise(search, sandbox, budget.deadline)
+            if search.found is not None and search.found.kind not in _MUTE and sandbox.is_alive:
+                search.twin = find_twin(search.found.schedule, sandbox, budget.deadline)
         return search
 
 

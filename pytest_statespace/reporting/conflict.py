@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from pytest_statespace.reporting.rows import operation_of, place, short_names, thread_name
 from pytest_statespace.reporting.text import clean
-from pytest_statespace.types import FailureKind, Report, Step, WaitingThread
+from pytest_statespace.types import FailureKind, PassingTwin, Report, Step, WaitingThread
 
-__all__ = ["conflicts", "find_cycle", "held_targets"]
+__all__ = ["conflicts", "decisive", "find_cycle", "held_targets"]
 
 _CONSIDERED = 5000  # steps before the end: some questions take quadratic time
 _LIMIT = 3  # sentences: more would not explain more
@@ -38,6 +38,31 @@ def conflicts(report: Report) -> list[str]:
         found = found or list(_check_then_act(story))
         found = found or list(_around_last_preemption(story))
     return list(dict.fromkeys(found))[:_LIMIT]
+
+
+def decisive(report: Report, twin: PassingTwin) -> str:
+    """Whose step came first at the last choice that could still have led to a passing execution; "" if unknown."""
+    if twin.choice >= min(len(report.choice_steps), len(report.schedule.choices)):
+        return ""
+    story = _Story(report, report.steps)
+    start = report.choice_steps[twin.choice]
+    chosen = report.schedule.choices[twin.choice].thread
+
+    def about_to(thread: int) -> str:
+        steps = (step for step in report.steps[start:] if step.thread == thread and step.file)
+        item = next(steps, None) or next((entry for entry in report.waiting if entry.thread == thread), None)
+        if item is None:
+            return story.name(thread)
+        verb = (item.access if isinstance(item, Step) else "") or operation_of(item)
+        what = f"{verb.replace('_', ' ')} `{clean(item.target)}`" if item.target else verb.replace("_", " ")
+        where = story.at(item).strip(" ()")
+        return f"{story.name(thread)} ({what}{', ' if where else ''}{where})"
+
+    instead = story.name(twin.thread)
+    return (
+        f"It is decided where {about_to(chosen)} goes before {about_to(twin.thread)}: "
+        f"if {instead} goes first there, the test passes"
+    )
 
 
 def find_cycle(waiting: Sequence[WaitingThread]) -> list[WaitingThread]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
-from pytest_statespace.reporting.conflict import conflicts, find_cycle, held_targets
+from pytest_statespace.reporting.conflict import conflicts, decisive, find_cycle, held_targets
 from pytest_statespace.reporting.rows import place, short_names, short_thread, thread_name
 from pytest_statespace.reporting.text import (
     Line,
@@ -92,7 +92,7 @@ def render_lines(result: ExplorationResult, failure: Failure, width: int) -> lis
         lines += _schedule(failure, report, width)
         if report.waiting:
             lines += _waiting(report, width)
-        lines += _conflict(report, width)
+        lines += _conflict(failure, report, width)
     lines += _numbers(result, failure, width)
     lines += _replay(result, failure, width)
     return lines
@@ -181,8 +181,10 @@ def _table(table: list[tuple[str, ...]], width: int) -> list[Line]:
     return lines
 
 
-def _conflict(report: Report, width: int) -> list[Line]:
+def _conflict(failure: Failure, report: Report, width: int) -> list[Line]:
     sentences = conflicts(report)
+    if failure.twin is not None and not report.diverged:
+        sentences += [sentence for sentence in [decisive(report, failure.twin)] if sentence]
     if not sentences:
         return []
     return [

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pytest_statespace.reporting.text import clean
-from pytest_statespace.types import Report, Step
+from pytest_statespace.types import Report, Step, WaitingThread
 
 __all__ = [
     "StepRow",
@@ -114,7 +114,7 @@ def build_rows(report: Report) -> list[StepRow | SwitchRow]:
     return rows
 
 
-def operation_of(step: Step) -> str:
+def operation_of(step: Step | WaitingThread) -> str:
     """The operation's name in one spelling: ``try_acquire``."""
     return step.operation.lower().replace(" ", "_").replace("-", "_")
 

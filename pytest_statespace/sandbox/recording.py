@@ -123,7 +123,9 @@ def _assemble(
             "diverged": _divergence(result, wanted),
         },
     )
-    report = dataclasses.replace(report, steps=steps, schedule=_met(result, messages))
+    report = dataclasses.replace(
+        report, steps=steps, schedule=_met(result, messages), choice_steps=_steps_before_choices(messages)
+    )
     possible = all(m["choice"][5] for m in messages if "choice" in m and m["choice"][4])
     return Recorded(report, result.end, result.detail, exit_text, possible)
 
@@ -157,6 +159,15 @@ def _divergence(result: PathResult, wanted: Schedule) -> str:
             f"the schedule has {len(wanted)}"
         )
     return ""
+
+
+def _steps_before_choices(messages: list[dict[str, Any]]) -> tuple[int, ...]:
+    steps, before = 0, []
+    for message in messages:
+        steps += "step" in message
+        if "choice" in message:
+            before.append(steps)
+    return tuple(before)
 
 
 def _met(result: PathResult, messages: list[dict[str, Any]]) -> Schedule:

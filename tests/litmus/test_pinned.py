@@ -3,7 +3,8 @@
 A change of any of them is a change of what is explored: find out which, then pin the new ones. The
 numbers of `dfs` follow from the models (`test_models`); those of `exhaust` add up the executions and
 transitions of the rounds with preemption bounds 0, 1 and 2 and of the last one without a bound; its
-states are the distinct ones of all rounds. Samplers compare no states: what is pinned is how many different schedules they draw.
+states are the distinct ones of all rounds. Samplers compare no states: what is
+pinned is how many different schedules they draw.
 """
 
 from __future__ import annotations

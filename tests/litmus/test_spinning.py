@@ -1,7 +1,7 @@
 """Mutual exclusion by shared variables alone: threads that spin are explored to the end, at every instruction.
 
-A loop that waits repeats its state, so it ends. At granularity `opcode` each of these has tens of thousands of states, so they
-are left to `-m campaign`; `examples/test_peterson.py` is verified at `access` in every run.
+A loop that waits repeats its state, so it ends. At granularity `opcode` each of these has tens of thousands of
+states, so they are left to `-m campaign`; `examples/test_peterson.py` is verified at `access` in every run.
 """
 
 from __future__ import annotations

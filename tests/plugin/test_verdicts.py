@@ -52,6 +52,8 @@ def test_lost_update(pytester: pytest.Pytester, run: Run) -> None:
             "*schedule: 1 preemption*",
             "*switch*Thread-1 preempted, Thread-2 begins*",
             "*both read `Counter.value` (0) before either wrote it*",
+            "It is decided where Thread-2 (read `Counter.value`, test_lost_update.py:10) goes*",
+            "*if Thread-1 goes first there, the test passes",
             "pytest *::test_it --statespace-replay *.ssp",
             "@reproduce(?ssp1:*",
             "*state-space exploration*",

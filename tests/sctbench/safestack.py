@@ -1,8 +1,8 @@
 """SafeStack: the hardest program of SCTBench, which needs three threads and at least five preemptions.
 
 Published by Dmitriy Vyukov as an exercise for verifiers: a stack of indices without a lock, that tries to be
-safe from reuse of its head (ABA) by taking an element's link out while it is popped. Written anew from that description. Each thread takes
-an element, uses it as its own, and gives it back, twice or once.
+safe from reuse of its head (ABA) by taking an element's link out while it is popped. Written anew from that
+description. Each thread takes an element, uses it as its own, and gives it back, twice or once.
 """
 
 from __future__ import annotations

@@ -379,7 +379,7 @@ def test_a_stack_that_forgets_a_bound_is_noticed(monkeypatch: pytest.MonkeyPatch
 
 
 def test_progress_tells_the_share_that_is_left() -> None:
-    """Six executions of the same weight: after each of them a sixth less is left. Seen to fail when shares are not divided."""
+    """Six executions of one weight: after each a sixth less is left. Seen to fail when shares are not divided."""
     program: Program = ((("choose", "c", 2), ("choose", "d", 3)),)
     seconds = itertools.count()  # each report comes later than the one before
     limits = Budget(clock=lambda: float(next(seconds)), started=0.0, timeout=1e9)

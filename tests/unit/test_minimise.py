@@ -61,11 +61,12 @@ def test_what_is_left_fails_as_before(program: Program, strategy: str, seed: int
     assert found.trials < 200  # it comes to an end by itself
     assert not engine.unkept  # nothing is left behind in the engine
     least = fewest_preemptions(program)
-    assert least is not None and least <= used
+    assert least is not None
+    assert least <= used
 
 
 def test_many_preemptions_become_one() -> None:
-    found, engine, before = minimised(FLICKER, "random")
+    found, _engine, before = minimised(FLICKER, "random")
     assert found.found is not None
     assert before > 2
     assert found.found.schedule.preemptions == fewest_preemptions(FLICKER) == 1
@@ -88,7 +89,7 @@ def test_the_numbers_of_the_search_stay() -> None:
 
 def test_what_is_known_to_be_the_least_is_left_alone() -> None:
     """The round with bound 0 came to its end, so one preemption is needed."""
-    found, engine, before = minimised((ORDER[0], ORDER[1]), "exhaust")
+    found, _engine, before = minimised((ORDER[0], ORDER[1]), "exhaust")
     assert (before, found.trials, found.minimised_from) == (1, 0, None)
     assert not [note for note in verdict(found).notes if "minimised" in note]
 
@@ -100,6 +101,7 @@ def test_a_failure_without_preemption_is_left_alone() -> None:
 
 def test_it_is_the_same_every_time() -> None:
     first, second = (minimised(FLICKER, "surw")[0] for _ in range(2))
-    assert first.found is not None and second.found is not None
+    assert first.found is not None
+    assert second.found is not None
     assert first.found.schedule == second.found.schedule
     assert first.trials == second.trials
