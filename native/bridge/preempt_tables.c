@@ -19,6 +19,7 @@ typedef struct {
 } pointer_set;
 
 static pointer_set sets[SSBP_N_SETS];
+static pointer_set untraced; /* code of the base state that is not under test; an entry is made when it first runs */
 static ssbp_code *codes; /* open addressing by code address */
 static size_t codes_mask;
 static uint64_t *n_codes; /* scratch: grows on every path alike */
@@ -38,14 +39,15 @@ static size_t capacity_for(Py_ssize_t n)
 
 /* -- sets ------------------------------------------------------------------------- */
 
-int ssbp_set_contains(enum ssbp_set set, const void *object)
+static int contains(const pointer_set *s, const void *object)
 {
-    const pointer_set *s = &sets[set];
     for (size_t i = slot_of(object, s->mask); s->slots[i] != NULL; i = (i + 1) & s->mask)
         if (s->slots[i] == object)
             return 1;
     return 0;
 }
+
+int ssbp_set_contains(enum ssbp_set set, const void *object) { return contains(&sets[set], object); }
 
 static void set_add(pointer_set *s, const void *object)
 {
@@ -165,7 +167,7 @@ const ssbp_code *ssbp_find_code(PyCodeObject *code, PyObject *globals)
         if (extra != NULL)
             return extra;
     }
-    PyObject *records = ask(code, globals);
+    PyObject *records = !fresh && contains(&untraced, code) ? Py_NewRef(Py_None) : ask(code, globals);
     if (records == NULL)
         return NULL;
     if (!fresh) {
@@ -203,14 +205,14 @@ int ssbp_module_is_plain(PyObject *globals)
 
 static int codes_from(PyObject *tables)
 {
-    PyObject *traced = required(tables, "codes"), *untraced = required(tables, "untraced");
-    if (traced == NULL || untraced == NULL)
+    PyObject *traced = required(tables, "codes"), *others = required(tables, "untraced");
+    if (traced == NULL || others == NULL)
         return -1;
-    if (!PyBytes_Check(untraced) || (size_t)PyBytes_GET_SIZE(untraced) % sizeof(uintptr_t)) {
+    if (!PyBytes_Check(others) || (size_t)PyBytes_GET_SIZE(others) % sizeof(uintptr_t)) {
         PyErr_SetString(PyExc_TypeError, "tables['untraced'] must be packed addresses, as survey() gives them");
         return -1;
     }
-    Py_ssize_t n_others = PyBytes_GET_SIZE(untraced) / (Py_ssize_t)sizeof(uintptr_t);
+    Py_ssize_t n_others = PyBytes_GET_SIZE(others) / (Py_ssize_t)sizeof(uintptr_t);
     /* Room for base code that only shows up later. */
     size_t capacity = capacity_for(PyDict_Size(traced) + n_others * 2 + 8192);
     codes = ssb_scratch(capacity * sizeof *codes);
@@ -222,10 +224,12 @@ static int codes_from(PyObject *tables)
     int failed = 0;
     while (!failed && PyDict_Next(traced, &position, &code, &records))
         failed = !PyBytes_Check(records) || add_base_code((PyCodeObject *)code, records) < 0;
-    for (Py_ssize_t i = 0; !failed && i < n_others; i++) {
-        uintptr_t other;
-        memcpy(&other, PyBytes_AS_STRING(untraced) + i * (Py_ssize_t)sizeof other, sizeof other);
-        failed = add_base_code((PyCodeObject *)other, Py_None) < 0;
+    size_t most = capacity_for(n_others);
+    untraced = (pointer_set){ssb_scratch(most * sizeof(void *)), most - 1};
+    for (Py_ssize_t i = 0; i < n_others; i++) {
+        const void *other;
+        memcpy(&other, PyBytes_AS_STRING(others) + i * (Py_ssize_t)sizeof other, sizeof other);
+        set_add(&untraced, other);
     }
     if (failed && !PyErr_Occurred())
         PyErr_SetString(PyExc_TypeError, "tables['codes'] must map code objects to bytes");

@@ -210,22 +210,36 @@ int ssi_checkpoint(ss_arena *arena, uint32_t *root, ssi_kernel_state *kernel) {
     return 0;
 }
 
-/* The program has not run since memory was armed: what was empty then and is not there now still is. To read it would
- * make the kernel provide a page. */
-static int was_empty(const ss_arena *arena, const residency *r, uint32_t index) {
-    const ssi_tracked *t = &arena->tracked;
-    return t->marks_empty && r->known && !(r->entries[index - r->first] & SSI_PAGEMAP_PRESENT) && !(t->seen[index / 64] >> (index % 64) & 1);
+/* Where empty pages were marked they look as if they were swapped out, and to read them would make the kernel provide
+ * them. Those that were not empty are known, and so are those that the agent has written since. Of those that were in
+ * memory nothing more need be asked: to read the entries of a gigabyte takes longer than to protect its pages. */
+static int see_written(ss_arena *arena) {
+    ssi_tracked *t = &arena->tracked;
+    long n = arena->tracker->collect(t, 0, arena->dirty);
+    for (long i = 0; i < n; i++) t->seen[arena->dirty[i] / 64] |= UINT64_C(1) << (arena->dirty[i] % 64);
+    return n < 0 ? (int)n : 0;
+}
+
+/* Stacks of threads that were never started are left out of scans: nothing is known of them, and nothing was marked. */
+static int is_seen(const ssi_tracked *t, const ss_region *r) {
+    return t->marks_empty && !(t->idle_from && r->hi > *t->idle_from && r->lo < t->idle_to);
 }
 
 static int read_region(ss_arena *arena, uint32_t region, uint32_t *n_changes) {
     const ss_region *r = &arena->regions[region];
+    const ssi_tracked *t = &arena->tracked;
     uint32_t pages = (uint32_t)((r->hi - r->lo) / SS_PAGE);
-    residency around;
+    int seen = is_seen(t, r);
+    residency around = {0};
     for (uint32_t at = 0; at < pages; at++) {
+        if (seen) at = ssi_next_bit(t->seen, r->first_page + at, r->first_page + pages) - r->first_page;
+        if (at == pages) break;
         uint32_t index = r->first_page + at;
         uintptr_t address = r->lo + (uintptr_t)at * SS_PAGE;
-        if (at % WINDOW == 0) look(arena, &around, index, address, pages - at < WINDOW ? pages - at : WINDOW);
-        if (was_empty(arena, &around, index) || !has_content(&around, index, address)) continue;
+        if (!seen || !(t->present[index / 64] >> (index % 64) & 1)) {
+            if (index >= around.first + around.n) look(arena, &around, index, address, pages - at < WINDOW ? pages - at : WINDOW);
+            if (!has_content(&around, index, address)) continue;
+        }
         arena->populated_pages++;
         uint32_t page = arena->frozen.pid ? SSI_BASE_PAGE | index : ssi_page_intern(arena, (void *)address);
         if (page == SS_NONE) return -ENOMEM;
@@ -241,6 +255,7 @@ int ssi_base_snapshot(ss_arena *arena) {
     arena->base_break = program_break(0);
     arena->populated_pages = 0;
     if (arena->tracker->exact) ssi_frozen_start(arena); /* others name every page at every choice point */
+    if (arena->tracked.marks_empty) rc = see_written(arena);
     for (uint32_t i = 0; i < arena->tracked.n_regions && !rc; i++) rc = read_region(arena, i, &n_changes);
     if (!rc) rc = ssi_tree_update(arena, 0, arena->changes, n_changes, &arena->base);
     release_changes(arena, n_changes);

@@ -28,7 +28,7 @@ static _Alignas(SS_PAGE) uint8_t data_page[SS_PAGE] = {1};
 typedef struct self_test {
     ssi_tracked tracked;
     ss_region regions[2];
-    uint64_t seen[TEST_PAGES / 64 + 2], named[TEST_PAGES / 64 + 2];
+    uint64_t seen[TEST_PAGES / 64 + 2], present[TEST_PAGES / 64 + 2], named[TEST_PAGES / 64 + 2];
     uint32_t out[TEST_PAGES + 1];
     struct ssi_scan_run runs[SSI_SCAN_RUNS];
     ssi_range ranges[4];
@@ -152,6 +152,7 @@ int ssi_tracker_self_test(const ssi_tracker *tracker, ssi_text *why) {
                                .quiet = t->quiet,
                                .may_drop = tracker->sees_drops,
                                .seen = t->seen,
+                               .present = t->present,
                                .named = t->named};
     int rc = tracker->open(&t->tracked, why);
     if (!rc) {

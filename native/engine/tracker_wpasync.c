@@ -98,7 +98,7 @@ static void name_run(names *to, uintptr_t start, uintptr_t end) {
     }
 }
 
-enum question { WRITTEN_ONLY, WRITTEN_POPULATED, AS_THE_RANGE_SAYS };
+enum question { WRITTEN_ONLY, WRITTEN_PRESENT, WRITTEN_POPULATED, AS_THE_RANGE_SAYS };
 
 static long scan_range(ssi_tracked *t, const ssi_range *range, uint64_t any_of, int rearm, names *to) {
     to->region = range->first;
@@ -131,7 +131,8 @@ static long scan(ssi_tracked *t, enum question question, int rearm, names *to) {
     for (uint32_t i = 0; i < t->n_ranges; i++) {
         const ssi_range *range = &t->ranges[i];
         int populated = question == WRITTEN_POPULATED || (question == AS_THE_RANGE_SAYS && range->sparse);
-        long rc = scan_range(t, range, populated ? POPULATED : 0, rearm, to);
+        uint64_t any_of = populated ? POPULATED : question == WRITTEN_PRESENT ? SSI_PAGE_IS_PRESENT : 0;
+        long rc = scan_range(t, range, any_of, rearm, to);
         if (rc < 0) return rc;
     }
     return to->found;
@@ -207,10 +208,12 @@ static int wpasync_arm(ssi_tracked *t, ssi_text *why) {
             return (int)rc;
         }
     }
+    names present = {.tracked = t, .bits = t->present};
     names populated = {.tracked = t, .bits = t->seen};
     names ignored = {.tracked = t, .bits = t->named};
     one_range_a_cluster(t);
-    long rc = scan(t, WRITTEN_POPULATED, 1, &populated);
+    long rc = scan(t, WRITTEN_PRESENT, 0, &present);
+    if (rc >= 0) rc = scan(t, WRITTEN_POPULATED, 1, &populated);
     for (uint32_t i = 0; i < t->n_regions; i++) t->dense[i] = ssi_dense_pages(t, &t->regions[i]);
     cut_into_ranges(t);
     t->marks_empty = 1;

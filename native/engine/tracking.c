@@ -8,6 +8,7 @@ static int allocate_tables(ss_arena *arena) {
     arena->dirty = ss_scratch_alloc(arena, 2 * n * sizeof *arena->dirty); /* kept ones and new ones */
     arena->changes = ss_scratch_alloc(arena, n * sizeof *arena->changes);
     arena->tracked.seen = ss_scratch_alloc(arena, (n / 64 + 1) * sizeof(uint64_t));
+    arena->tracked.present = ss_scratch_alloc(arena, (n / 64 + 1) * sizeof(uint64_t));
     arena->tracked.named = ss_scratch_alloc(arena, (n / 64 + 1) * sizeof(uint64_t));
     arena->tracked.ranges = ss_scratch_alloc(arena, 2 * arena->tracked.n_regions * sizeof *arena->tracked.ranges);
     arena->tracked.dense = ss_scratch_alloc(arena, arena->tracked.n_regions * sizeof *arena->tracked.dense);
@@ -15,7 +16,7 @@ static int allocate_tables(ss_arena *arena) {
     arena->tracked.may_drop = !arena->setup.guard;
     arena->tracked.idle_from = arena->stacks_lo ? &arena->stacks_used : NULL;
     arena->tracked.idle_to = arena->stacks_hi;
-    if (!arena->dirty || !arena->changes || !arena->tracked.seen || !arena->tracked.named || !arena->tracked.ranges ||
+    if (!arena->dirty || !arena->changes || !arena->tracked.seen || !arena->tracked.present || !arena->tracked.named || !arena->tracked.ranges ||
         !arena->tracked.dense || !arena->quiet)
         return ssi_fail(arena, -ENOMEM, "scratch memory is used up");
     return 0;

@@ -28,7 +28,7 @@ static void prepare(setup *s, int may_drop) {
     uint32_t n = s->pages[0] + s->pages[1];
     s->tracked = (ssi_tracked){.regions = s->regions, .n_regions = 2, .n_pages = n, .pagemap = ssi_pagemap_open(), .uffd = -1,
                                .clear_refs = -1, .runs = calloc(SSI_SCAN_RUNS, sizeof(struct ssi_scan_run)), .may_drop = may_drop,
-                               .seen = calloc(n / 64 + 1, 8), .named = calloc(n / 64 + 1, 8),
+                               .seen = calloc(n / 64 + 1, 8), .present = calloc(n / 64 + 1, 8), .named = calloc(n / 64 + 1, 8),
                                .ranges = calloc(2 * 8, sizeof(ssi_range)), .dense = calloc(8, sizeof(uint32_t)),
                                .quiet = calloc(2, 8)};
     s->shadow = mmap(NULL, (size_t)n * SS_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
