@@ -21,6 +21,7 @@ CDEF = """
 #define SS_STATE_HASHED ...
 #define SS_STATE_VISITED ...
 #define SS_STATE_ENDLESS ...
+#define SS_STATE_EXTRA ...
 
 typedef struct ss_arena ss_arena;
 
@@ -58,6 +59,8 @@ typedef struct ss_state {
     uint32_t preemptions;
     uint32_t depth;
     uint32_t visit;
+    uint32_t note_bytes;
+    uint64_t note_at;
     uint64_t label;
     uint64_t fingerprint[2];
     ss_context context;
@@ -107,6 +110,7 @@ int ss_answer(ss_arena *arena, uint32_t alternative);
 int ss_send_quit(ss_arena *arena);
 int ss_get_result(ss_arena *arena, ss_result *out);
 const ss_state *ss_get_state(ss_arena *arena, uint32_t state);
+const uint8_t *ss_get_note(ss_arena *arena, uint32_t state, uint32_t *bytes);
 int ss_state_release(ss_arena *arena, uint32_t state);
 int ss_visited_clear(ss_arena *arena);
 int ss_find_endless(ss_arena *arena, uint64_t *endless, uint64_t *timed);

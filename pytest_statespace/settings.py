@@ -230,7 +230,7 @@ SPECS: tuple[Spec, ...] = (
     Spec(
         "strategy",
         "order of the search: exhaust (default: preemption bounds 0, 1, 2, then everything), "
-        "dfs; random, pct, pos, surw sample whole executions; or one registered by a plugin",
+        "dfs; dpor; random, pct, pos, surw sample whole executions; or one registered by a plugin",
         _name,
         _parse_text,
         "NAME",

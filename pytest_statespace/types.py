@@ -246,6 +246,7 @@ class ExplorationResult:
     differences: tuple[StateDifference, ...] = ()  # of --statespace-explain-state, most frequent first
     alike: int = 0  # pairs of states that were compared for it
     weakened: tuple[str, ...] = ()  # what was left out of state equality: "ignore(Counter.hits)"
+    reductions: tuple[str, ...] = ()  # by which the strategy left out executions that make no difference: "dpor"
     engine: EngineStatistics = field(default_factory=EngineStatistics)
 
 

@@ -114,6 +114,7 @@ typedef struct ssb_runtime {
     int granularity;
     int timeouts_any;
     int finding_races;
+    int footprints;          /* note what transitions touch, and make choice points with one alternative: footprint.c */
     int recording;           /* replay: call the recorder at every step */
     uint32_t alone;          /* choice points in a row, one alternative each, that were none: see scheduler.c */
     int time_matters;        /* since the last choice point the program has asked for the time, or left it to time to go on */
@@ -198,6 +199,10 @@ PyObject *ssb_layouts(void);
 PyObject *ssb_handlers(void);
 /* Can states be compared on this interpreter at all? 0 and a reason otherwise. */
 int ssb_fingerprint_supported(const char **reason);
+/* After a fingerprint: the numbers it gave to new objects and blocks, SSB_NUMBER_BYTES each (address; a word that means
+ * nothing; number). How many; *complete: 1 if every object that a thread can reach is among them. */
+#define SSB_NUMBER_BYTES 16u
+uint32_t ssb_fingerprint_numbers(uint8_t *out, size_t room, uint32_t *complete);
 /* Why the last state could not be compared; "" if it could. */
 const char *ssb_fingerprint_failure(void);
 

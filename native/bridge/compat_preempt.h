@@ -66,6 +66,19 @@ static inline int ssbp_frame_entered_from_c(const ssbp_frame *frame)
 #endif
 }
 
+/* The innermost frame of the current thread that has code, or NULL. */
+static inline ssbp_frame *ssbp_current_frame(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    ssbp_frame *frame = PyThreadState_Get()->current_frame;
+#else
+    ssbp_frame *frame = PyThreadState_Get()->cframe->current_frame;
+#endif
+    while (frame != NULL && ssbp_frame_code(frame) == NULL)
+        frame = frame->previous;
+    return frame;
+}
+
 /* The calling frame that has code, or NULL. */
 static inline ssbp_frame *ssbp_frame_back(const ssbp_frame *frame)
 {

@@ -9,6 +9,7 @@
 
 #include "compat_threads.h"
 #include "explain.h"
+#include "footprint.h"
 #include "weaken.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ const char *const ssb_phase_names[SSB_N_PHASES] = {
 
 typedef struct settings {
     long max_threads, granularity;
-    int explain, races, timeouts_any, guard, fingerprint, check;
+    int explain, races, footprints, timeouts_any, guard, fingerprint, check;
     size_t heap_bytes, brk_bytes, stack_bytes;
     long long epoch_ns;
     const char *tracker;
@@ -77,6 +78,8 @@ static int read_settings(PyObject *config, settings *s)
     s->explain = explain != NULL && PyObject_IsTrue(explain) == 1;
     PyObject *races = PyDict_GetItemString(config, "races");
     s->races = races != NULL && PyObject_IsTrue(races) == 1;
+    PyObject *footprints = PyDict_GetItemString(config, "footprints");
+    s->footprints = footprints != NULL && PyObject_IsTrue(footprints) == 1;
     s->timeouts_any = need_bool(config, "timeouts_any");
     s->guard = need_bool(config, "guard");
     s->fingerprint = need_bool(config, "fingerprint");
@@ -236,6 +239,7 @@ PyObject *ssb_explore(PyObject *callable, PyObject *config)
     ssb.granularity = (int)s.granularity;
     ssb.timeouts_any = s.timeouts_any;
     ssb.finding_races = s.races;
+    ssb.footprints = s.footprints && (ssb.granularity == SSB_ACCESS || ssb.granularity == SSB_OPCODE);
     ssb.epoch_ns = s.epoch_ns;
     ssb_set_invariants(s.invariants);
     ssb_set_recorder(s.recorder);
@@ -279,6 +283,7 @@ PyObject *ssb_explore(PyObject *callable, PyObject *config)
         .tracker = s.tracker,
         .guard = (uint32_t)s.guard,
         .fingerprint = s.fingerprint ? ssb_fingerprint : NULL,
+        .note = ssb.footprints ? ssb_footprint_write : NULL,
         .describe = describe,
     };
     ssb_heap_switch_on();

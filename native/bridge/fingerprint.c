@@ -12,6 +12,8 @@
 
 #if SSB_CAN_FINGERPRINT
 
+#include <string.h>
+
 static int frozen, checking;
 
 void ssb_fingerprint_check(int on) { checking = on; }
@@ -187,17 +189,20 @@ static int one_pass(uint32_t root, int numbers_for_all)
 
 static int fingerprint(uint32_t root, uint64_t out[2])
 {
-    int rc = one_pass(root, 0);
+    int rc = one_pass(root, ssb.footprints); /* they need a number for every object */
     if (!rc && ssbf_runs_are_wrong())
         rc = one_pass(root, 1);
     if (!rc)
         ssbf_hash(0, out);
+    ssbf->numbered = !rc && !ssbf_weakened();
     return rc;
 }
 
 int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])
 {
     (void)user;
+    if (ssbf)
+        ssbf->numbered = 0;
     if (!frozen || ssb_heap_overflowed() || ssb.addresses_observed & SSB_OBSERVED_COUNTS)
         return -1;
     int rc = fingerprint(root, out);
@@ -208,6 +213,16 @@ int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])
     int rc_afresh = fingerprint(root, afresh);
     ssbf->afresh = 0;
     return rc != rc_afresh || (rc == 0 && (out[0] != afresh[0] || out[1] != afresh[1])) ? 1 : rc;
+}
+
+uint32_t ssb_fingerprint_numbers(uint8_t *out, size_t room, uint32_t *complete)
+{
+    _Static_assert(sizeof *ssbf->entries == SSB_NUMBER_BYTES, "an entry is written as it is");
+    *complete = ssbf && ssbf->numbered && ssbf->n_entries <= room / SSB_NUMBER_BYTES;
+    if (!*complete)
+        return 0;
+    memcpy(out, ssbf->entries, ssbf->n_entries * sizeof *ssbf->entries);
+    return ssbf->n_entries;
 }
 
 const char *ssb_fingerprint_failure(void) { return ssbf && ssbf->failure ? ssbf->failure : ""; }
@@ -229,6 +244,14 @@ void ssb_fingerprint_include(const void *data, size_t bytes)
 {
     (void)data;
     (void)bytes;
+}
+
+uint32_t ssb_fingerprint_numbers(uint8_t *out, size_t room, uint32_t *complete)
+{
+    (void)out;
+    (void)room;
+    *complete = 0;
+    return 0;
 }
 
 int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])

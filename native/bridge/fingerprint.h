@@ -206,6 +206,7 @@ typedef struct ssbf_tables {
     uint32_t probe_end;
     int deferring;   /* address-hashed sets wait for the end */
     int failed;
+    int numbered; /* the numbers are those of the state that was asked for last, and of all its objects */
     const char *failure;
     int afresh;      /* nothing that was remembered may be used */
     uint32_t pass;   /* computations so far: what was found out in this one is true now */

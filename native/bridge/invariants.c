@@ -48,6 +48,8 @@ PyObject *ssb_refuse_to_start(void)
 
 void ssb_set_invariants(PyObject *list) { Py_XSETREF(invariants, Py_NewRef(list)); }
 
+int ssb_invariants_exist(void) { return invariants != NULL && PyList_GET_SIZE(invariants) != 0; }
+
 void ssb_check_invariants(void)
 {
     if (invariants == NULL || (PyList_GET_SIZE(invariants) == 0 && ssb_weak.n_views == 0) || checking)

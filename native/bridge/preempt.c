@@ -15,6 +15,8 @@
  * │ a real interpreter would not have switched (preempt_gil.c).                │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "preempt_internal.h"
+
+#include "footprint.h"
 #include "runtime.h"
 
 static int is_installed;
@@ -114,7 +116,10 @@ static int before_instruction(PyFrameObject *object)
     if (view.top == NULL && record->height >= 0)
         view.top = frame->localsplus + code->co_nlocalsplus + record->height;
     ssbp_access access;
+    ssb_carried carried = {0};
+    ssb_touch_mark mark = ssb_touch_begin();
     int needed = ssbp_examine(&view, &access);
+    ssb_touch_end(mark, &carried);
     if (needed < 0)
         return -1;
     if (!needed) {
@@ -125,6 +130,7 @@ static int before_instruction(PyFrameObject *object)
     if (ssbp_tracks_switches && needed)
         ssbp_gil_access(&view);
     int result = suspend(&view, &access, every ? SSB_OP_OPCODE : access.operation, unit);
+    ssb_touch_again(&carried);
     if (!every && (record->check == SSBP_ALWAYS || record->check >= SSBP_ATTRIBUTE_READ))
         ssbp_opaque_push(frame, unit);
     return result;
@@ -138,6 +144,9 @@ static int enter_frame(PyFrameObject *object)
         return 0;
     const ssbp_code *entry = ssbp_find_code(code, frame->f_globals);
     if (entry == NULL)
+        return -1;
+    int footprint = ssb.footprints && ssb.active ? ssbp_footprint_enter(frame, code, entry->records != NULL) : 0;
+    if (footprint < 0)
         return -1;
     int traced = entry->records != NULL, lines = ssb.granularity == SSB_LINE;
     if (ssbp_frame_request(object, traced && !lines, traced && lines) < 0)
@@ -157,6 +166,10 @@ static int enter_frame(PyFrameObject *object)
 static int leave_frame(PyFrameObject *object)
 {
     ssbp_frame *frame = object->f_frame;
+    if (ssb.footprints && ssbp_footprint_leave(frame) < 0)
+        return -1;
+    if (!ssbp_tracks_switches)
+        return 0;
     PyCodeObject *code = ssbp_frame_code(frame);
     const ssbp_code *entry = code != NULL ? ssbp_find_code(code, frame->f_globals) : NULL;
     if (entry != NULL)
@@ -169,7 +182,7 @@ static int hook(PyObject *Py_UNUSED(user), PyFrameObject *frame, int what, PyObj
     switch (what) {
     case PyTrace_OPCODE: return ssb.active ? before_instruction(frame) : 0;
     case PyTrace_CALL: return enter_frame(frame);
-    case PyTrace_RETURN: return ssb.active && ssbp_tracks_switches ? leave_frame(frame) : 0;
+    case PyTrace_RETURN: return ssb.active && (ssbp_tracks_switches || ssb.footprints) ? leave_frame(frame) : 0;
     case PyTrace_LINE: return ssb.active && ssb.granularity == SSB_LINE ? before_line(frame) : 0;
     default: return 0;
     }
@@ -238,7 +251,7 @@ int ssb_preempt_install(PyObject *tables)
         return 0;
     /* A replay of granularity "access" says at which of its switches the GIL would have allowed one. */
     ssbp_tracks_switches = ssb.granularity == SSB_GIL || (ssb.granularity == SSB_ACCESS && ssb.recording);
-    if (take_over("builtins", &setattr_hook, &delattr_hook) < 0 || ssbp_tables_install(tables) < 0)
+    if (ssbp_footprint_prepare() < 0 || take_over("builtins", &setattr_hook, &delattr_hook) < 0 || ssbp_tables_install(tables) < 0)
         return -1;
     ssbp_interpreter_request(ssb.granularity != SSB_LINE);
     is_installed = 1;

@@ -21,6 +21,11 @@ static const char *const shallow[] = {
 };
 /* Of these the ones that only read. Sorted. */
 static const char *const reading[] = {"copy", "count", "get", "index", "items", "keys", "values"};
+/* Methods that read and write the container only, if their arguments are harmless: items are compared with those at most. Sorted. */
+static const char *const contained[] = {
+    "add",   "append", "appendleft", "clear",     "copy",   "count",  "discard",  "extend", "extendleft", "get",     "index",
+    "insert", "items", "keys",       "pop",       "popitem", "popleft", "remove", "reverse", "rotate",   "setdefault", "values",
+};
 /* Methods that keep their arguments without looking at them. Sorted. */
 static const char *const storing[] = {"append", "appendleft", "insert"};
 /* Methods that change a module's namespace in ways that can't be named beforehand. Sorted. */
@@ -87,7 +92,7 @@ static int method_needs(const ssbp_view *view, const char *name, PyObject *self,
     if (ssbp_is_quiet(view, self) && all_quiet(view, args, n))
         return 0;
     if (container && harmless && !PyTuple_CheckExact(self)) {
-        out->object = self;
+        out->object = IS_ONE_OF(name, contained) ? self : NULL;
         out->access = IS_ONE_OF(name, reading) ? SSBP_READ : SSBP_BOTH;
         ssbp_place_method(out, view, name, self, args, n, out->access);
     }
@@ -194,8 +199,8 @@ int ssbp_call_examine(const ssbp_view *view, PyObject *callable, PyObject *const
     }
     if (PyType_Check(callable))
         return type_needs(view, (PyTypeObject *)callable, args, n);
-    if (strcmp(type->tp_name, "method-wrapper") == 0 && n >= 1 && PyUnicode_Check(args[0]) && ssbp_others_alive() &&
-        PySet_Contains(ssbp.stored_names, args[0]) == 0)
+    if (strcmp(type->tp_name, "method-wrapper") == 0 && n >= 1 && PyUnicode_Check(args[0]) &&
+        PySet_Contains(ssbp.stored_names, args[0]) == 0 && ssbp_breaks_for_others())
         ssbp_restart("attribute", NULL, args[0]); /* obj.__setattr__(name, ...): only its argument can be seen */
     return !ssbp_special_is_traced(callable, SSBP_NAME_CALL);
 }

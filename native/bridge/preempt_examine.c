@@ -6,6 +6,8 @@
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "preempt_internal.h"
 
+#include "footprint.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -28,10 +30,19 @@ void ssbp_restart(const char *kind, PyObject *scope, PyObject *name)
 }
 
 /* Assumptions are about what happens while others run: stores before that are part of everybody's past. */
+int ssbp_breaks_for_others(void)
+{
+    if (ssbp_others_alive())
+        return 1;
+    if (ssb.n_threads > 1) /* in another order they may be */
+        ssb_touch_everything();
+    return 0;
+}
+
 void ssbp_check_global_store(PyObject *name)
 {
     if (ssbp_examines() && PyUnicode_Check(name) && PySet_Contains(ssbp.rebound, name) == 0 &&
-        ssbp_others_alive())
+        ssbp_breaks_for_others())
         ssbp_restart("global", NULL, name);
     PyErr_Clear();
 }
@@ -43,7 +54,7 @@ void ssbp_check_attribute_store(PyObject *owner, PyObject *name)
         return;
     }
     if (ssbp_examines() && PyUnicode_Check(name) && PySet_Contains(ssbp.stored_names, name) == 0 &&
-        ssbp_others_alive())
+        ssbp_breaks_for_others())
         ssbp_restart("attribute", NULL, name);
     PyErr_Clear();
 }
@@ -87,7 +98,7 @@ static int cell_access(const ssbp_view *view, ssbp_access *out)
     if (cell == NULL || !PyCell_Check(cell))
         return anywhere(out);
     if (check == SSBP_CELL_CONSTANT) {
-        if (PyCell_GET(cell) == NULL && !ssbp_is_local(view, cell, 0) && ssbp_others_alive())
+        if (PyCell_GET(cell) == NULL && !ssbp_is_local(view, cell, 0) && ssbp_breaks_for_others())
             ssbp_restart("cell", view->code->co_qualname, name);
         return 0;
     }
@@ -269,6 +280,8 @@ static int item_access(const ssbp_view *view, int write, ssbp_access *out)
     if (ssbp_is_local(view, container, 0))
         return 0;
     PyObject *value = write && !(view->record->flags & SSBP_DELETE) ? SSBP_PEEK(view, 2) : NULL;
+    if (value != NULL && PySlice_Check(key) && !ssbp_is_harmless(value))
+        return anywhere(out); /* the value is read item by item */
     at(out, container, key, write ? SSBP_WRITE : SSBP_READ, value);
     out->part = 0;
     return 1;
@@ -288,6 +301,9 @@ static int contains(const ssbp_view *view, ssbp_access *out)
         ssbp_place(out, SSB_PLACE_WHOLE, container, NULL, SSBP_READ);
     if (!quiet)
         return anywhere(out);
+    int hashed = PyDict_CheckExact(container) || PyAnySet_CheckExact(container);
+    if (!hashed && !ssbp_is_harmless(element) && !ssbp_compares_by_identity(element))
+        return anywhere(out); /* items are compared by what they contain */
     return at(out, container, NULL, SSBP_READ, NULL);
 }
 

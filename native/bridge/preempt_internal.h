@@ -121,6 +121,7 @@ enum ssbp_name {
     SSBP_NAME_ENTER,
     SSBP_NAME_FUNC,
     SSBP_NAME_MODULE_NAME,
+    SSBP_NAME_DEL,
     SSBP_N_NAMES,
 };
 extern PyObject *ssbp_names[SSBP_N_NAMES];
@@ -140,6 +141,9 @@ enum ssbp_set {
     SSBP_SET_READERS,    /* functions of plain modules that read shared data first thing */
     SSBP_SET_CLASSES,    /* classes under test */
     SSBP_SET_NAMESPACES, /* dictionaries of modules */
+    SSBP_SET_OWN,        /* code of library functions that touch nothing of anybody else's: preempt_footprint.c */
+    SSBP_SET_SELF,       /* ... the object whose method they are */
+    SSBP_SET_REGISTRY,   /* ... which threads there are */
     SSBP_N_SETS,
 };
 int ssbp_set_contains(enum ssbp_set set, const void *object);
@@ -197,6 +201,12 @@ void ssbp_opaque_push(const ssbp_frame *frame, int unit);
 /* Is the frame that begins (or goes on: generators) called from inside one? -1: exception. */
 int ssbp_opaque_entered(const ssbp_frame *frame);
 
+/* -- preempt_footprint.c (only with ssb.footprints) ------------------------------------- */
+int ssbp_footprint_prepare(void);
+/* A frame begins or is left, by return or exception. 0, or -1 with an exception. */
+int ssbp_footprint_enter(ssbp_frame *frame, PyCodeObject *code, int traced);
+int ssbp_footprint_leave(ssbp_frame *frame);
+
 /* -- preempt_calls.c ------------------------------------------------------------------ */
 /* Does calling `callable` need a choice point? positional arguments only; named: more values, borrowed, or NULL. */
 int ssbp_call_examine(const ssbp_view *view, PyObject *callable, PyObject *const *args, Py_ssize_t n, PyObject *named,
@@ -209,6 +219,8 @@ static inline int ssbp_examines(void) { return ssb.granularity == SSB_ACCESS || 
 /* -- preempt_examine.c ------------------------------------------------------------------ */
 /* 1: a choice point is needed before the instruction, *out says about what. 0: none. -1: exception. */
 int ssbp_examine(const ssbp_view *view, ssbp_access *out);
+/* Does it matter to other threads that an assumption is broken? */
+int ssbp_breaks_for_others(void);
 /* An assumption of the tables is broken while other threads run: the search starts again without it. */
 void ssbp_restart(const char *kind, PyObject *scope, PyObject *name) __attribute__((noreturn));
 /* Is `name` an attribute of `owner` whose store breaks an assumption? Then restart. */

@@ -249,11 +249,13 @@ int ssbp_tables_install(PyObject *tables)
     static const char *const names[SSBP_N_SETS] = {
         [SSBP_SET_STORED] = "stored_names",  [SSBP_SET_REBOUND] = "rebound", [SSBP_SET_PLAIN] = "plain_calls",
         [SSBP_SET_PURE] = "pure_calls",      [SSBP_SET_READERS] = "readers", [SSBP_SET_CLASSES] = "classes",
-        [SSBP_SET_NAMESPACES] = "namespaces",
+        [SSBP_SET_NAMESPACES] = "namespaces", [SSBP_SET_OWN] = "library_own", [SSBP_SET_SELF] = "library_self",
+        [SSBP_SET_REGISTRY] = "library_registry",
     };
     static const char *const special[SSBP_N_NAMES] = {
         "__init__", "__new__",  "__call__", "__getitem__", "__setitem__", "__delitem__", "__contains__",
         "__bool__", "__len__",  "__iter__", "__next__",    "__enter__",   "__func__",    "__name__",
+        "__del__",
     };
     for (int i = 0; i < SSBP_N_NAMES; i++)
         if ((ssbp_names[i] = PyUnicode_InternFromString(special[i])) == NULL)

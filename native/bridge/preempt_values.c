@@ -9,6 +9,8 @@
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "preempt_internal.h"
 
+#include "footprint.h"
+
 #include <string.h>
 
 #define MAX_FRAMES 48
@@ -112,8 +114,11 @@ int ssbp_is_local(const ssbp_view *view, PyObject *value, Py_ssize_t extra)
             found += *slot == value;
         if (found < references && is_being_constructed(frame, code, value))
             found++;
-        if (found >= references)
+        if (found >= references) {
+            if (found == references && ssb.footprints) /* now: others may have held it before */
+                ssb_touch(value, 0, SSBP_BOTH);
             return found == references;
+        }
     }
     return 0;
 }

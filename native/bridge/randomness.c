@@ -7,10 +7,13 @@
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "runtime.h"
 
+#include "footprint.h"
+
 #include <string.h>
 
 static void fill(unsigned char *bytes, Py_ssize_t n)
 {
+    ssb_touch_everything();
     uint64_t key[2] = {ssb.random_counter++, 0};
     for (Py_ssize_t i = 0; i < n; i += 8, key[1]++) {
         uint64_t word = ssb.engine->hash64(key, sizeof key);

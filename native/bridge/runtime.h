@@ -100,6 +100,8 @@ void ssb_resumed(void);
 void ssb_leave_thread(void) __attribute__((noreturn));
 /* A data choice point with n alternatives. */
 uint32_t ssb_choose_data(uint32_t n);
+/* What its operation acts on, the same number on every path through one state. */
+uint64_t ssb_identity_of(const ssb_thread *t);
 /* Deadline `ns` from now, saturating. */
 int64_t ssb_deadline(int64_t ns);
 /* End the path with SS_END_ERROR and a formatted text. */
@@ -167,6 +169,7 @@ void ssb_after_release(void);
 /* -- invariants.c, recorder.c -------------------------------------------------------------------- */
 void ssb_set_invariants(PyObject *list);
 void ssb_check_invariants(void);
+int ssb_invariants_exist(void);
 void ssb_set_recorder(PyObject *recorder_or_none);
 /* outcome: "done", "blocked" or "timed out". Does nothing unless recording. */
 void ssb_record(int operation, PyObject *object, PyObject *name, int access, PyObject *value, const char *outcome);

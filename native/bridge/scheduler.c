@@ -36,6 +36,7 @@
 #include "runtime.h"
 
 #include "compat_threads.h"
+#include "footprint.h"
 #include "weaken.h"
 
 #include <stdarg.h>
@@ -116,8 +117,7 @@ int ssb_enabled(const ssb_thread *t) { return can_proceed(t) || can_time_out(t);
 
 /* -- alternatives --------------------------------------------------------------- */
 
-/* What an operation acts on, the same number on every path through one state. */
-static uint64_t identity_of(const ssb_thread *t)
+uint64_t ssb_identity_of(const ssb_thread *t)
 {
     const uint64_t thread_bit = 1ull << 63;
     if (t->operation == SSB_OP_BEGIN || t->operation == SSB_OP_END)
@@ -141,7 +141,7 @@ static uint32_t add_alternative(uint32_t n, const ssb_thread *t, uint32_t part)
         .operation = t->operation,
         .access = t->access,
         .part = part,
-        .object = identity_of(t),
+        .object = ssb_identity_of(t),
     };
     return n + 1;
 }
@@ -196,6 +196,7 @@ static uint32_t __attribute__((noinline)) ask(const ss_choice *choice)
     __builtin_unwind_init();
     note_stack_pointer(ssb_current());
     uint32_t k = ssb.engine->choose(ssb.arena, choice);
+    ssb_footprint_begin();
     if (k >= choice->n)
         ssb_internal_error("the engine chose alternative %u of %u", k, choice->n);
     return k;
@@ -294,7 +295,8 @@ static uint32_t pick(uint64_t label)
     }
     uint32_t k = 0;
     ssb.alone = n > 1 ? 0 : ssb.alone + 1;
-    if (n > 1 || is_due_alone(ssb.alone)) {
+    int is_due = n > 1 || is_due_alone(ssb.alone);
+    if (is_due || ssb.footprints) {
         const ssb_thread *current = ssb_current();
         if (current->place.kind != SSB_PLACE_NONE)
             ssb_races_look();
@@ -302,7 +304,7 @@ static uint32_t pick(uint64_t label)
             .kind = SS_CHOICE_THREAD,
             .current = (uint16_t)ssb.current,
             .n = n,
-            .flags = choice_flags(),
+            .flags = choice_flags() | (is_due ? 0 : SS_CHOICE_EXTRA),
             .label = label != 0 ? label : make_label(current, current->operation),
             .alternatives = alternatives,
         };
@@ -383,6 +385,8 @@ int ssb_visible(int operation, PyObject *object, uint32_t part, int access, uint
         set_operation(t, operation, object, part, access);
         switch_to(pick(label));
         clear_operation(t);
+        if (ssb.footprints)
+            ssbp_footprint_resume();
     }
     ssb_expire_views();
     return 0;
@@ -399,6 +403,8 @@ static int block(int operation, PyObject *object, int64_t deadline_ns)
         ssb_record(operation, object, NULL, t->access, NULL, "blocked");
     switch_to(pick(0));
     clear_operation(t);
+    if (ssb.footprints)
+        ssbp_footprint_resume();
     int timed_out = t->timed_out == SSB_TIMED_OUT;
     t->timed_out = 0;
     return timed_out;
@@ -450,6 +456,8 @@ uint32_t ssb_choose_data(uint32_t n)
     ssb_record_switch(&choice, k, 1);
     ssb_expire_views();
     t->operation = SSB_OP_NONE;
+    if (ssb.footprints)
+        ssbp_footprint_resume();
     return k;
 }
 

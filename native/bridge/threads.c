@@ -10,6 +10,7 @@
 #include "runtime.h"
 
 #include "compat_threads.h"
+#include "footprint.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -142,6 +143,7 @@ static PyObject *hook_count(ssb_hook *hook, PyObject *self, PyObject *const *arg
 {
     if (!ssb.active && !ssb_is_paused())
         return ssb_original(hook, self, args, nargs, kwnames);
+    ssb_touch_everything();
     long n = 0;
     for (uint32_t i = 1; i < ssb.n_threads; i++)
         n += ssb.threads[i].status != SSB_DONE;

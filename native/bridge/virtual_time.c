@@ -8,6 +8,8 @@
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "runtime.h"
 
+#include "footprint.h"
+
 #include <math.h>
 #include <time.h>
 
@@ -24,6 +26,7 @@ void ssb_time_attach(void)
 static int64_t now(void)
 {
     ssb.time_matters = 1;
+    ssb_touch_everything();
     return ssb.clock_ns;
 }
 

@@ -37,6 +37,7 @@ static void record(ss_arena *arena, uint32_t slot, const ss_choice *choice, uint
     s->preemptions = arena->preemptions;
     s->depth = arena->depth;
     s->visit = visit;
+    s->note_bytes = 0;
     s->label = choice->label;
     s->fingerprint[0] = fingerprint[0];
     s->fingerprint[1] = fingerprint[1];
@@ -174,11 +175,19 @@ static uint32_t out_of_memory(ss_arena *arena, uint32_t slot, const char *what) 
     return end_with(arena, SS_END_MEMORY, what);
 }
 
+static void take_note(ss_arena *arena, uint32_t slot) {
+    ss_state *s = &arena->states[slot];
+    s->note_at = arena->notes_used;
+    s->note_bytes = (uint32_t)arena->setup.note(arena->setup.user, arena->notes + s->note_at, SSI_NOTES_BYTES - s->note_at);
+    arena->notes_used += s->note_bytes;
+}
+
 /* The alternative to go on with; SS_NONE: the path ends, arena->end says why. */
 static uint32_t arrive(ss_arena *arena) {
     const ss_choice *choice = arena->choice;
     uint32_t run = arena->command.flags, root = SS_NONE, flags = 0;
     uint64_t out[2] = {0, 0};
+    if (choice->flags & SS_CHOICE_EXTRA) flags |= SS_STATE_EXTRA;
     if (run & SS_RUN_STOP && arena->forced_used == arena->command.n_forced) return end_with(arena, SS_END_STOPPED, "");
     if (refuse(arena, choice)) return SS_NONE;
     uint32_t forced_left = arena->command.n_forced - arena->forced_used;
@@ -215,6 +224,7 @@ static uint32_t arrive(ss_arena *arena) {
     }
     if (answer == SSI_VISIT_FULL) return out_of_memory(arena, slot, "the table of visited states is full");
     record(arena, slot, choice, root, cut ? flags | SS_STATE_VISITED : flags, out, visit);
+    if (arena->setup.note && (hash || run & SS_RUN_SNAPSHOT)) take_note(arena, slot);
     if (cut) {
         arena->statistics.visited_hits++;
         return end_with(arena, SS_END_VISITED, "");

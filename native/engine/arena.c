@@ -89,6 +89,7 @@ static size_t lay_out(ss_arena *header, uint8_t *base, size_t store_bytes) {
     f->bucket_mask = power_of_two(f->capacity / 4) - 1;
     f->buckets = section(&l, sizeof(uint32_t) * ((size_t)f->bucket_mask + 1));
 
+    header->notes = section(&l, SSI_NOTES_BYTES);
     header->visited_mask = power_of_two(store_bytes / 256 > MIN_VISITED ? store_bytes / 256 : MIN_VISITED) - 1;
     header->visited = section(&l, sizeof(ssi_visit) * ((size_t)header->visited_mask + 1));
     header->edges = section(&l, sizeof(ssi_edge) * ((size_t)header->visited_mask + 1));

@@ -17,7 +17,7 @@
 
 #define SS_EXPORT __attribute__((visibility("default")))
 
-#define SS_ENGINE_VERSION 3u /* bump when any struct or function pointer below changes */
+#define SS_ENGINE_VERSION 4u /* bump when any struct or function pointer below changes */
 #define SS_PAGE 4096u
 #define SS_MAX_THREADS 128u
 #define SS_MAX_PATH 65536u    /* choice points on one path */
@@ -52,6 +52,7 @@ typedef struct ss_choice {
     uint64_t label;           /* hash of thread, operation and source position; no addresses: detects divergence */
     const ss_alternative *alternatives; /* n entries for THREAD and TIMEOUT (n <= SS_MAX_THREADS); NULL for DATA */
 } ss_choice;
+#define SS_CHOICE_EXTRA 2u /* there is nothing to choose; only searches that reduce have this point */
 #define SS_CHOICE_TIME 1u /* what happens next may depend on time that passes, and none of the alternatives lets it pass */
 
 /* Machine context of a suspended simulated thread: what ss_switch saved. */
@@ -72,6 +73,8 @@ typedef struct ss_state {
     uint32_t preemptions;    /* used from the start of the execution up to here */
     uint32_t depth;          /* choice points before it in this execution */
     uint32_t visit;          /* its entry in the visited table, else that of the state before it; SS_NONE if none */
+    uint32_t note_bytes;     /* of the note about it, see ss_setup.note; 0: none */
+    uint64_t note_at;        /* where that begins */
     uint64_t label;
     uint64_t fingerprint[2]; /* valid if SS_STATE_HASHED */
     ss_context context;
@@ -79,6 +82,7 @@ typedef struct ss_state {
 } ss_state;
 #define SS_STATE_HASHED 1u  /* fingerprint computed; otherwise it is never merged */
 #define SS_STATE_VISITED 2u /* found in the visited set: the path ended here and `root` is SS_NONE */
+#define SS_STATE_EXTRA 8u   /* SS_CHOICE_EXTRA */
 #define SS_STATE_ENDLESS 4u /* ss_find_endless has found that no end can be reached from it */
 
 /* ---- commands and results --------------------------------------------------- */
@@ -180,6 +184,8 @@ SS_EXPORT int ss_send_quit(ss_arena *arena); /* the agent ends the child with ex
 /* Also valid after the child died: everything recorded so far of the running path. */
 SS_EXPORT int ss_get_result(ss_arena *arena, ss_result *out);
 SS_EXPORT const ss_state *ss_get_state(ss_arena *arena, uint32_t state);
+/* What ss_setup.note wrote about a state of the path that was run last; NULL if nothing. */
+SS_EXPORT const uint8_t *ss_get_note(ss_arena *arena, uint32_t state, uint32_t *bytes);
 SS_EXPORT int ss_state_release(ss_arena *arena, uint32_t state); /* drops its snapshot */
 SS_EXPORT int ss_visited_clear(ss_arena *arena);
 /* Of the states seen so far: from how many can no end be reached? *timed of these may reach one when time passes
@@ -207,6 +213,9 @@ typedef struct ss_setup {
      * state must not be merged with any other; positive when it contradicted
      * itself: the path ends with SS_END_ERROR. NULL: no state is hashed. */
     int (*fingerprint)(void *user, uint32_t root, uint64_t out[2]);
+    /* What the explorer wants to know about a choice point besides, after its fingerprint was computed, on the
+     * agent's stack and under the same rules: bytes written, 0 if there is not enough room. NULL: nothing. */
+    size_t (*note)(void *user, uint8_t *out, size_t room);
     /* Where is the running code? Writes "file:line" style text for a refused
      * system call. Async-signal-safe: reads only. May be NULL. */
     void (*describe)(void *user, char *text, size_t bytes);

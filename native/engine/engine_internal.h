@@ -26,6 +26,7 @@
 #define SSI_AGENT_STACK (256u << 10)
 #define SSI_SIGNAL_STACK (128u << 10)
 #define SSI_SCRATCH_BYTES ((size_t)2 << 30)
+#define SSI_NOTES_BYTES ((size_t)64 << 20) /* address space: only what a path uses is touched */
 #define SSI_ERROR_BYTES 512u
 #define SSI_STORE_BEYOND (1u << 16) /* pages of the base state that may be fetched into a full store */
 
@@ -204,6 +205,8 @@ struct ss_arena {
     uint32_t *forced;
     uint64_t *forced_labels;
     uint8_t *outbox;
+    uint8_t *notes; /* of the states of this path */
+    uint64_t notes_used;
     char detail[SS_DETAIL_BYTES];
     char error[SSI_ERROR_BYTES];
     char tracker_reason[SSI_ERROR_BYTES];

@@ -66,6 +66,7 @@ int ss_send(ss_arena *arena, const ss_command *command) {
     arena->end = SS_END_NONE;
     atomic_store(&arena->n_path, 0);
     arena->transitions = arena->outbox_bytes = 0;
+    arena->notes_used = 0;
     arena->runs = 1;
     arena->detail[0] = 0;
     ssi_hand_over(arena, SSI_TURN_AGENT);
@@ -125,6 +126,13 @@ void ssi_state_free(ss_arena *arena, uint32_t state) {
 const ss_state *ss_get_state(ss_arena *arena, uint32_t state) {
     if (state >= arena->state_fresh || arena->state_next[state] != SSI_STATE_LIVE) return NULL;
     return &arena->states[state];
+}
+
+const uint8_t *ss_get_note(ss_arena *arena, uint32_t state, uint32_t *bytes) {
+    const ss_state *s = ss_get_state(arena, state);
+    if (!s || !s->note_bytes) return NULL;
+    *bytes = s->note_bytes;
+    return arena->notes + s->note_at;
 }
 
 int ss_state_release(ss_arena *arena, uint32_t state) {

@@ -22,7 +22,9 @@ from pytest_statespace.errors import InternalError
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.snapshots import RELEASED, Snapshots
 from pytest_statespace.explore.strategies.base import (
+    Arrival,
     Job,
+    Learner,
     Node,
     Round,
     Sampler,
@@ -123,6 +125,7 @@ class Search:
     rebuilt: int = 0  # those that were needed again
     repeated: int = 0  # transitions that were run again to rebuild them
     weakened: tuple[str, ...] = ()  # declarations that left something out of a state
+    reductions: tuple[str, ...] = ()  # what the strategy leaves out, by name
     threads: int = 0  # most threads in one execution, the main thread included
     engine: EngineStatistics = field(default_factory=EngineStatistics)
 
@@ -194,6 +197,8 @@ class Explorer:
     def _rounds(self, strategy: Strategy) -> SearchEnd:
         search = self._search
         base = _base()
+        if isinstance(strategy, Learner):
+            search.reductions = strategy.reductions
         while (round_ := strategy.next_round()) is not None:
             search.bound = round_.bound
             search.unbounded = round_.bound is None
@@ -240,7 +245,7 @@ class Explorer:
 
     def _run_job(self, strategy: Strategy, job: Job, round_: Round) -> SearchEnd | None:
         search = self._search
-        job, result, nodes = self._run_path(strategy, job)
+        job, result, nodes, arrivals = self._run_path(strategy, job)
         search.executions += 1
         search.states = self._engine.state_count()
         ended = self._account(job, nodes, result)
@@ -248,6 +253,8 @@ class Explorer:
             return ended
         if job.last and job.node.parent is not None:
             self._release(job.node)
+        if isinstance(strategy, Learner):
+            strategy.learn(job, arrivals)
         strategy.add([node for node in nodes if node.state != RELEASED])
         self._report(nodes[-1] if nodes else job.node, strategy)
         used_up = self._budget.exceeded(executions=search.executions, states=search.states)
@@ -257,12 +264,13 @@ class Explorer:
             return SearchEnd.BUDGET
         return None
 
-    def _run_path(self, strategy: Strategy, job: Job) -> tuple[Job, PathResult, list[Node]]:
+    def _run_path(self, strategy: Strategy, job: Job) -> tuple[Job, PathResult, list[Node], list[Arrival]]:
         """One path to its end, and before it those that came to nothing new; the job of the last of them.
 
         Where memory runs out snapshots are dropped, and it goes on from there.
         """
         nodes: list[Node] = []
+        arrivals: list[Arrival] = []
         following = strategy.following(self._most_following())
         at = job
         while True:
@@ -274,12 +282,14 @@ class Explorer:
             following = ()
             fresh = self._nodes(at, result.states)
             nodes += fresh
+            known = iter(fresh)
+            arrivals += [(state, None if state.visited else next(known)) for state in result.states]
             self._search.executions += result.runs - 1
             self._search.transitions += result.transitions
             if fresh:
                 at = Job(fresh[-1], fresh[-1].taken, last=False)
             if result.end is not End.MEMORY or not self._snapshots.drop(at.node):
-                return job, result, nodes
+                return job, result, nodes, arrivals
             self._search.transitions -= 1  # the one whose end could not be kept is run again
             self._snapshots.repeated += 1
 
@@ -320,6 +330,7 @@ class Explorer:
                 label=state.label,
                 preemptions=state.preemptions,
                 taken=state.taken,
+                extra=state.extra,
             )
             nodes.append(node)
             if state.kept:

@@ -97,7 +97,7 @@ class _Hunt(Explorer):
         nodes = super()._nodes(job, states, keep=keep)
         for number, state in enumerate(states):
             if state.endless and self.schedule is None:
-                self.schedule = schedule_of(job.node, job.alternative, nodes[:number])
+                self.schedule = schedule_of(job.node, job.alternative, nodes[:number], extra=True)
         return nodes
 
     def _account(self, job: Job, nodes: Sequence[Node], result: PathResult) -> SearchEnd | None:

@@ -29,6 +29,7 @@ from pytest_statespace.explore.minimise import minimise
 from pytest_statespace.explore.races import name_races
 from pytest_statespace.explore.reachability import SECONDS, Reachability, decide
 from pytest_statespace.explore.strategies import StrategyRegistry
+from pytest_statespace.explore.strategies.base import Learner
 from pytest_statespace.explore.twin import find_twin
 from pytest_statespace.explore.verdict import conclude
 from pytest_statespace.runtime import context
@@ -194,7 +195,9 @@ def _search(
     wanted: Callable[[Found], bool] | None,
 ) -> Search:
     before = time.monotonic()
-    task = child_side.with_tables(_task(item, settings, fingerprint=fingerprint))
+    strategy = registry.create(settings)
+    reduces = isinstance(strategy, Learner)
+    task = child_side.with_tables(_task(item, settings, fingerprint=fingerprint, footprints=reduces))
     bridge = bridge_module()
 
     def main(pipe: int) -> NoReturn:
@@ -212,7 +215,7 @@ def _search(
     ) as sandbox:
         explorer = Explorer(
             sandbox,
-            registry.create(settings),
+            strategy,
             budget,
             nodeid=item.nodeid,
             compare_states=fingerprint,
@@ -227,19 +230,23 @@ def _search(
         search.races = name_races(raced, str(item.config.rootpath))
         if settings.explain_state:
             search.noted = sandbox.explained()
-        if search.end is SearchEnd.FAILED and wanted is None:  # last, so that these executions count nowhere
+        if search.end is SearchEnd.FAILED and wanted is None and not reduces:  # its points are not those of schedules
+            # Last, so that these executions count nowhere.
             minimise(search, sandbox, budget.deadline)
             if search.found is not None and search.found.kind not in _MUTE and sandbox.is_alive:
                 search.twin = find_twin(search.found.schedule, sandbox, budget.deadline)
         return search
 
 
-def _task(item: pytest.Function, settings: Settings, *, fingerprint: bool) -> child_side.Task:
+def _task(
+    item: pytest.Function, settings: Settings, *, fingerprint: bool, footprints: bool = False
+) -> child_side.Task:
     return child_side.Task(
         item=item,
         settings=settings,
         roots=(str(item.config.rootpath),),
         fingerprint=fingerprint,
+        footprints=footprints,
     )
 
 

@@ -45,6 +45,8 @@ def conclude(
         verdict, reason = Verdict.UNSUPPORTED, search.detail
     elif search.end is SearchEnd.EXHAUSTED:
         verdict, reason = _exhausted(search, missing)
+        if verdict is Verdict.VERIFIED and search.reductions:
+            reason += f" (reduced by {', '.join(search.reductions)})"
         if verdict is Verdict.VERIFIED and search.weakened:
             reason += f", with equality weakened by {', '.join(search.weakened)}"
         if verdict is Verdict.FAILED:
@@ -72,8 +74,9 @@ def conclude(
         outcomes=tuple(sorted(search.outcomes.items(), key=lambda item: (-item[1], item[0]))),
         races=search.races,
         failures=all_failures,
-        notes=(*notes, *_notes(search)),
+        notes=(*notes, *_notes(search), *_reduced(search, settings)),
         weakened=search.weakened,
+        reductions=search.reductions,
         engine=search.engine,
     )
 
@@ -176,6 +179,11 @@ def _how_found(search: Search) -> list[str]:
     origin = drawn or "the failing execution was minimised"
     return [f"{origin}; preemptions: {search.minimised_from} at first, {fewer} after {search.trials} executions more"]
 
+
+def _reduced(search: Search, settings: Settings) -> tuple[str, ...]:
+    if not search.reductions or settings.races == "off":
+        return ()
+    return (f"data races: only some of them are met by a search that is reduced by {', '.join(search.reductions)}",)
 
 
 def _first_line(text: str) -> str:

@@ -65,6 +65,7 @@ def _test(result: ExplorationResult) -> dict[str, Any]:
         "outcomes": [[value, count] for value, count in result.outcomes],
         "differences": [dataclasses.asdict(difference) for difference in result.differences],
         "weakened": list(result.weakened),
+        "reductions": list(result.reductions),
         "races": [{"location": race.location, "accesses": list(race.accesses)} for race in result.races],
         "failures": [_failure(failure) for failure in result.failures],
         "engine": engine,

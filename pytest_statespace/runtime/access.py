@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from pytest_statespace.runtime import footprints
 from pytest_statespace.runtime.classify import Classifier, instructions, nested_codes, rebound_cells
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -295,6 +296,7 @@ def build_tables(
         "locality": not _INSPECTORS.intersection(used),
         "slots_stored": any(_is_special(name) for name in attributes),
         "aliased": bool(_ALIASES.intersection(used)),
+        **footprints.tables(),
     }
 
 

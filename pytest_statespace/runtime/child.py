@@ -69,6 +69,7 @@ class Task:
     tables: dict[str, Any] | None = None  # of the code under test, as the parent made them
     modules: int = -1  # how many there were then
     fingerprint: bool = True
+    footprints: bool = False  # note what transitions touch
     recording: bool = False
     interactive: bool = False  # standard streams stay as they are; with --pdb a debugger opens
     crash_file: int = -1  # where faulthandler writes in recording mode
@@ -211,6 +212,7 @@ class _Child:
             "check": settings.check,
             "guard": not task.recording,
             "fingerprint": task.fingerprint and not task.recording,
+            "footprints": task.footprints and not task.recording,
             "heap_bytes": _HEAP_BYTES,
             "brk_bytes": _BRK_BYTES,
             "stack_bytes": _STACK_BYTES,

@@ -28,7 +28,7 @@ from pytest_statespace.types import ChoiceKind, EngineStatistics
 
 __all__ = ["Arena", "bridge_module", "probe_tracker", "tracker_names"]
 
-_HASHED, _VISITED, _ENDLESS = 1, 2, 4  # SS_STATE_*
+_HASHED, _VISITED, _ENDLESS, _EXTRA = 1, 2, 4, 8  # SS_STATE_*
 _ENDS = {end.value: end for end in End}
 _ALTERNATIVE = struct.Struct("=HBBIQ")  # ss_alternative, which has no padding
 
@@ -150,7 +150,15 @@ class Arena:
             native.root != STATE_NONE,
             native.flags & _VISITED != 0,
             native.flags & _ENDLESS != 0,
+            native.flags & _EXTRA != 0,
+            native.visit if native.flags & _HASHED else -1,
+            self._note(number) if native.note_bytes else b"",
         )
+
+    def _note(self, number: int) -> bytes:
+        size = self._ffi.new("uint32_t *")
+        note = self._lib.ss_get_note(self._arena, number, size)
+        return bytes(self._ffi.buffer(note, size[0])) if note else b""
 
     def release(self, state: int) -> None:
         """Drop a state and its snapshot."""

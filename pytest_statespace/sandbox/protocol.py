@@ -84,7 +84,9 @@ class NewState(NamedTuple):
     ``threads`` are the ordinals of its alternatives (empty for data choices), ``taken`` the
     alternative with which its path went on, ``kept`` tells whether there is a snapshot to
     come back to, ``visited`` that the path ended here because the state was known, ``endless`` that
-    no end can be reached from it (known once the whole space is).
+    no end can be reached from it (known once the whole space is), ``extra`` that there is nothing to choose and
+    only a search that reduces stops there. ``visit`` is its place in the visited set, -1 if it can't be recognised;
+    ``note`` is for `explore.dependence`.
     """
 
     number: int
@@ -98,6 +100,9 @@ class NewState(NamedTuple):
     kept: bool = True
     visited: bool = False
     endless: bool = False
+    extra: bool = False
+    visit: int = -1
+    note: bytes = b""
 
 
 class Alternative(NamedTuple):

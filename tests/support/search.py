@@ -157,7 +157,8 @@ class Subject:
         seed: int = 0,
     ) -> Found:
         """Search once. Raises `InternalError` unless it is exhausted, has sampled enough or is out of budget."""
-        made = Settings(strategy=strategy, preemptions=bound, seed=seed)
+        # The granularity is the child's affair, but dpor asks for it.
+        made = Settings(strategy=strategy, preemptions=bound, seed=seed, granularity="access")
         # "exhaust" without interludes: what is compared here must rest on its rounds alone.
         chosen = Exhaust(bound) if strategy == "exhaust" else StrategyRegistry.with_builtins().create(made)
         engine = Notes(self.sandbox, notes)
@@ -228,14 +229,17 @@ def explore_with(
     max_threads: int = 8,
     check: bool = False,
     mebibytes: int = 512,
+    footprints: bool = False,
 ) -> T:
     """Call `use` with the program in a child; again in a fresh one when an assumption was broken.
 
-    `check` computes every fingerprint twice, the second time with nothing remembered.
+    `footprints`: for strategies that reduce. `check` computes every fingerprint twice, the second time with nothing
+    remembered.
     """
     promoted: frozenset[str] = frozenset()
     for _ in range(20):
         other = {"tracker": tracker, "under_test": under_test, "max_threads": max_threads, "check": check}
+        other["footprints"] = footprints
         with _subject(program, granularity, timeouts_any, promoted, mebibytes, other) as subject:
             try:
                 return use(subject)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pytest_statespace.errors import InvalidArgument
 from pytest_statespace.explore.strategies.base import Sampler, Strategy
 from pytest_statespace.explore.strategies.dfs import DepthFirstSearch
+from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
 from pytest_statespace.explore.strategies.exhaust import Exhaust
 from pytest_statespace.explore.strategies.pct import Pct
 from pytest_statespace.explore.strategies.pos import Pos
@@ -25,6 +26,29 @@ def _exhaust(settings: Settings) -> Strategy:
     return Exhaust(settings.preemptions, sampler)
 
 
+def _dpor(settings: Settings) -> Strategy:
+    if settings.granularity not in ("access", "opcode"):
+        raise InvalidArgument(
+            "granularity",
+            settings.granularity,
+            "strategy dpor must know what every step touches, which is so at access and opcode only; "
+            "use one of these, or another strategy",
+        )
+    if settings.preemptions is not None:
+        raise InvalidArgument(
+            "preemptions",
+            settings.preemptions,
+            "under a bound strategy dpor would lose interleavings; use it with exhaust or dfs",
+        )
+    if settings.races == "fail":
+        raise InvalidArgument(
+            "races",
+            settings.races,
+            "strategy dpor doesn't meet every pair of racing accesses; use it with another strategy, or report",
+        )
+    return PartialOrderReduction()
+
+
 class StrategyRegistry:
     """Names of strategies and how to make one for a test's settings."""
 
@@ -37,6 +61,7 @@ class StrategyRegistry:
         registry = cls()
         registry.register("exhaust", _exhaust)
         registry.register("dfs", lambda settings: DepthFirstSearch(settings.preemptions))
+        registry.register("dpor", _dpor)
         registry.register("random", lambda settings: RandomWalk(settings.seed))
         registry.register("pct", lambda settings: Pct(settings.seed))
         registry.register("pos", lambda settings: Pos(settings.seed))

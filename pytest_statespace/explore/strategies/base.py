@@ -20,7 +20,18 @@ from typing import Protocol
 from pytest_statespace.sandbox.protocol import NewState, Point, RunFlag
 from pytest_statespace.types import Choice, ChoiceKind, Schedule
 
-__all__ = ["DepthFirst", "Job", "Node", "Round", "Sampler", "Strategy", "schedule_of", "schedule_through"]
+__all__ = [
+    "Arrival",
+    "DepthFirst",
+    "Job",
+    "Learner",
+    "Node",
+    "Round",
+    "Sampler",
+    "Strategy",
+    "schedule_of",
+    "schedule_through",
+]
 
 
 class Node:
@@ -30,6 +41,7 @@ class Node:
         "arrived_by",
         "count",
         "current",
+        "extra",
         "kind",
         "label",
         "next",
@@ -53,6 +65,7 @@ class Node:
         label: int,
         preemptions: int,
         taken: int = 0,
+        extra: bool = False,
     ) -> None:
         self.state = state
         self.parent = parent
@@ -64,6 +77,7 @@ class Node:
         self.label = label
         self.preemptions = preemptions  # used from the start up to here
         self.taken = taken  # alternative with which its own path went on
+        self.extra = extra  # there is nothing to choose: no part of a schedule
         self.next = 1  # first alternative that has not been run
 
     def preempts(self, alternative: int) -> bool:
@@ -154,6 +168,25 @@ class Strategy(Protocol):
         comes across otherwise counts for nothing, and is no part of what is covered.
         """
         ...
+
+
+Arrival = tuple[NewState, Node | None]
+"""A choice point that a path came to, and its node; None if the path ended there because the state was known."""
+
+
+class Learner(ABC, Strategy):
+    """A strategy that leaves out what it learns to be no different: it is told what every path came to.
+
+    The child notes then what transitions touch (`explore.dependence`), and stops also where there is nothing to
+    choose.
+    """
+
+    reductions: tuple[str, ...] = ()
+    """What is applied, for the verdict."""
+
+    @abstractmethod
+    def learn(self, job: Job, arrivals: Sequence[Arrival]) -> None:
+        """The choice points that the path of this job came to, in order. Called before `add`."""
 
 
 class Sampler(ABC):
@@ -267,20 +300,25 @@ class DepthFirst:
         return False
 
 
-def schedule_of(node: Node, alternative: int, tail: Sequence[Node] = ()) -> Schedule:
-    """The schedule from the base to ``alternative`` at ``node``, then as the nodes of ``tail`` went on."""
+def schedule_of(node: Node, alternative: int, tail: Sequence[Node] = (), *, extra: bool = False) -> Schedule:
+    """The schedule from the base to ``alternative`` at ``node``, then as the nodes of ``tail`` went on.
+
+    ``extra``: with the choice points at which there is nothing to choose, as the same child would run it.
+    """
     choices: list[Choice] = []
     preemptions = 0
     at: Node | None = node
     taken = alternative
     while at is not None and at.parent is not None:
-        choices.append(at.choice(taken))
+        if extra or not at.extra:
+            choices.append(at.choice(taken))
         preemptions += at.preempts(taken)
         taken = at.arrived_by
         at = at.parent
     choices.reverse()
     for late in tail:
-        choices.append(late.choice(late.taken))
+        if extra or not late.extra:
+            choices.append(late.choice(late.taken))
         preemptions += late.preempts(late.taken)
     return Schedule(tuple(choices), preemptions)
 
@@ -290,6 +328,8 @@ def schedule_through(states: Sequence[NewState]) -> Schedule:
     choices: list[Choice] = []
     preemptions = 0
     for state in states:
+        if state.extra:
+            continue
         thread = state.threads[state.taken] if state.taken < len(state.threads) else -1
         kind = ChoiceKind(state.kind)
         choices.append(Choice(kind, state.taken, state.count, thread, state.label))

@@ -1,0 +1,246 @@
+"""Partial-order reduction must lose no outcome, and invent none: against depth-first search, exactly.
+
+Programs in which a dependence is easily overlooked (`dependence/programs.py`), all of the small ones explored
+as one by a choice at their beginning, and random ones (`dependence/generator.py`). Depth-first search
+itself is compared with the search without visited set in `test_random_programs.py`.
+
+What the reduction does for soundness is taken away, one thing at a time: each time an outcome must be lost.
+`STATESPACE_SEEDS=first:last pytest -m campaign tests/soundness/test_reductions.py` runs further files of random
+programs, 500 by default; those with more than `SIZE` executions are left out, and counted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import pytest
+from pytest_statespace._native._bridge import choose
+from soundness.dependence.generator import load, source_of
+from soundness.dependence.programs import PROGRAMS, Program
+from support.search import STATES_ARE_COMPARED, WHY_NOT, Found, Subject, explore_with
+
+from pytest_statespace.explore import dependence
+from pytest_statespace.explore.dependence import EVERYTHING, NOBODY, Note, Touch
+from pytest_statespace.explore.strategies.base import Arrival, Job
+from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
+from pytest_statespace.sandbox.protocol import NewState
+
+pytestmark = pytest.mark.skipif(not STATES_ARE_COMPARED, reason=f"no states are recognised: {WHY_NOT}")
+
+FOLDER = (Path(__file__).resolve().parent / "dependence",)
+SIZE = 6000
+LARGE = {"executor"}
+"""More executions than `SIZE` without reduction."""
+MIDDLE = {
+    "barrier", "chain_of_conflicts", "children_of_two", "collected", "handed_lock", "identity_of_children",
+    "new_objects_where_states_meet", "order_of_acquires", "simple_queue", "sorted_by_a_key",
+    "spinning_beside_a_conflict", "states_that_meet", "three_that_copy",
+}  # fmt: skip
+"""More than 100: left to the campaign."""
+TIMED = {"sleepers", "clock", "time_runs_out", "notified_without_the_lock"}
+
+
+def search(program: Program, strategy: str, granularity: str = "access", *, timeouts_any: bool = False) -> Found:
+    return explore_with(
+        program,
+        lambda subject: subject.search(strategy, max_executions=SIZE, seconds=300),
+        granularity=granularity,
+        timeouts_any=timeouts_any,
+        footprints=strategy == "dpor",
+        under_test=FOLDER,
+        max_threads=12,
+    )
+
+
+def one_of(programs: Sequence[tuple[str, Program]]) -> Program:
+    """Whichever is chosen first, with its name. Not under test itself."""
+
+    def program() -> object:
+        name, chosen = programs[choose(len(programs))]
+        try:
+            return name, chosen()
+        except Exception as error:
+            return name, f"{type(error).__name__}: {error}"
+
+    return program
+
+
+def compare(program: Program, granularity: str = "access", *, timeouts_any: bool = False) -> tuple[Found, Found]:
+    everything = search(program, "dfs", granularity, timeouts_any=timeouts_any)
+    if not everything.complete:
+        return everything, everything
+    reduced = search(program, "dpor", granularity, timeouts_any=timeouts_any)
+    assert reduced.complete
+    missing, invented = everything.results - reduced.results, reduced.results - everything.results
+    assert not missing, f"lost: {sorted(missing)}"
+    assert not invented, f"invented: {sorted(invented)}"
+    return everything, reduced
+
+
+def small() -> list[tuple[str, Program]]:
+    return [(name, program) for name, program in PROGRAMS.items() if name not in LARGE | MIDDLE | TIMED]
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_no_dependence_is_overlooked(part: int) -> None:
+    """Half of the small programs at a time: a state does not tell which of them have run before, none have."""
+    everything, reduced = compare(one_of(small()[part::2]))
+    assert everything.complete
+    assert reduced.executions < everything.executions
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("granularity", ["access", "opcode"])
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in LARGE])
+def test_no_dependence_is_overlooked_in(name: str, granularity: str) -> None:
+    for timeouts_any in (False, True) if name in TIMED else (False,):
+        everything, _ = compare(PROGRAMS[name], granularity, timeouts_any=timeouts_any)
+        assert everything.complete or granularity == "opcode"
+
+
+def test_random_programs_keep_their_outcomes() -> None:
+    everything, reduced = compare(load(source_of(1004, 2), 1004))
+    assert everything.complete
+    assert reduced.executions < everything.executions
+
+
+@pytest.mark.campaign
+def test_campaign(capsys: pytest.CaptureFixture[str]) -> None:
+    first, _, last = os.environ.get("STATESPACE_SEEDS", "0:500").partition(":")
+    failures: list[str] = []
+    large = compared = saved = 0
+    for seed in range(int(first), int(last)):
+        source = source_of(seed, 8)
+        try:
+            everything, reduced = compare(load(source, seed), timeouts_any=seed % 4 == 3)
+        except AssertionError as error:
+            failures.append(f"seed {seed}: {error}\n{source}")
+            continue
+        large += not everything.complete
+        compared += everything.complete
+        saved += everything.executions - reduced.executions
+        if seed % 20 == 0:
+            with capsys.disabled():
+                print(f"seed {seed}: {8 * compared} programs, {large} files too large, {saved} executions saved")
+    assert compared
+    assert not failures, "\n\n".join(failures)
+
+
+# -- breaking it ----------------------------------------------------------------------------------------------
+
+
+Break = Callable[[pytest.MonkeyPatch], None]
+BREAKS: dict[str, tuple[Break, Program]] = {}
+
+
+def breaks(name: str) -> Callable[[Break], Break]:
+    def register(function: Break) -> Break:
+        BREAKS[function.__name__] = (function, PROGRAMS[name])
+        return function
+
+    return register
+
+
+@breaks("deadlock")
+def two_acquires_are_independent(patch: pytest.MonkeyPatch) -> None:
+    real = dependence.never_together
+    acquire = 5
+    patch.setattr(
+        dependence,
+        "never_together",
+        lambda one, other: real(one, other) or (one.operation == acquire and other.operation == acquire),
+    )
+
+
+@breaks("three_that_copy")
+def no_summary_at_a_known_state(patch: pytest.MonkeyPatch) -> None:
+    real = PartialOrderReduction._met_again
+
+    def met_again(self: PartialOrderReduction, state: NewState, note: Note) -> None:
+        if state.visit in self._on_stack or state.visit not in self._closed:
+            real(self, state, note)
+
+    patch.setattr(PartialOrderReduction, "_met_again", met_again)
+
+
+@breaks("spinning_beside_a_conflict")
+def no_full_expansion_in_a_loop(patch: pytest.MonkeyPatch) -> None:
+    real = PartialOrderReduction._met_again
+
+    def met_again(self: PartialOrderReduction, state: NewState, note: Note) -> None:
+        if state.visit not in self._on_stack:
+            real(self, state, note)
+
+    patch.setattr(PartialOrderReduction, "_met_again", met_again)
+
+
+@breaks("handed_over_in_lists")
+def the_whole_is_no_part(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        dependence, "_clash", lambda one, other: (one.writes or other.writes) and one.part == other.part
+    )
+
+
+@breaks("left_behind_waiting")
+def pending_operations_do_not_count(patch: pytest.MonkeyPatch) -> None:
+    real = PartialOrderReduction._below
+
+    def below(self: PartialOrderReduction, touches: Iterable[Touch]) -> None:
+        real(self, [touch for touch in touches if not touch.operation])
+
+    patch.setattr(PartialOrderReduction, "_below", below)
+
+
+@breaks("handed_over_in_lists")
+def nothing_is_touched_on_the_way(patch: pytest.MonkeyPatch) -> None:
+    real = PartialOrderReduction._executed
+
+    def executed(self: PartialOrderReduction, taken: int, on_the_way: Iterable[Touch]) -> None:
+        real(self, taken, [touch for touch in on_the_way if touch.everything])
+
+    patch.setattr(PartialOrderReduction, "_executed", executed)
+
+
+@breaks("how_many")
+def the_unknown_is_nothing(patch: pytest.MonkeyPatch) -> None:
+    real = PartialOrderReduction._executed
+
+    def executed(self: PartialOrderReduction, taken: int, on_the_way: Iterable[Touch]) -> None:
+        real(self, taken, [touch for touch in on_the_way if not touch.everything])
+
+    patch.setattr(PartialOrderReduction, "_executed", executed)
+
+
+@breaks("left_behind")
+def the_end_is_no_transition(patch: pytest.MonkeyPatch) -> None:
+    real = PartialOrderReduction.learn
+
+    def learn(self: PartialOrderReduction, job: Job, arrivals: Sequence[Arrival]) -> None:
+        with pytest.MonkeyPatch.context() as late:
+            if arrivals and not arrivals[-1][0].visited:
+                late.setattr(self, "_below", lambda touches: None)
+                executed = self._executed
+                late.setattr(
+                    self,
+                    "_executed",
+                    lambda taken, touches: executed(taken, () if touches == (EVERYTHING(NOBODY),) else touches),
+                )
+            real(self, job, arrivals)
+
+    patch.setattr(PartialOrderReduction, "learn", learn)
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_what_is_taken_away_is_missed(name: str) -> None:
+    take_away, program = BREAKS[name]
+
+    def use(subject: Subject) -> tuple[frozenset[str], frozenset[str]]:
+        whole = subject.search("dpor").results
+        with pytest.MonkeyPatch.context() as patch:
+            take_away(patch)
+            return whole, subject.search("dpor", max_executions=SIZE).results
+
+    whole, broken = explore_with(program, use, granularity="access", footprints=True, under_test=FOLDER)
+    assert broken < whole
