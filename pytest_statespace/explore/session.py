@@ -32,8 +32,8 @@ from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.strategies.base import Learner
 from pytest_statespace.explore.twin import find_twin
 from pytest_statespace.explore.verdict import conclude
-from pytest_statespace.runtime import context
 from pytest_statespace.runtime import child as child_side
+from pytest_statespace.runtime import context
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.pinning import pinned
 from pytest_statespace.sandbox.recording import Recorded, record

@@ -106,6 +106,9 @@ class PartialOrderReduction(Learner):
     def pending(self) -> int:
         return sum(entry.todo > entry.done for entry in self._stack)
 
+    def remaining(self) -> float | None:
+        return None  # what is left depends on what will be found
+
     def refused(self) -> int:
         return 0
 
