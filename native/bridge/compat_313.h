@@ -62,9 +62,12 @@ static inline PyCodeObject *ssb_generator_code(PyObject *g) { return ssb_frame_c
 static inline int ssb_generator_has_frame(PyObject *g) { return ((PyGenObject *)g)->gi_frame_state < FRAME_CLEARED; }
 /* Slots of a frame behind its fixed part: the basic size counts them. */
 #define SSB_FRAME_EXTRA_SLOTS 0
-/* What a frame object adds to its frame: variables that a debugger made, a copy that C asked for. */
+/* What a frame object adds to its frame: variables that a debugger made, a copy that C asked for. Mostly nothing:
+ * whether anybody ever asked for the object makes no difference then. */
 static inline void ssb_frame_object_tokens(PyFrameObject *o, void (*reference)(PyObject *))
 {
+    if (!o->f_extra_locals && !o->f_locals_cache)
+        return;
     reference(o->f_extra_locals);
     reference(o->f_locals_cache);
 }
