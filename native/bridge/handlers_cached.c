@@ -17,24 +17,27 @@
 static struct {
     PyTypeObject *type;
     Py_ssize_t offset;
+    int has_zone; /* its objects may have a time zone */
 } cached[MAX_CACHED];
 static int n_cached;
 
-static Py_ssize_t cached_offset(PyTypeObject *type)
+/* 0: the field counts. What a time zone, which may be a program's own, said of a time when that was hashed does not
+ * follow from what it would say now. */
+static Py_ssize_t cached_offset(PyObject *o)
 {
-    for (PyTypeObject *t = type; t; t = t->tp_base)
+    for (PyTypeObject *t = Py_TYPE(o); t; t = t->tp_base)
         for (int i = 0; i < n_cached; i++)
             if (cached[i].type == t)
-                return cached[i].offset;
+                return cached[i].has_zone && ((_PyDateTime_BaseTZInfo *)o)->hastzinfo ? 0 : cached[i].offset;
     return 0;
 }
 
 /* Word by word, without the cached one. */
 static void cached_content(PyObject *o)
 {
-    Py_ssize_t offset = cached_offset(Py_TYPE(o));
+    Py_ssize_t offset = cached_offset(o), rest = offset ? offset + (Py_ssize_t)sizeof(void *) : (Py_ssize_t)sizeof(PyObject);
     ssbf_fields(o, sizeof(PyObject), offset);
-    ssbf_fields(o, offset + (Py_ssize_t)sizeof(void *), ssbf_object_bytes(o));
+    ssbf_fields(o, rest, ssbf_object_bytes(o));
     ssbf_managed_attributes(o);
 }
 
@@ -56,7 +59,7 @@ static int is_cached_attribute(PyObject *o, Py_ssize_t offset, const char *attri
 }
 
 /* An example of the type tells whether its layout is known. */
-static void register_cached(const char *name, const char *example, Py_ssize_t offset, const char *attribute)
+static void register_cached(const char *name, const char *example, Py_ssize_t offset, const char *attribute, int has_zone)
 {
     static const ssbf_handler handler = {"cached field", cached_content, NULL, 0};
     PyObject *globals = PyDict_New();
@@ -70,6 +73,7 @@ static void register_cached(const char *name, const char *example, Py_ssize_t of
         PyErr_Clear();
         if (known) {
             cached[n_cached].type = Py_TYPE(o);
+            cached[n_cached].has_zone = has_zone;
             cached[n_cached++].offset = offset;
         }
         ssbf_register_layout(name, Py_TYPE(o), known, &handler);
@@ -115,22 +119,22 @@ int ssbf_register_cached(void)
     n_cached = 0;
     ssbf_register(&PyUnicode_Type, &text);
     ssbf_register(&PyBytes_Type, &bytes);
-    register_cached("memoryview", "memoryview(b'a')", offsetof(PyMemoryViewObject, hash), NULL);
     static const struct {
         const char *name, *arguments;
         Py_ssize_t offset;
-    } times[] = {{"date", "(2020, 1, 2)", offsetof(PyDateTime_Date, hashcode)},
-                 {"time", "(1, 2)", offsetof(PyDateTime_Time, hashcode)},
-                 {"datetime", "(2020, 1, 2)", offsetof(PyDateTime_DateTime, hashcode)},
-                 {"timedelta", "(1, 2)", offsetof(PyDateTime_Delta, hashcode)}};
+        int has_zone;
+    } times[] = {{"date", "(2020, 1, 2)", offsetof(PyDateTime_Date, hashcode), 0},
+                 {"time", "(1, 2)", offsetof(PyDateTime_Time, hashcode), 1},
+                 {"datetime", "(2020, 1, 2)", offsetof(PyDateTime_DateTime, hashcode), 1},
+                 {"timedelta", "(1, 2)", offsetof(PyDateTime_Delta, hashcode), 0}};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         snprintf(example, sizeof example, "(m := %s('_datetime')) and m.%s%s", loaded, times[i].name, times[i].arguments);
-        register_cached(times[i].name, example, times[i].offset, NULL);
+        register_cached(times[i].name, example, times[i].offset, NULL, times[i].has_zone);
     }
     snprintf(example, sizeof example, "(m := %s('re')) and m.compile('a').match('a')", loaded);
-    register_cached("re.Match", example, sizeof(PyVarObject) + sizeof(PyObject *), "regs"); /* behind the text */
-    register_cached("types.GenericAlias", "list[int]", sizeof(PyObject) + 2 * sizeof(PyObject *), "__parameters__");
-    register_cached("types.UnionType", "int | str", sizeof(PyObject) + sizeof(PyObject *), "__parameters__");
+    register_cached("re.Match", example, sizeof(PyVarObject) + sizeof(PyObject *), "regs", 0); /* behind the text */
+    register_cached("types.GenericAlias", "list[int]", sizeof(PyObject) + 2 * sizeof(PyObject *), "__parameters__", 0);
+    register_cached("types.UnionType", "int | str", sizeof(PyObject) + sizeof(PyObject *), "__parameters__", 0);
     return PyErr_Occurred() ? -1 : 0;
 }
 

@@ -129,11 +129,28 @@ static void traceback_content(PyObject *o)
 
 /* ---- weak references ------------------------------------------------------------------------------------ */
 
+/* A reference hashes its object once, and keeps that when the object dies; one that never did can't be hashed then.
+ * Of classes from before the exploration the interpreter keeps references itself, and hashes them in passing. */
+static void hash_of_reference(PyWeakReference *w)
+{
+    PyObject *o = ssb_weakref_object(w);
+    int lives = o != Py_None;
+    if (w->hash == -1 || (lives && PyType_Check(o) && ssbf_find_object((uintptr_t)o) >= 0)) {
+        ssbf_count(0);
+    } else if (lives && ssbf_hash_uses_address(o, 0)) {
+        ssbf_count(1);
+    } else {
+        ssbf_count(2);
+        ssbf_raw((uint64_t)w->hash);
+    }
+}
+
 static void weakref_content(PyObject *o)
 {
     PyWeakReference *w = (PyWeakReference *)o;
     ssbf_reference(ssb_weakref_object(w));
     ssbf_reference(w->wr_callback);
+    hash_of_reference(w);
 }
 
 int ssbf_register_code(void)

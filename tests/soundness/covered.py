@@ -45,7 +45,6 @@ COVERED: dict[str, tuple[tuple[str, str], ...]] = {
     "_ThreadHandle": (("c_objects", "Thread"),),
     "str": (("values", "str subclass"),),
     "bytes": (("values", "bytes subclass"),),
-    "memoryview": (("values", "memoryview"), ("values", "two views")),
     "date": (("values", "date"),),
     "time": (("values", "time"),),
     "datetime": (("values", "datetime"),),

@@ -54,7 +54,7 @@ HANDLED: dict[str, Subject] = {
     "traceback": _of("[None]", ["$s[0] = traced($v)", "$s[0] = traced(1 - $v)"], "$s[0] and $s[0].tb_lineno - $s[0].tb_frame.f_code.co_firstlineno"),
     "ReferenceType": _of("$s = [named(0), named(1), None]", ["$s[2] = weakref.ref($s[$v])", "$s[2] = weakref.WeakMethod(Meets($v).method)"], "$s[2] and vars($s[2]() or box)"),
     "ProxyType": _of("$s = [named(0), named(1), None]", ["$s[2] = weakref.proxy($s[$v])"], "$s[2] and $s[2].n"),
-    "CallableProxyType": _of("$s = [lambda: 0, lambda: 1, None]", ["$s[2] = weakref.proxy($s[$v])"], "$s[2] and $s[2]()"),
+    "CallableProxyType": _of("$s = [lambda: 0, lambda: 1, None]", ["$s[2] = weakref.proxy($s[$v])", "$s[2] = weakref.proxy($s[1 - $v])"], "$s[2] and $s[2]()"),
     "lock": _of("threading.Lock()", ["$s.acquire(False) if $v else None", "$s.release() if $s.locked() else None"], "$s.locked()"),
     "RLock": _of("threading.RLock()", ["$s.acquire(False) if $v else None", "$s.acquire(False)"], "$s._release_save()[0] if $s._is_owned() else 0"),
     "str": _of("[Text('t')]", ["$s[0] = Text('ab'[$v])", "$s[0] = Text('é' * (1 + $v))"], "$s"),
@@ -72,7 +72,7 @@ HANDLED: dict[str, Subject] = {
     "SimpleQueue": _of("queue.SimpleQueue()", ["$s.put($v)", "$s.put([$v])"], "[$s.get_nowait() for _ in range($s.qsize())]"),
     "_ThreadHandle": _of("[_thread._make_thread_handle(5)]", ["$s[0] = _thread._make_thread_handle(5 + $v)", "$s[0]._set_done() if $v else None"], "($s[0].ident, $s[0].is_done())"),
 }  # fmt: skip
-"""Under the names of the types. `_ThreadHandle` exists from 3.13 on."""
+"""Under the names of the types. `_ThreadHandle` exists from 3.13 on; `memoryview` is compared word by word."""
 
 UNHANDLED = [
     _of("asyncio.Future(loop=Turns())", ["$s.done() or $s.set_result($v)", "$s.cancel() if $v else None", "$s.add_done_callback((len, max)[$v])"],

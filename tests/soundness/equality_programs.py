@@ -189,7 +189,7 @@ def programs(draw: st.DrawFn) -> str:
     start = draw(st.sampled_from(_STARTS))
     budget = _Budget(start, threads)
     if style == "q":
-        subjects = draw(st.lists(st.sampled_from(_ALL_HANDLED), min_size=2, max_size=3))
+        subjects = draw(st.lists(st.sampled_from(_ALL_HANDLED), min_size=3, max_size=4, unique=True))
     else:
         families = draw(st.lists(st.sampled_from(_FAMILIES), min_size=1, max_size=3))
         subjects = [draw(st.sampled_from(family)) for family in families]

@@ -42,6 +42,18 @@ def halves() -> tuple[memoryview, memoryview]:
     return view[:2], view[2:]
 
 
+class Zone(datetime.tzinfo):
+    """A time zone that moves: what was hashed before keeps its hash."""
+
+    hours = 1
+
+    def move(self) -> None:
+        self.hours += 1
+
+    def utcoffset(self, _: object) -> datetime.timedelta:
+        return datetime.timedelta(hours=self.hours)
+
+
 CASES: list[Case] = [
     case(
         "int",
@@ -125,7 +137,7 @@ CASES: list[Case] = [
         ],
         changes=[call("release"), lambda o: o.__setitem__(0, 1), lambda o: o.obj.__setitem__(7, 1)],
     ),
-    case("memoryview hashed", lambda: memoryview(b"ab"), undone=[shown]),
+    case("memoryview hashed", lambda: memoryview(b"ab"), changes=[hash, call("release")]),  # its hash outlives it
     case(
         "two views",
         halves,
@@ -201,6 +213,8 @@ CASES: list[Case] = [
             lambda: datetime.date(2020, 1, 1),
         ],
     ),
+    case("aware datetime", lambda: datetime.datetime(2020, 1, 1, tzinfo=Zone()), changes=[hash]),
+    case("aware time", lambda: datetime.time(1, tzinfo=Zone()), changes=[hash, lambda o: o.tzinfo.move()]),
     case(
         "date",
         lambda: datetime.date(2020, 1, 1),

@@ -23,6 +23,11 @@ class Callable(Thing):
         return self.n
 
 
+class Hashed(Thing):
+    def __hash__(self) -> int:
+        return self.n
+
+
 class Reference(weakref.ref[Any]):
     mark: object
 
@@ -79,6 +84,15 @@ def which(refer: Any, n: int, make: type[Thing] = Thing) -> Any:
     return o, refer(o[n])
 
 
+def hashed(n: int | None = None) -> Any:
+    """A dead reference; it may have been asked for its hash before."""
+    o = Hashed(n or 1)
+    made = weakref.ref(o)
+    if n:
+        assert {made}
+    return made
+
+
 CASES: list[Case] = [
     case(
         "reference",
@@ -86,6 +100,17 @@ CASES: list[Case] = [
         undone=[lambda o: o[1](), lambda o: weakref.ref(o[0][0]), lambda o: (o[0].append(1), o[0].pop())],
         changes=[lambda o: o[0].clear(), lambda o: put("n", 2)(o[1]())],
         others=[lambda: reference(callback=bool), lambda: reference(callback=type)],
+    ),
+    case(
+        "reference that was hashed",  # without a look at an address; `hash` goes on when the object is dead
+        lambda: which(weakref.ref, 0, Hashed),
+        undone=[lambda o: hash(o[0])],
+        changes=[lambda o: {o[1]}],
+    ),
+    case(
+        "dead reference that was hashed",
+        hashed,
+        others=[lambda: hashed(1), lambda: hashed(2)],
     ),
     case("dead reference", lambda: reference(alive=False), others=[lambda: reference(callback=bool)]),
     case(

@@ -31,7 +31,7 @@ NAMES = {
     "OrderedDict iterator", "abc data", "array.array", "collections.OrderedDict", "collections.deque",
     "contextvars.Context", "date", "datetime", "decimal.Decimal", "deque iterator", "dict_itemiterator",
     "dict_keyiterator", "dict_reverseitemiterator", "dict_reversekeyiterator", "dict_reversevalueiterator",
-    "dict_valueiterator", "functools.lru_cache", "io.BytesIO", "io.StringIO", "memoryview", "queue.SimpleQueue",
+    "dict_valueiterator", "functools.lru_cache", "io.BytesIO", "io.StringIO", "queue.SimpleQueue",
     "re.Match", "reversed deque iterator", "set iterator", "threading.Lock", "threading.RLock", "time", "timedelta",
     "types.GenericAlias", "types.UnionType",
 }  # fmt: skip

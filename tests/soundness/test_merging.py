@@ -7,8 +7,10 @@ fingerprint could overlook it: in C frames, in addresses, in the order of sets, 
 from __future__ import annotations
 
 import _thread
+import datetime
 import functools
 import gc
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
@@ -262,6 +264,61 @@ def by_garbage() -> object:
     return len(Finalized.log)
 
 
+def meet() -> None:
+    """States that differ in nothing are merged here."""
+    _bridge.choose(2)
+    _bridge.choose(2)
+
+
+class Hashed:
+    def __hash__(self) -> int:
+        return 1
+
+
+def hash_of_dead_reference() -> object:
+    o = Hashed()
+    reference = weakref.ref(o)
+    if _bridge.choose(2):
+        assert {reference}
+    meet()
+    del o
+    try:
+        return len({reference})
+    except TypeError as error:
+        return str(error)
+
+
+def hash_of_released_view() -> object:
+    view = memoryview(b"ab")
+    if _bridge.choose(2):
+        assert {view}
+    meet()
+    view.release()
+    try:
+        return len({view})
+    except ValueError as error:
+        return str(error)
+
+
+def hash_from_an_earlier_zone() -> object:
+    zone = Zone()
+    time = datetime.time(1, tzinfo=zone)
+    seen = {}
+    if _bridge.choose(2):
+        assert {time}
+    meet()
+    zone.hours = 2
+    seen[time] = 1
+    return datetime.time(0, tzinfo=datetime.timezone(datetime.timedelta(hours=1))) in seen, len(seen)
+
+
+class Zone(datetime.tzinfo):
+    hours = 1
+
+    def utcoffset(self, _: object) -> datetime.timedelta:
+        return datetime.timedelta(hours=self.hours)
+
+
 PROGRAMS: dict[str, tuple[Program, tuple[str, ...]]] = {
     "sort": (sorting, ()),
     "sum": (pulling(sum), ()),
@@ -276,6 +333,9 @@ PROGRAMS: dict[str, tuple[Program, tuple[str, ...]]] = {
     "list of a set": (by_set(lambda made: [*made]), ("observe addresses", "observe sets")),
     "dummies of a set": (by_dummies, ("observe sets",)),
     "garbage": (by_garbage, ("observe garbage",)),
+    "hash of a dead reference": (hash_of_dead_reference, ()),
+    "hash of a released view": (hash_of_released_view, ()),
+    "hash from an earlier zone": (hash_from_an_earlier_zone, ()),
 }
 
 
