@@ -6,7 +6,7 @@ import abc
 import dataclasses
 import enum
 import types
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from mutations import Case, case
 from pairs import drop, put
@@ -62,6 +62,20 @@ class SlotsAndDict(Slots):
 
 class SlotsAndWeak:
     __slots__ = ("__weakref__", "x")
+
+
+class Returning:
+    """Comes back once: the finalizer is not called again."""
+
+    gone: ClassVar[list[object]] = []
+
+    def __del__(self) -> None:
+        Returning.gone.append(self)
+
+
+def came_back() -> object:
+    Returning()
+    return Returning.gone.pop()
 
 
 class Meta(type):
@@ -337,6 +351,7 @@ CASES: list[Case] = [
         ],
         new=False,
     ),
+    case("object that came back", came_back, others=[Returning], existing=False),
     case("enum", lambda: [Colour.RED], others=[lambda: [Colour.BLUE]], existing=False),
     case("enum member", lambda: Colour.RED, changes=[put("mark", 1), put("_value_", 3)]),
     case("flag", lambda: Flags.A, others=[lambda: Flags.B, lambda: Flags.A | Flags.B], existing=False),
