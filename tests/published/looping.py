@@ -6,7 +6,6 @@ Threads that end with an exception fail the run, as they do in an exploration.
 """
 
 import asyncio
-import gc
 import importlib.util
 import inspect
 import sys
@@ -40,7 +39,6 @@ def main():
     print("ready", flush=True)
     while True:
         print("passed" if run(test) else "failed", flush=True)
-        gc.collect()
 
 
 main()
