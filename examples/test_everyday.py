@@ -1,4 +1,4 @@
-"""An ordinary test file, not written for this plugin: fixtures, Thread subclasses, a Timer, an executor, a module lock."""
+"""An ordinary test file, not written for this plugin: fixtures, Thread subclasses, a Timer, an executor, a lock."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

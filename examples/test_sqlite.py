@@ -1,4 +1,4 @@
-"""A race in SQL: read, compute, write back. The in-memory database is memory of a C extension, and rewinds by itself."""
+"""A race in SQL: read, compute, write back. The in-memory database is memory of a C extension, and rewinds."""
 
 import sqlite3
 from threading import Thread

@@ -247,7 +247,7 @@ def build_tables(
     promoted: frozenset[str] = frozenset(),
     keep: bool = False,
 ) -> dict[str, Any]:
-    """The tables the native side is installed with. They hold for the process as it is, and for children forked from it.
+    """The tables the native side is installed with, for the process as it is and for children forked from it.
 
     Args:
         roots: directories whose Python files are under test, minus installed packages, the standard

@@ -22,8 +22,8 @@ from pytest_statespace.types import FailureKind, Verdict
 # Every signal that ends a process by default and can be caught or not; Python ignores SIGPIPE and SIGXFSZ, we SIGINT.
 FATAL = [
     signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGSYS,
-    signal.SIGTRAP, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGUSR1,
-    signal.SIGUSR2, signal.SIGXCPU, signal.SIGIO, signal.SIGPWR, signal.SIGSTKFLT,
+    signal.SIGTRAP, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF,
+    signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGIO, signal.SIGPWR, signal.SIGSTKFLT,
 ]  # fmt: skip
 SECONDS = 20.0
 

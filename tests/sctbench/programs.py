@@ -6,6 +6,8 @@ compared. These are not translations: each was written anew from what its origin
 Sizes are those of the originals where the number of threads makes the difficulty, else small.
 
 `bad` fails with `kind` in some interleaving, or in every one; `good` never does.
+
+Longer than most files: it is a list of 31 short programs, and a list is easiest to search in one place.
 """
 
 from __future__ import annotations

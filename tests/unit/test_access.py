@@ -260,7 +260,8 @@ def test_the_survey_keeps_code_alive_if_asked() -> None:
 def test_what_is_remembered_of_code_changes_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sources = [
         "def plain(o):\n    return o.x + o.y\n",
-        "total = 0\ndef outer():\n    n = 0\n    def inner():\n        nonlocal n\n        n += 1\n        return total\n    return inner\n",
+        "total = 0\ndef outer():\n    n = 0\n    def inner():\n        nonlocal n\n        n += 1\n"
+        "        return total\n    return inner\n",
         "def outer():\n    n = 0\n    def inner():\n        return n\n    return inner\n",
         "total = 0\ndef store(o):\n    global total\n    total = 1\n    o.x = 2\n",
         "def aliased(o):\n    return vars(o)\n",
