@@ -80,6 +80,32 @@ def test_late_contents_are_those_of_the_base_state() -> None:
     assert checked.states == unchecked.states
 
 
+halves = [number + 0.5 for number in range(300)]
+
+
+def forget_halves() -> object:
+    """Numbers that die link their memory into a list of free ones, in place of their type."""
+    lock = threading.Lock()
+
+    def work() -> None:
+        halves.clear()
+        with lock:
+            pass
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(halves)
+
+
+def test_whose_memory_it_was_is_told_by_the_base_state() -> None:
+    """Every page that is described is checked, and what a header said is gone by then."""
+    report = driver.explore(forget_halves, fingerprint=True, prune=True, verify_base=True)
+    assert set(report.outcomes) == {"0"}
+
+
 def test_without_a_frozen_copy_the_states_are_the_same() -> None:
     """The comparing tracker keeps the base state in the store; contents are then computed at once."""
     frozen = driver.explore(program, fingerprint=True, prune=True)
