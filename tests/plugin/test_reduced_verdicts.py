@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ from support.running import Run
 
 from pytest_statespace._native import _bridge
 
-pytestmark = pytest.mark.skipif(not _bridge.supported()[0], reason=_bridge.supported()[1])
+pytestmark = [
+    pytest.mark.skipif(not _bridge.supported()[0], reason=_bridge.supported()[1]),
+    pytest.mark.skipif(sys.version_info >= (3, 13), reason="dpor is refused there: docs/limitations.md"),
+]
 
 TESTS = """
     import threading
