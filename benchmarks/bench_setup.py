@@ -165,16 +165,21 @@ def report(results: dict[str, list[dict[str, object]]], tests: int) -> str:
         "| process | resident MiB | wall ms | CPU ms of the child | base pages fetched | fingerprint µs |",
         "|---|---|---|---|---|---|",
     ]
+    columns = ("resident", "wall", "cpu", "fetched", "fingerprint")
     for name, found in results.items():
-        values = [_median(found, lambda one, key=key: one[key]) for key in ("resident", "wall", "cpu", "fetched", "fingerprint")]  # type: ignore[misc]
+        values = [_median(found, lambda one, key=key: one[key]) for key in columns]  # type: ignore[misc]
         lines.append(f"| {name} | " + " | ".join(f"{value:.0f}" for value in values) + " |")
     names = list(next(iter(results.values()))[0]["phases"])  # type: ignore[call-overload]
     lines += ["", "## Phases inside the child, wall ms", "", "| process | " + " | ".join(names) + " |"]
     lines.append("|---" * (len(names) + 1) + "|")
     for name, found in results.items():
-        values = [_median(found, lambda one, phase=phase: one["phases"][phase]) for phase in names]  # type: ignore[misc,index]
+        values = [
+            _median(found, lambda one, phase=phase: one["phases"][phase])  # type: ignore[misc,index]
+            for phase in names
+        ]
         lines.append(f"| {name} | " + " | ".join(f"{value:.1f}" for value in values) + " |")
-    lines += ["", "The rest of the wall time: forking, tables of the code under test, arming the tracker, the frozen copy.", ""]
+    rest = "The rest of the wall time: forking, tables of the code under test, arming the tracker, the frozen copy."
+    lines += ["", rest, ""]
     return "\n".join([*lines, "## Goals", "", *_goals(results)]) + "\n"
 
 
@@ -182,12 +187,14 @@ def _goals(results: dict[str, list[dict[str, object]]]) -> list[str]:
     lines = []
     for name, goal in GOALS.items():
         wall, cpu = (_median(results[name], lambda one, key=key: one[key]) for key in ("wall", "cpu"))  # type: ignore[misc]
-        lines.append(f"- {name}: at most {goal:.0f} ms: {'met' if wall <= goal else 'MISSED'}, {wall:.0f} ({cpu:.0f} CPU)")
+        met = "met" if wall <= goal else "MISSED"
+        lines.append(f"- {name}: at most {goal:.0f} ms: {met}, {wall:.0f} ({cpu:.0f} CPU)")
     few, many = (
         _median(results[f"pytest, {n} objects more"], lambda one: one["fingerprint"]) for n in ("100 000", "1 000 000")
     )
     met = "met" if many <= OBJECTS_GOAL * few else "MISSED"
-    lines.append(f"- a fingerprint costs at most {OBJECTS_GOAL} times as much with many more objects: {met}, {many / few:.2f}")
+    goal_text = f"a fingerprint costs at most {OBJECTS_GOAL} times as much with many more objects"
+    lines.append(f"- {goal_text}: {met}, {many / few:.2f}")
     return lines
 
 

@@ -30,7 +30,9 @@ def _exhaust(settings: Settings) -> Strategy:
 def _dpor(settings: Settings) -> Strategy:
     if sys.version_info >= (3, 13):
         raise InvalidArgument(
-            "strategy", "dpor", "what steps touch can't be noted on CPython 3.13; use exhaust or dfs, or Python 3.11 or 3.12"
+            "strategy",
+            "dpor",
+            "what steps touch can't be noted on CPython 3.13; use exhaust or dfs, or Python 3.11 or 3.12",
         )
     if settings.granularity not in ("access", "opcode"):
         raise InvalidArgument(
