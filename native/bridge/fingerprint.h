@@ -392,6 +392,7 @@ int ssbf_watch_entries(void (*look)(PyObject *set));
 int ssbf_hash_uses_address(PyObject *o, int depth);
 int ssbf_describes_a_failure(void); /* pytest does: what it sees changes nothing any more */
 int ssbf_observe_texts(void);       /* observe_text.c; -1: looks may go unnoticed */
+int ssbf_observe_contexts(void);    /* observe_context.c, likewise */
 int ssbf_hash_is_python(PyTypeObject *t); /* __hash__ is Python code: what that looks at is noticed */
 int ssbf_set_uses_addresses(PySetObject *s);
 uint64_t ssbf_set_table(PySetObject *s); /* hash of everything that decides its order */

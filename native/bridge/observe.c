@@ -465,6 +465,7 @@ int ssbf_observe_install(void)
     missed |= replace(function_of("_pickle", "dumps"), fast_keywords, &original_dumps, (PyCFunction)(void (*)(void))look_dumps);
     missed |= replace(function_of("_pickle", "dump"), fast_keywords, &original_dump, (PyCFunction)(void (*)(void))look_dump);
     missed |= ssbf_observe_texts();
+    missed |= ssbf_observe_contexts();
     missed |= ssbf_watch_entries(look_at_order) || !ways_are_watched();
     if (missed) /* cannot tell whether a program looks: count with it */
         ssb.addresses_observed |= SSB_OBSERVED_ADDRESSES | SSB_OBSERVED_SETS | SSB_OBSERVED_GARBAGE;

@@ -22,7 +22,7 @@ import sys
 import threading
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -114,6 +114,13 @@ LOOKS: dict[str, Callable[[list[Any]], object]] = {
     "a set unpacked": lambda made: one_of(set(made)),
     "a set extended to a list": lambda made: [].extend(set(made)),
     "a set in an array": lambda made: tuple(set(made)),
+    "a context": lambda made: list(context_of(made)),
+    "a context by its method": lambda made: next(context_of(made).__iter__()),
+    "keys of a context": lambda made: list(context_of(made).keys()),
+    "values of a context": lambda made: list(context_of(made).values()),
+    "items of a context": lambda made: max(context_of(made).items(), key=lambda item: 0),
+    "a dict of a context": lambda made: dict(context_of(made)),
+    "a context unpacked": lambda made: one_of(context_of(made)),
 }
 
 GARBAGE_LOOKS: dict[str, Callable[[list[Any]], object]] = {
@@ -131,7 +138,15 @@ COUNT_LOOKS: dict[str, Callable[[list[Any]], object]] = {
 }
 
 
-def one_of(nodes: set[Any]) -> object:
+def context_of(made: list[Any]) -> contextvars.Context:
+    """With new variables: their order follows from their addresses."""
+    context = contextvars.Context()
+    for value in made:
+        context.run(contextvars.ContextVar("v").set, value)
+    return context
+
+
+def one_of(nodes: Iterable[Any]) -> object:
     first, *_ = nodes
     return first
 
@@ -220,11 +235,37 @@ def stored(look: Callable[[Any], Any], make: Callable[[object], Any] = Node) -> 
     return program
 
 
+class Flag:
+    up = False
+
+
+def order_of_a_context() -> object:
+    """The thread that comes second makes its variables at other places; a context made in the end shows them."""
+    lock, flag, made = _thread.allocate_lock(), Flag(), dict[int, list[Any]]()
+
+    def work(n: int) -> None:
+        junk = []
+        with lock:
+            if flag.up:
+                junk.append(contextvars.ContextVar("junk"))
+            flag.up = True
+        made[n] = [contextvars.ContextVar("v") for _ in range(3)]
+
+    join(functools.partial(work, 0), functools.partial(work, 1))
+    flag.up = False
+    variables = [variable for n in sorted(made) for variable in made[n]]
+    context = contextvars.Context()
+    for n, variable in enumerate(variables):
+        context.run(variable.set, n)
+    return [context[variable] for variable in context]
+
+
 PROGRAMS: dict[str, Callable[[], object]] = {
     "ids stored": stored(id),
     "hashes stored": stored(lambda node: node.__hash__()),
     "hashes of their own stored": stored(hash, OwnHash),
     "reprs stored": stored(repr),
+    "order of a context": order_of_a_context,
 }
 
 
