@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,8 +64,20 @@ def searched_and_killed(number: signal.Signals, delay: float, *, frozen: bool = 
     return found
 
 
+@contextlib.contextmanager
+def fatal(number: signal.Signals) -> Iterator[None]:
+    """Under nohup, say, a signal is ignored, and children inherit that."""
+    ignored = signal.getsignal(number) is signal.SIG_IGN
+    if ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    if ignored:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def check_reported(number: signal.Signals, delay: float) -> None:
-    found = searched_and_killed(number, delay)
+    with fatal(number):
+        found = searched_and_killed(number, delay)
     assert found.end is SearchEnd.FAILED, (number, delay, found.end, found.detail)
     assert found.found is not None
     assert (found.found.kind, found.found.message) == (FailureKind.CRASH, number.name), (number, delay)

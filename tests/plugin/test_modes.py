@@ -72,7 +72,7 @@ def test_the_ini_file_turns_exploring_on(
         (["--statespace-workers=2"], "not supported yet*xdist"),
         (["--statespace-report=out"], "not supported yet*--statespace-json"),
         (["--statespace-timeout=soon"], "--statespace-timeout='soon'*number of seconds"),
-        (["--statespace", "--statespace-strategy=dpor"], "strategy='dpor'*exhaust, dfs*surw"),
+        (["--statespace", "--statespace-strategy=fastest"], "strategy='fastest'*exhaust, dfs*surw"),
         (["--statespace", "--statespace-tracker=magic"], "tracker='magic'*auto"),
         (["--statespace", "--statespace-trace=no_such_thing"], "trace='no_such_thing'*no module"),
         (["--statespace-replay=nothing.ssp"], "nothing.ssp"),
