@@ -1,128 +1,5 @@
 /* agent.c — the agent over small programs: exactly the expected paths, states and ends. */
-#include "emulation.h"
-
-static ss_arena *arena;
-static uint64_t *outcomes; /* shared: how often each outcome was reached */
-
-static uint32_t choose_data(uint32_t n, uint64_t label) {
-    ss_choice choice = {.kind = SS_CHOICE_DATA, .n = n, .label = label};
-    return ss_choose(arena, &choice);
-}
-
-/* ---- every combination of three choices ------------------------------------------------- */
-
-static uint32_t digits;
-
-static void combinations(void) {
-    digits = 0;
-    for (uint32_t i = 0; i < 3; i++) {
-        uint32_t on_stack = digits;
-        uint32_t value = choose_data(3 + i, i + 1);
-        CHECK(on_stack == digits);
-        digits = digits * 10 + value;
-    }
-    outcomes[digits]++;
-    ss_outbox_write(arena, &digits, sizeof digits);
-}
-
-static void expect_finished(const ss_result *r) {
-    CHECK(r->end == SS_END_FINISHED && r->outbox_bytes == sizeof digits);
-    CHECK(r->transitions == r->n_states + 1);
-    for (uint32_t i = 1; i < r->n_states; i++) CHECK(ss_get_state(arena, r->states[i])->parent == r->states[i - 1]);
-}
-
-static void test_combinations(const char *tracker) {
-    ss_statistics s, before;
-    ss_get_statistics(arena, &before);
-    pid_t child = start_child(arena, (child_options){.tracker = tracker, .body = combinations});
-    CHECK(search(arena, child, SS_RUN_SNAPSHOT, expect_finished) == 3 * 4 * 5);
-    for (uint32_t a = 0; a < 10; a++)
-        for (uint32_t b = 0; b < 10; b++)
-            for (uint32_t c = 0; c < 10; c++) CHECK(outcomes[a * 100 + b * 10 + c] == (a < 3 && b < 4 && c < 5));
-    CHECK_VALID(arena);
-    ss_get_statistics(arena, &s);
-    CHECK(s.checkpoints - before.checkpoints == 1 + 3 + 3 * 4 && s.restores - before.restores == 60 && s.states == 0);
-    CHECK(!strcmp(ss_tracker_name(arena), strcmp(tracker, "auto") ? tracker : "wpasync"));
-    stop_child(arena, child);
-}
-
-/* ---- simulated threads, merged states, preemption bounds -------------------------------- */
-
-#define WORKERS 3u
-#define WORK 3u
-
-static ss_context contexts[WORKERS];
-static uintptr_t tls_of[WORKERS];
-static uint32_t current, done[WORKERS], shared_total;
-
-/* State: how far each worker is. The fingerprint is exact, so counts are known. */
-static int progress(void *user, uint32_t root, uint64_t out[2]) {
-    (void)user;
-    CHECK(root != SS_NONE);
-    out[0] = out[1] = 0;
-    for (uint32_t i = 0; i < WORKERS; i++) out[0] = out[0] * 16 + done[i];
-    return 0;
-}
-
-static void switch_point(int may_run) {
-    ss_alternative alternatives[WORKERS];
-    uint32_t n = 0, me = current;
-    if (may_run) alternatives[n++] = (ss_alternative){.thread = (uint16_t)me};
-    for (uint32_t i = 0; i < WORKERS; i++)
-        if (i != me && done[i] < WORK) alternatives[n++] = (ss_alternative){.thread = (uint16_t)i};
-    if (!n) ss_end_path(arena, SS_END_FINISHED, "all done");
-    ss_choice choice = {.kind = SS_CHOICE_THREAD, .current = (uint16_t)me, .n = n, .label = me + 1, .alternatives = alternatives};
-    uint32_t next = alternatives[ss_choose(arena, &choice)].thread;
-    CHECK(current == me && ss_thread_pointer() == tls_of[me]); /* resumed as the thread that asked */
-    if (next == me) return;
-    current = next;
-    ss_switch(&contexts[me], &contexts[next]);
-}
-
-static void worker(void) {
-    uint32_t me = current;
-    for (uint32_t i = 0; i < WORK; i++) {
-        uint32_t sum = 0;
-        for (uint32_t k = 0; k < WORKERS; k++) sum += done[k];
-        CHECK(sum == shared_total && done[me] == i); /* memory is that of this very interleaving */
-        shared_total++;
-        done[me]++;
-        switch_point(i + 1 < WORK);
-    }
-    CHECK(!"a worker went on after its end");
-}
-
-static void workers(void) {
-    CHECK(ss_thread_pointer() != 0);
-    for (uint32_t i = 0; i < WORKERS; i++) {
-        uintptr_t lo, hi;
-        CHECK(ss_donor_stack(arena, i, &lo, &hi, &tls_of[i]) == 0);
-        ss_context_make(&contexts[i], hi, tls_of[i], worker);
-        done[i] = 0;
-    }
-    shared_total = 0;
-    current = 0;
-    static ss_context main_context;
-    ss_switch(&main_context, &contexts[0]);
-}
-
-static uint64_t finished, cut;
-static uint32_t fewest;
-static void count_ends(const ss_result *r) {
-    finished += r->end == SS_END_FINISHED;
-    cut += r->end == SS_END_VISITED;
-    CHECK(r->end == SS_END_FINISHED || r->end == SS_END_VISITED);
-    for (uint32_t i = 0; i < r->n_states; i++) {
-        const ss_state *s = ss_get_state(arena, r->states[i]);
-        CHECK(s->preemptions <= s->depth && (s->root == SS_NONE) == ((s->flags & SS_STATE_VISITED) != 0));
-        CHECK((s->taken == SS_NONE) == ((s->flags & SS_STATE_VISITED) != 0));
-        if (s->preemptions < fewest) fewest = s->preemptions;
-    }
-}
-
-static pid_t start_workers(const char *tracker) {
-    return start_child(arena, (child_options){.tracker = tracker, .n_donors = WORKERS, .fingerprint = progress, .body = workers});
-}
+#include "agent_programs.h"
 
 /* Worker 0 makes the first step. Interleavings of 2, 3 and 3 further steps: 8! / (2! 3! 3!). */
 static void test_interleavings(const char *tracker) {
@@ -485,133 +362,20 @@ static void test_memory(const char *tracker) {
     }
 }
 
-/* ---- a child that dies ------------------------------------------------------------------------------ */
-
-static void die(void) {
-    for (uint32_t i = 0;; i++)
-        if (choose_data(2, i + 1) == 1) raise(SIGKILL);
-}
-
-static void test_death(void) {
-    pid_t child = start_child(arena, (child_options){.tracker = "auto", .body = die});
-    CHECK(wait_for_result(arena, child, NULL) == 0);
-    CHECK(ss_set_forced(arena, (uint32_t[]){0, 0, 1}, NULL, 3) == 0);
-    ss_command command = {.flags = SS_RUN_SNAPSHOT, .n_forced = 3};
-    int status = 0;
-    CHECK(ss_send(arena, &command) == 0 && ss_send(arena, &command) == -EBUSY);
-    CHECK(wait_for_result(arena, child, &status) == -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    ss_result r;
-    CHECK(ss_get_result(arena, &r) == 0 && r.end == SS_END_NONE && r.n_states == 3 && r.transitions == 3);
-    for (uint32_t i = 0; i < 3; i++) CHECK(ss_get_state(arena, r.states[i])->taken == (i == 2));
-    CHECK_VALID(arena);
-    for (uint32_t i = 0; i < 3; i++) CHECK(ss_state_release(arena, r.states[i]) == 0);
-    CHECK_VALID(arena);
-    /* The next child on the same arena. */
-    CHECK(ss_arena_reset(arena) == 0 && ss_get_state(arena, 0) == NULL);
-    CHECK_VALID(arena);
-    outcomes = shared_memory(arena, 1 << 20);
-    test_combinations("auto");
-}
-
-/* Killed at any moment, from the first instruction on: what was recorded can be read, nothing is left of the child or its
- * frozen copy, and the arena can be used again. */
-static void run_until_killed(pid_t child, uint64_t *random) {
-    int status = 0;
-    int alive = wait_for_result(arena, child, &status) == 0;
-    ss_result r;
-    while (alive) {
-        CHECK(ss_get_result(arena, &r) == 0 && (r.end == SS_END_NONE || r.end == SS_END_FINISHED));
-        for (uint32_t i = 0; r.end && i < r.n_states; i++) CHECK(ss_state_release(arena, r.states[i]) == 0);
-        uint32_t choices[4];
-        for (uint32_t i = 0; i < 4; i++) choices[i] = below(random, 2);
-        ss_command command = {.flags = SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT, .n_forced = 4};
-        CHECK(ss_set_forced(arena, choices, NULL, 4) == 0 && ss_send(arena, &command) == 0);
-        alive = wait_for_result(arena, child, &status) == 0;
-    }
-    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    CHECK(ss_get_result(arena, &r) == 0);
-    for (uint32_t i = 0; i < r.n_states; i++) {
-        const ss_state *s = ss_get_state(arena, r.states[i]);
-        CHECK(s && (!i || (s->parent == r.states[i - 1] && s->depth == ss_get_state(arena, r.states[i - 1])->depth + 1)));
-        CHECK(i + 1 == r.n_states || s->taken != SS_NONE);
-    }
-    if (!atomic_load(&arena->mutating)) CHECK_VALID(arena);
-    CHECK(atomic_load(&arena->mutating) == (ss_arena_is_valid(arena) != 0));
-    for (uint32_t i = 0; i < r.n_states; i++) CHECK(ss_state_release(arena, r.states[i]) == 0);
-}
-
-static void test_killed(const char *times) {
-    uint64_t random = 1;
-    uint32_t in_the_middle = 0, on_a_path = 0;
-    for (int n = atoi(times); n; n--) {
-        pid_t child = start_workers(n % 3 ? "wpasync" : "mprotect");
-        uint64_t nanoseconds = below(&random, 4) ? below(&random, 30) * 1000000u : below(&random, 3000000);
-        pid_t killer = fork();
-        if (!killer) {
-            if (n % 2) ss_wait_result(arena, 10000); /* past the base snapshot; the others may be killed before */
-            for (uint64_t end = ssi_now_ns() + nanoseconds, now; (now = ssi_now_ns()) < end;) {
-                struct timespec left = {0, (long)(end - now)};
-                SSI_SYSCALL(SYS_nanosleep, &left, NULL);
-            }
-            kill(child, SIGKILL);
-            _exit(0);
-        }
-        run_until_killed(child, &random);
-        in_the_middle += arena->mutating;
-        on_a_path += atomic_load(&arena->n_path) > 1;
-        CHECK(waitpid(killer, NULL, 0) == killer);
-        CHECK(ss_arena_reset(arena) == 0);
-        CHECK_VALID(arena);
-        CHECK(waitpid(-1, NULL, __WALL) == -1); /* no copy was forgotten */
-    }
-    printf("%u killed while the agent worked, %u on a path\n", in_the_middle, on_a_path);
-    CHECK(atoi(times) < 100 || (in_the_middle && on_a_path));
-}
-
-static void never(void) { CHECK(!"no path was asked for"); }
-
-static void test_orphan(void) {
-    int alive[2];
-    CHECK(pipe(alive) == 0);
-    pid_t middle = fork();
-    if (!middle) {
-        close(alive[0]);
-        pid_t child = start_child(arena, (child_options){.tracker = "auto", .body = never});
-        CHECK(wait_for_result(arena, child, NULL) == 0);
-        _exit(0);
-    }
-    close(alive[1]);
-    int status;
-    char byte;
-    CHECK(waitpid(middle, &status, 0) == middle && status == 0);
-    CHECK(read(alive[0], &byte, 1) == 0); /* end of file: the agent noticed and ended the child */
-}
-
-static void endless(void) {
-    for (;;) choose_data(1, 0);
-}
-
-static void test_limit(void) {
-    pid_t child = start_child(arena, (child_options){.tracker = "none", .body = endless});
-    CHECK(wait_for_result(arena, child, NULL) == 0);
-    ss_result r = run_path(arena, child, 0, 0, 0, 0);
-    CHECK(r.end == SS_END_LIMIT && r.n_states == SS_MAX_PATH);
-    stop_child(arena, child);
-}
-
 int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed) {
     static const struct {
         const char *name;
         void (*test)(const char *tracker);
     } with_tracker[] = {{"combinations:", test_combinations}, {"interleavings:", test_interleavings}, {"visited:", test_visited},
                         {"bounded:", test_bounded},           {"forced:", test_forced},               {"memory:", test_memory},
-                        {"asked:", test_asked},               {"rebuild:", test_rebuild},
-                        {"killed:", test_killed}};
+                        {"asked:", test_asked},               {"rebuild:", test_rebuild}};
     static const struct {
         const char *name;
         void (*test)(void);
-    } plain[] = {{"through", test_forced_through_visited}, {"none", test_none}, {"death", test_death},
-                 {"orphan", test_orphan},                  {"limit", test_limit}, {"following", test_following}, {"unused", test_unused_stack}};
+    } plain[] = {{"through", test_forced_through_visited},
+                 {"none", test_none},
+                 {"following", test_following},
+                 {"unused", test_unused_stack}};
     (void)seed;
     CHECK(ss_set_hash(xxh3_64, xxh3_128) == 0);
     emulate_soft_dirty();

@@ -17,15 +17,20 @@ def test_search(run_native: RunNative, name: str, tracker: str) -> None:
     run_native("agent", f"{name}:{tracker}")
 
 
-@pytest.mark.parametrize("name", ["through", "none", "death", "orphan", "limit", "following", "unused"])
+@pytest.mark.parametrize("name", ["through", "none", "following", "unused"])
 def test_agent(run_native: RunNative, name: str) -> None:
     run_native("agent", name)
 
 
+@pytest.mark.parametrize("name", ["death", "orphan", "limit"])
+def test_dying(run_native: RunNative, name: str) -> None:
+    run_native("dying", name)
+
+
 def test_killed_at_any_moment(run_native: RunNative) -> None:
-    run_native("agent", "killed:30")
+    run_native("dying", "killed:30")
 
 
 @pytest.mark.campaign
 def test_killed_at_any_moment_a_thousand_times(run_native: RunNative) -> None:
-    run_native("agent", "killed:1000", seconds=1200)
+    run_native("dying", "killed:1000", seconds=1200)

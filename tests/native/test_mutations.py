@@ -111,7 +111,7 @@ MUTATIONS = [
             ("agent.c", "if (label && label != s->label)", "if (0 && label != s->label)", "agent", "forced:wpasync"),
             ("agent.c", "arena->child = s->context;", "", "agent", "interleavings:wpasync"),
             ("agent.c", "if (arena->child.tls != ssi_arch_tls())", "if (0)", "agent", "interleavings:wpasync"),
-            ("agent.c", "if (SSI_SYSCALL(SYS_getppid) != arena->parent_pid)", "if (0)", "agent", "orphan"),
+            ("agent.c", "if (SSI_SYSCALL(SYS_getppid) != arena->parent_pid)", "if (0)", "dying", "orphan"),
             ("fiber_x86_64.S", "        ldmxcsr (%rsp)\n", "", "fibers", "fast-tls"),
             (
                 "fiber_x86_64.S",

@@ -23,7 +23,8 @@ WITHOUT_CHILD = [
 ]
 WITH_CHILD = [
     *(("agent", f"{name}:{tracker}") for name in ("visited", "forced", "memory", "rebuild") for tracker in TRACKERS),
-    *(("agent", name) for name in ("through", "none", "death", "limit", "killed:10")),
+    *(("agent", name) for name in ("through", "none")),
+    *(("dying", name) for name in ("death", "limit", "killed:10")),
     *(("guard", name) for name in ("refused", "allowed")),
     *(("quiet", name) for name in ("first-writes", "signal")),  # "faults" is undefined on purpose
     *(("snapshot", tracker) for tracker in TRACKERS),
