@@ -22,7 +22,20 @@
 
 typedef struct _PyInterpreterFrame ssbp_frame;
 
-/* NULL for the frames 3.12+ puts between Python code and C. */
+/* 3.13 calls a class from Python code without C in between, once the call is specialised. Then the frame of __init__ lies
+ * on one that only looks at what it returns. It holds the new object; its globals were never set: whatever lay there. */
+static inline int ssbp_frame_is_shim(const ssbp_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *code = frame->f_executable;
+    return frame->owner == FRAME_OWNED_BY_THREAD && PyCode_Check(code) && ((PyCodeObject *)code)->co_flags & CO_NO_MONITORING_EVENTS;
+#else
+    (void)frame;
+    return 0;
+#endif
+}
+
+/* NULL for the frames that are no Python function's: those 3.12+ puts between Python code and C, and shims. */
 static inline PyCodeObject *ssbp_frame_code(const ssbp_frame *frame)
 {
 #if PY_VERSION_HEX >= 0x030D0000
@@ -31,7 +44,7 @@ static inline PyCodeObject *ssbp_frame_code(const ssbp_frame *frame)
     PyObject *code = (PyObject *)frame->f_code;
 #endif
 #if PY_VERSION_HEX >= 0x030C0000
-    if (frame->owner == FRAME_OWNED_BY_CSTACK)
+    if (frame->owner == FRAME_OWNED_BY_CSTACK || ssbp_frame_is_shim(frame))
         return NULL;
 #endif
     return code != NULL && PyCode_Check(code) ? (PyCodeObject *)code : NULL;

@@ -68,13 +68,18 @@ static inline void ssb_report_lost_exception(PyObject *function)
 #endif
 }
 
-/* -- frames: innermost first, entries made by C code left out ------------------- */
+/* -- frames of Python functions, innermost first; what the interpreter puts between them is left out -- */
 
 typedef struct _PyInterpreterFrame ssb_frame;
 
 static inline ssb_frame *ssb_frame_real(ssb_frame *frame)
 {
-#if PY_VERSION_HEX >= 0x030C0000
+#if PY_VERSION_HEX >= 0x030D0000
+    /* Only the code of frames below an __init__ (compat_preempt.h: shims) has the flag. */
+    while (frame != NULL && (frame->owner == FRAME_OWNED_BY_CSTACK ||
+                             ((PyCodeObject *)frame->f_executable)->co_flags & CO_NO_MONITORING_EVENTS))
+        frame = frame->previous;
+#elif PY_VERSION_HEX >= 0x030C0000
     while (frame != NULL && frame->owner == FRAME_OWNED_BY_CSTACK)
         frame = frame->previous;
 #endif

@@ -105,14 +105,14 @@ int ssbp_is_local(const ssbp_view *view, PyObject *value, Py_ssize_t extra)
     int depth = 0;
     for (ssbp_frame *frame = view->frame; frame != NULL && depth < MAX_FRAMES; frame = frame->previous, depth++) {
         PyCodeObject *code = ssbp_frame_code(frame);
-        if (code == NULL)
+        if (code == NULL && !ssbp_frame_is_shim(frame))
             continue;
         PyObject **end = frame == view->frame ? view->top : ssbp_frame_top(frame);
         if (end == NULL) /* inside a C call: which stack slots still own their values is unknown */
-            end = frame->localsplus + code->co_nlocalsplus;
+            end = frame->localsplus + (code != NULL ? code->co_nlocalsplus : 0);
         for (PyObject **slot = frame->localsplus; slot < end; slot++)
             found += *slot == value;
-        if (found < references && is_being_constructed(frame, code, value))
+        if (found < references && code != NULL && is_being_constructed(frame, code, value))
             found++;
         if (found >= references) {
             if (found == references && ssb.footprints) /* now: others may have held it before */

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
@@ -10,10 +9,7 @@ from support.running import Run
 
 from pytest_statespace._native import _bridge
 
-pytestmark = [
-    pytest.mark.skipif(not _bridge.supported()[0], reason=_bridge.supported()[1]),
-    pytest.mark.skipif(sys.version_info >= (3, 13), reason="dpor is refused there: docs/limitations.md"),
-]
+pytestmark = pytest.mark.skipif(not _bridge.supported()[0], reason=_bridge.supported()[1])
 
 TESTS = """
     import threading

@@ -12,7 +12,6 @@ programs, 500 by default; those with more than `SIZE` executions are left out, a
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -28,10 +27,7 @@ from pytest_statespace.explore.strategies.base import Arrival, Job
 from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
 from pytest_statespace.sandbox.protocol import NewState
 
-pytestmark = [
-    pytest.mark.skipif(not STATES_ARE_COMPARED, reason=f"no states are recognised: {WHY_NOT}"),
-    pytest.mark.skipif(sys.version_info >= (3, 13), reason="dpor is refused there: docs/limitations.md"),
-]
+pytestmark = pytest.mark.skipif(not STATES_ARE_COMPARED, reason=f"no states are recognised: {WHY_NOT}")
 
 FOLDER = (Path(__file__).resolve().parent / "dependence",)
 SIZE = 6000

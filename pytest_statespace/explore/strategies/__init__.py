@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 from pytest_statespace.errors import InvalidArgument
@@ -28,12 +27,6 @@ def _exhaust(settings: Settings) -> Strategy:
 
 
 def _dpor(settings: Settings) -> Strategy:
-    if sys.version_info >= (3, 13):
-        raise InvalidArgument(
-            "strategy",
-            "dpor",
-            "what steps touch can't be noted on CPython 3.13; use exhaust or dfs, or Python 3.11 or 3.12",
-        )
     if settings.granularity not in ("access", "opcode"):
         raise InvalidArgument(
             "granularity",
