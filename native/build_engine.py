@@ -127,6 +127,7 @@ int ss_capture_read(int stream, const uint8_t **data, size_t *bytes);
 
 /* snapshots, tests and diagnosis */
 uint32_t ss_base_root(ss_arena *arena);
+int ss_snapshot_read(ss_arena *arena, uint32_t root, uintptr_t address, void *out, size_t bytes);
 const uint8_t *ss_page_data(ss_arena *arena, uint32_t page);
 uint64_t ss_page_serial(ss_arena *arena, uint32_t page);
 uint32_t ss_page_limit(ss_arena *arena);

@@ -272,6 +272,10 @@ SS_EXPORT int ss_tree_diff(ss_arena *arena, uint32_t root_a, uint32_t root_b,
 SS_EXPORT const uint8_t *ss_page_data(ss_arena *arena, uint32_t page);
 SS_EXPORT uint64_t ss_page_serial(ss_arena *arena, uint32_t page); /* unique over the arena's life */
 SS_EXPORT uint32_t ss_page_limit(ss_arena *arena);                  /* page numbers are below it */
+/* What these bytes of memory were in snapshot `root` (of a state that still has one), without restoring it. In the
+ * explorer also after the child has ended. -EFAULT: not all of it is tracked memory; -EIO: base content is needed and
+ * who keeps it was killed; -EBUSY: the child died while it changed the store; -EINVAL: there is no such snapshot. */
+SS_EXPORT int ss_snapshot_read(ss_arena *arena, uint32_t root, uintptr_t address, void *out, size_t bytes);
 /* Which address a page index stands for, and back (SS_NONE if untracked). */
 SS_EXPORT uintptr_t ss_page_address(ss_arena *arena, uint32_t page_index);
 SS_EXPORT uint32_t ss_page_index(ss_arena *arena, uintptr_t address);

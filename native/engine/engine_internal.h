@@ -170,6 +170,9 @@ typedef struct ssi_frozen {
     const uint32_t *wanted;
     uint32_t n_wanted, one;
     int fetching;
+    uintptr_t piece_at; /* of ss_snapshot_read, never longer than a page */
+    size_t piece_bytes;
+    uint8_t piece[SS_PAGE];
 } ssi_frozen;
 
 /* A page number with this bit: the content that the page with the index below had in the base state. */
@@ -314,6 +317,8 @@ int ssi_quiet_wake_all(ss_arena *arena);
 /* Fork the process that keeps the base state. On the agent's stack; memory must not change from here
  * on until ssi_base_snapshot. Negative: there is none. */
 int ssi_frozen_start(ss_arena *arena);
+/* ss_in_frozen_copy for who can do without: -EIO if it was killed. */
+int ssi_ask_frozen(ss_arena *arena, void (*function)(void *user), void *user);
 /* End and reap it. In the explorer. */
 void ssi_frozen_end(ss_arena *arena);
 /* Make sure that base content of these page indices lies in the store, as far as they had any. */

@@ -112,18 +112,31 @@ static _Noreturn void lost(ss_arena *arena) {
     for (;;) SSI_SYSCALL(SYS_exit_group, 0);
 }
 
-int ss_in_frozen_copy(ss_arena *arena, void (*function)(void *user), void *user) {
+/* Until it has done what it was asked for. -EIO: it has died. */
+static int wait_for_copy(ss_arena *arena) {
+    while (atomic_load_explicit(&arena->frozen.busy, memory_order_acquire)) {
+        wait_while(&arena->frozen.busy, 1);
+        if (atomic_load_explicit(&arena->frozen.busy, memory_order_acquire) && has_died(arena->frozen.pid)) return -EIO;
+    }
+    return 0;
+}
+
+int ssi_ask_frozen(ss_arena *arena, void (*function)(void *user), void *user) {
     if (!arena->frozen.pid) return -ENOTSUP;
+    if (wait_for_copy(arena)) return -EIO; /* a child that was killed may have asked for something */
     arena->frozen.function = function;
     arena->frozen.user = user;
     atomic_store_explicit(&arena->frozen.busy, 1, memory_order_release);
     SSI_SYSCALL(SYS_futex, &arena->frozen.busy, FUTEX_WAKE, 1);
-    while (atomic_load_explicit(&arena->frozen.busy, memory_order_acquire)) {
-        wait_while(&arena->frozen.busy, 1);
-        if (atomic_load_explicit(&arena->frozen.busy, memory_order_acquire) && has_died(arena->frozen.pid)) lost(arena);
-    }
+    if (wait_for_copy(arena)) return -EIO;
     arena->statistics.frozen_calls++;
     return 0;
+}
+
+int ss_in_frozen_copy(ss_arena *arena, void (*function)(void *user), void *user) {
+    int rc = ssi_ask_frozen(arena, function, user);
+    if (rc == -EIO) lost(arena);
+    return rc;
 }
 
 void ssi_frozen_end(ss_arena *arena) {

@@ -160,6 +160,20 @@ class Arena:
         note = self._lib.ss_get_note(self._arena, number, size)
         return bytes(self._ffi.buffer(note, size[0])) if note else b""
 
+    def memory(self, state: int, address: int, size: int) -> bytes:
+        """What ``size`` bytes at ``address`` were in a state whose snapshot is kept; nothing is restored.
+
+        Raises InternalError where there is no snapshot, or the address is no memory that is tracked.
+        """
+        native = self._lib.ss_get_state(self._arena, state)
+        if native == self._ffi.NULL or native.root == STATE_NONE:
+            raise InternalError(f"there is no snapshot of state {state}")
+        found = self._ffi.new("uint8_t[]", size)
+        error = self._lib.ss_snapshot_read(self._arena, native.root, address, found, size)
+        if error:
+            raise InternalError(f"{size} bytes at {address:#x} of state {state} can't be read: {os.strerror(-error)}")
+        return bytes(self._ffi.buffer(found, size))
+
     def release(self, state: int) -> None:
         """Drop a state and its snapshot."""
         self._check(self._lib.ss_state_release(self._arena, state))

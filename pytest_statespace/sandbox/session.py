@@ -147,6 +147,10 @@ class Sandbox:
             )
         return self._arena.result(End.TIMEOUT, "the time was up")
 
+    def memory(self, state: int, address: int, size: int) -> bytes:
+        """Memory of the child as it was in a state, also when the child is gone. Nothing is restored for that."""
+        return self._arena.memory(state, address, size)
+
     def release(self, state: int) -> None:
         """Give a state back."""
         self._arena.release(state)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -64,7 +66,15 @@ class Builder:
 def run_library(
     library: Path, name: str, seed: int | str = 0, seconds: float = 120, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """One test of a built program, in a process of its own."""
+    """One test of a built program, in a process of its own. What a defect leaves behind of it is ended."""
     command = [sys.executable, str(HERE / "driver.py"), str(library), name, str(seed)]
-    variables = os.environ | environment
-    return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, env=variables)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, env=os.environ | environment, process_group=0
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)

@@ -28,7 +28,9 @@ typedef struct world {
     uint64_t seed;
     uint8_t *small, *big, *file, *shared, *memfd;
     int pipe[2];
-    uint32_t restores;
+    uint32_t restores, came_to_its_end;
+    uint64_t reads;
+    uint8_t wanted[3 * SS_PAGE], found[3 * SS_PAGE];
     image slots[SLOTS];
 } world;
 
@@ -129,6 +131,32 @@ static void write_somewhere(void) {
     }
 }
 
+/* ---- reading without a restore ---------------------------------------------------------- */
+
+static void expected(const image *i, uintptr_t address, uint8_t *out, uint32_t bytes) {
+    memset(out, 0, bytes);
+    for (uint32_t k = 0; k < i->n; k++)
+        if (i->address[k] < address + bytes && address < i->address[k] + SS_PAGE)
+            for (uint32_t at = 0; at < SS_PAGE; at++)
+                if (i->address[k] + at >= address && i->address[k] + at < address + bytes) out[i->address[k] + at - address] = i->data[k][at];
+}
+
+/* Memory stands anywhere. */
+static void read_at_random(const image *i) {
+    for (uint32_t n = 0; n < 12; n++) {
+        uintptr_t page = n % 2 ? (uintptr_t)somewhere() : i->address[below(&w->seed, i->n)];
+        uintptr_t address = page + below(&w->seed, SS_PAGE);
+        uint32_t bytes = below(&w->seed, 3 * SS_PAGE);
+        const ss_region *r = w->arena->regions;
+        while (r->hi <= address) r++;
+        if (address + bytes > r->hi) bytes = (uint32_t)(r->hi - address);
+        expected(i, address, w->wanted, bytes);
+        CHECK(ss_snapshot_read(w->arena, i->root, address, w->found, bytes) == 0);
+        CHECK(!memcmp(w->found, w->wanted, bytes));
+        w->reads++;
+    }
+}
+
 /* ---- the run -------------------------------------------------------------------------- */
 
 static void exercise(void) {
@@ -154,11 +182,15 @@ static void exercise(void) {
             CHECK(ssi_checkpoint(arena, &again, &i->kernel) == 0 && again == i->root); /* equal memory, equal root */
             ssi_root_release(arena, again);
         }
+        const image *other = &w->slots[below(&w->seed, SLOTS)];
+        if (other->used) read_at_random(other);
     }
+    CHECK(w->reads > 3 * STEPS);
     CHECK(w->restores > STEPS / 5);
     for (uint32_t i = 0; i < SLOTS; i++)
         if (w->slots[i].used) ssi_root_release(arena, w->slots[i].root);
     CHECK_VALID(arena);
+    w->came_to_its_end = 1;
     SSI_SYSCALL(SYS_exit_group, 0);
 }
 
@@ -192,7 +224,7 @@ static void test_exact(const char *tracker, uint64_t seed) {
         ssi_call_on(arena->agent_hi, exercise);
     }
     int status;
-    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(waitpid(child, &status, 0) == child && status == 0 && w->came_to_its_end);
     CHECK(w->memfd[0] == 5 && w->memfd[SS_PAGE - 1] == 5);
     CHECK(w->shared[0] == 3 && w->shared[SS_PAGE - 1] == 3); /* the child had a private copy */
 }
