@@ -249,8 +249,11 @@ void ssbf_explain_reference(uint32_t from, PyObject *o)
     uint32_t n = ssbf->n_tokens - from;
     memcpy(e->value, ssbf->tokens + from, (n < 3 ? n : 3) * sizeof(uint64_t));
     uint64_t top = e->value[0] >> 56;
-    if (o && (top == SSBF_T_NEW || top == SSBF_T_BASE))
+    if (o && top == SSBF_T_NEW)
         e->label = label_of_type(o);
+    char text[LABEL_BYTES - 1];
+    if (o && (top == SSBF_T_BASE || top == SSBF_T_ATOM))
+        e->label = label_of(text, top == SSBF_T_BASE ? ssbx_base_name(o, text, sizeof text) : ssbx_long_text(o, text, sizeof text));
 }
 
 #else

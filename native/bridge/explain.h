@@ -16,7 +16,7 @@ enum ssbx_edge { SSBX_PLAIN = 0, SSBX_KEY, SSBX_INDEX, SSBX_LOCAL, SSBX_REST };
 typedef struct ssbx_entry {
     uint32_t owner; /* thread; thread << 16 | depth; number; number in the base index */
     uint32_t edge;  /* label, index, or how many plain references of the owner came before */
-    uint32_t label; /* type of the value; of the rest: of the owner */
+    uint32_t label; /* type of a new value, name of a base object, long text; of the rest: type of the owner */
     uint8_t owner_kind, edge_kind;
     uint64_t value[3]; /* the first tokens; of the rest: its hash, and the owner's address if it is a base object */
 } ssbx_entry;
@@ -26,6 +26,11 @@ typedef struct ssbx_header {
     struct ssbx_table *table;
 } ssbx_header;
 extern ssbx_header *ssb_explain_header;
+
+/* explain_names.c, on the agent's stack: bytes written. A base object by its name, or "a TYPE from before"; text that is
+ * longer than the tokens of a state can hold, in quotes and perhaps cut, 0 for anything else. */
+size_t ssbx_base_name(PyObject *o, char *text, size_t room);
+size_t ssbx_long_text(PyObject *o, char *text, size_t room);
 
 void ssb_explain_begin(void);   /* child, before the base snapshot */
 PyObject *ssb_explained(void);  /* parent: list of (alike, [entry, ...]) */

@@ -123,7 +123,7 @@ class _Paths:
         if tag == _T_NEW:
             return f"the {label} of {self._owner((_NEW, low), _LONGEST_PATH)}"
         if tag == _T_BASE:
-            return f"a {label} from before"
+            return label
         if tag == _T_NULL:
             return "nothing"
         if tag == _T_DEAD:
@@ -134,7 +134,7 @@ class _Paths:
         if tag == _T_FRAME:
             return f"a frame of thread {(low >> 16) & 0x3FFF}"
         if tag == _T_ATOM:
-            return _atom(low >> 48, low & ((1 << 48) - 1), struct.pack("<QQ", *value[1:]))
+            return label or _atom(low >> 48, low & ((1 << 48) - 1), struct.pack("<QQ", *value[1:]))
         return f"{value[0]:016x}"
 
     def _owner(self, key: tuple[int, int], steps: int) -> str:

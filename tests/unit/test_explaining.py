@@ -60,3 +60,18 @@ def test_the_most_frequent_comes_first() -> None:
 def test_states_that_do_not_look_alike_are_not_compared() -> None:
     assert compare_states([(1, state(3)), (2, state(4))]) == (0, ())
     assert compare_states([]) == (0, ())
+
+
+def test_what_has_a_name_is_called_by_it() -> None:
+    before = (1 << 56 | 0x7F00, 0, 0)
+    long = (5 << 56 | 1 << 48 | 30, 1, 2)
+    entries: list[Entry] = [
+        (FRAME, 1 << 16, LOCAL, "handler", "function on_error", before),
+        (FRAME, 1 << 16, LOCAL, "text", "'thirty characters of some text'", long),
+        (FRAME, 1 << 16, LOCAL, "number", "", long),
+        (FRAME, 1 << 16, REST, 0, "work", (7, 0, 0)),
+    ]
+    found = {path.rpartition(" ")[2]: shown for path, (_, shown) in places(entries).items()}
+    assert found["handler"] == "function on_error"
+    assert found["text"] == "'thirty characters of some text'"
+    assert found["number"].startswith("a value of 30 bytes")
