@@ -13,7 +13,7 @@ SMALL = {"philosophers-2-broken", "check-then-act-2"}
 
 def _agree(case: Case, tracker: str) -> None:
     found, expected = (
-        explore(case.program, granularity=case.granularity, tracker=name) for name in (tracker, "wpasync")
+        explore(case.program, granularity=case.granularity, tracker=name, seconds=600) for name in (tracker, "wpasync")
     )
     assert found.complete
     assert expected.complete

@@ -205,11 +205,12 @@ def explore(
     tracker: str = "auto",
     check: bool = False,
     mebibytes: int = 512,
+    seconds: float = 60.0,
 ) -> Found:
     """One search of one program in a child of its own, with so much memory for snapshots."""
     return explore_with(
         program,
-        lambda subject: subject.search(strategy, prune=prune, bound=bound, notes=notes),
+        lambda subject: subject.search(strategy, prune=prune, bound=bound, notes=notes, seconds=seconds),
         granularity=granularity,
         timeouts_any=timeouts_any,
         tracker=tracker,
