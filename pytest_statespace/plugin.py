@@ -14,6 +14,7 @@ import sys
 import sysconfig
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,6 +62,7 @@ class _Session:
     ignored: tuple[str, ...] = ()  # what plugins leave out of state equality
     example: Counterexample | None = None  # of --statespace-replay
     example_source: str = ""
+    report: Path | None = None  # the folder of --statespace-report
     results: list[ExplorationResult] = field(default_factory=list)
 
     def settings(self, item: pytest.Item | None) -> Settings:
@@ -117,13 +119,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--statespace-report",
         metavar="DIR",
         dest="statespace_report",
-        help="timeline and state graph files (not supported yet)",
+        help="write each explored test's timeline (HTML) and state graph (GraphViz) below this folder",
     )
     parser.addini(
         "statespace", "explore marked tests (true) or every test (all) by default", default=""
     )
     parser.addini("statespace_json", "write machine-readable results to this file", default="")
-    parser.addini("statespace_report", "folder for reports (not supported yet)", default="")
+    parser.addini("statespace_report", "write timelines and state graphs below this folder", default="")
     for spec in SPECS:
         if spec.flag_only:
             group.addoption(
@@ -172,11 +174,6 @@ def _configure(config: pytest.Config) -> _Session:
         ini = config.getini(spec.ini)
         if ini:
             session.ini[spec.name] = check_text(spec, ini, source=spec.ini)
-    report = config.getoption("statespace_report") or config.getini("statespace_report")
-    if report:
-        raise InvalidArgument(
-            "--statespace-report", report, "not supported yet: use --statespace-json PATH"
-        )
     source = config.getoption("statespace_replay")
     if session.mode == "off" and not source:
         return session
@@ -184,6 +181,12 @@ def _configure(config: pytest.Config) -> _Session:
     if refusal:
         raise pytest.UsageError(f"--statespace: {refusal}")
     _prepare(config, session)
+    report = config.getoption("statespace_report") or config.getini("statespace_report")
+    if report:
+        from pytest_statespace.reporting.folder import check
+
+        session.report = config.invocation_params.dir / report
+        check(session.report, given=report)
     if source:
         from pytest_statespace import replay
 
@@ -353,14 +356,18 @@ def _run_item(pyfuncitem: pytest.Function) -> bool:
     settings = session.settings(pyfuncitem)
     if session.example is not None:
         running.replay_item(
-            pyfuncitem, settings, session.example, source=session.example_source
+            pyfuncitem,
+            settings,
+            session.example,
+            source=session.example_source,
+            folder=session.report,
         )
     elif token is not None:
         source = token.args[0]
-        running.replay_item(pyfuncitem, settings, load(source), source=source)
+        running.replay_item(pyfuncitem, settings, load(source), source=source, folder=session.report)
     else:
         assert session.registry is not None
-        running.explore_item(pyfuncitem, settings, session.registry)
+        running.explore_item(pyfuncitem, settings, session.registry, folder=session.report)
     return True
 
 
@@ -456,7 +463,7 @@ class _Reporter:
         if self._session.results:
             from pytest_statespace.reporting.terminal import write_summary
 
-            write_summary(terminalreporter, self._session.results)
+            write_summary(terminalreporter, self._session.results, folder=self._session.report)
 
     def pytest_sessionfinish(self) -> None:
         path = self._config.getoption("statespace_json") or self._config.getini("statespace_json")

@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -40,6 +41,7 @@ from pytest_statespace.types import (
     FailureKind,
     ProgressSnapshot,
     Schedule,
+    StateGraph,
     Verdict,
 )
 
@@ -59,14 +61,21 @@ class _Text:
         return self.text
 
 
-def explore_item(item: pytest.Function, settings: Settings, registry: StrategyRegistry) -> None:
-    """Explore the item and turn the result into pytest's terms."""
+def explore_item(
+    item: pytest.Function, settings: Settings, registry: StrategyRegistry, *, folder: Path | None = None
+) -> None:
+    """Explore the item and turn the result into pytest's terms. ``folder``: that of ``--statespace-report``."""
     __tracebackhide__ = True
     config = item.config
     config.hook.pytest_statespace_search_started(item=item, settings=settings)
     with _ProgressLine(config) as line:
         exploration = searches.explore(
-            item, settings, registry=registry, slot=_worker_number(config), progress=line.update
+            item,
+            settings,
+            registry=registry,
+            slot=_worker_number(config),
+            progress=line.update,
+            note_graph=folder is not None,
         )
     for category, message, file, number in exploration.search.warnings:
         kind = getattr(builtins, category, UserWarning)
@@ -77,6 +86,7 @@ def explore_item(item: pytest.Function, settings: Settings, registry: StrategyRe
         _pass_on(exploration.search.payload)
         return
     result = _keep_failures(item, exploration.settings, exploration.result)
+    result = _write_report(item, result, exploration.search.graph, folder)
     _publish(item, result)
     config.hook.pytest_statespace_search_finished(item=item, result=result)
     match result.verdict:
@@ -101,9 +111,14 @@ def _races_text(result: ExplorationResult) -> str:
 
 
 def replay_item(
-    item: pytest.Function, settings: Settings, example: replay.Counterexample, *, source: str
+    item: pytest.Function,
+    settings: Settings,
+    example: replay.Counterexample,
+    *,
+    source: str,
+    folder: Path | None = None,
 ) -> None:
-    """Run one saved schedule. ``source`` is the file or token it came from.
+    """Run one saved schedule. ``source`` is the file or token it came from, ``folder`` as in `explore_item`.
 
     Raises `StatespaceFailure` if it fails and `ReplayDivergence` if it does not fit.
     """
@@ -169,6 +184,7 @@ def replay_item(
         seconds=failure.seconds,
         failures=(failure,),
     )
+    result = _write_report(item, result, None, folder)
     _publish(item, result)
     _fail(item, result)
 
@@ -238,6 +254,23 @@ def _keep_failures(
         token = replay.encode_token(example)
         failures.append(dataclasses.replace(failure, token=token, file=file))
     return dataclasses.replace(result, failures=tuple(failures), notes=tuple(notes))
+
+
+def _write_report(
+    item: pytest.Function, result: ExplorationResult, graph: StateGraph | None, folder: Path | None
+) -> ExplorationResult:
+    """Write the files of ``--statespace-report``, if there are to be any; note it if that fails."""
+    if folder is None:
+        return result
+    from pytest_statespace.reporting.folder import write
+
+    config = item.config
+    try:
+        write(folder, result, graph, rootdir=config.rootpath, start=config.invocation_params.dir)
+    except OSError as error:
+        note = f"timeline and state graph could not be written: {error}"
+        return dataclasses.replace(result, notes=(*result.notes, note))
+    return result
 
 
 def _publish(item: pytest.Function, result: ExplorationResult) -> None:

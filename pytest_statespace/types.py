@@ -22,6 +22,8 @@ __all__ = [
     "Report",
     "Schedule",
     "StateDifference",
+    "StateEdge",
+    "StateGraph",
     "Step",
     "Verdict",
     "WaitingThread",
@@ -201,6 +203,32 @@ class StateDifference:
     pairs: int
     first: str
     second: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateEdge:
+    """What was chosen in the state ``source`` (``thread 1``), and where that led: to a state, or below 0 to an end."""
+
+    source: int
+    target: int
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateGraph:
+    """The states that a search met, numbered from 0 (before the first choice) in the order in which it met them.
+
+    ``ends`` are the ways to end: ``ends[0]`` is the target -1 of edges, ``ends[1]`` -2. ``path`` is the failing
+    execution: positions in ``edges``, and the position of the schedule's choice made there (-1: there was none).
+    ``unrecognised`` states were reached anew each time. ``complete``: nothing was left out when it was noted.
+    """
+
+    states: int
+    edges: tuple[StateEdge, ...]
+    ends: tuple[str, ...]
+    path: tuple[tuple[int, int], ...] = ()
+    unrecognised: frozenset[int] = frozenset()
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from typing import Any
 from pytest_statespace.errors import InternalError
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.snapshots import RELEASED, Snapshots
+from pytest_statespace.explore.state_graph import GraphRecorder
 from pytest_statespace.explore.strategies.base import (
     Arrival,
     Job,
@@ -48,6 +49,7 @@ from pytest_statespace.types import (
     PassingTwin,
     ProgressSnapshot,
     Schedule,
+    StateGraph,
 )
 
 __all__ = ["Explorer", "Found", "Search", "SearchEnd"]
@@ -119,6 +121,7 @@ class Search:
     unending: str = ""  # why executions that repeat themselves for ever are no failure
     seconds: float = 0.0
     noted: Sequence[Any] = ()  # states as --statespace-explain-state notes them
+    graph: StateGraph | None = None  # if it was to be noted
     races: tuple[DataRace, ...] = ()
     more_races: bool = False  # than could be noted
     dropped: int = 0  # snapshots that were given up for want of memory
@@ -143,9 +146,11 @@ class Explorer:
         compare_states: bool = True,
         progress: Callable[[ProgressSnapshot], None] | None = None,
         wanted: Callable[[Found], bool] | None = None,
+        graph: GraphRecorder | None = None,
     ) -> None:
-        """``wanted``: go on after a failure for which it returns false."""
+        """``wanted``: go on after a failure for which it returns false. ``graph`` is told of every path."""
         self._wanted = wanted
+        self._graph = graph
         self._engine = engine
         self._strategy = strategy
         self._budget = budget
@@ -183,6 +188,8 @@ class Explorer:
             search.executions += 1
             search.transitions += result.transitions
             nodes = self._nodes(job, result.states, keep=False)
+            if self._graph is not None:
+                self._graph.path(job.node, 0, result.states, nodes, result.end)
             ended = self._account(job, nodes, result)
             if ended is not None:
                 return ended
@@ -282,6 +289,8 @@ class Explorer:
             following = ()
             fresh = self._nodes(at, result.states)
             nodes += fresh
+            if self._graph is not None:
+                self._graph.path(at.node, at.alternative, result.states, fresh, result.end)
             known = iter(fresh)
             arrivals += [(state, None if state.visited else next(known)) for state in result.states]
             self._search.executions += result.runs - 1
@@ -294,6 +303,8 @@ class Explorer:
             self._snapshots.repeated += 1
 
     def _most_following(self) -> int:
+        if self._graph is not None:  # which has to see where each of them leads
+            return 0
         if self._budget.max_executions is None:
             return _MOST_FOLLOWING
         left = self._budget.max_executions - self._search.executions - 1

@@ -28,6 +28,7 @@ from pytest_statespace.explore.livelock import look_for_livelock
 from pytest_statespace.explore.minimise import minimise
 from pytest_statespace.explore.races import name_races
 from pytest_statespace.explore.reachability import SECONDS, Reachability, decide
+from pytest_statespace.explore.state_graph import GraphRecorder
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.strategies.base import Learner
 from pytest_statespace.explore.twin import find_twin
@@ -73,8 +74,9 @@ def explore(
     registry: StrategyRegistry,
     slot: int | None = None,
     progress: Callable[[ProgressSnapshot], None] | None = None,
+    note_graph: bool = False,
 ) -> Exploration:
-    """Explore one test whose fixtures are set up.
+    """Explore one test whose fixtures are set up. ``note_graph``: `Search.graph` is wanted.
 
     Raises StatespaceError if the exploration can't be set up.
     """
@@ -90,7 +92,9 @@ def explore(
         )
         item.warn(pytest.PytestWarning(f"{notes[-1]}; fewer states are recognised as equal"))
     with pinned(slot):
-        search, now = _until_assumptions_hold(item, settings, registry, supported, progress)
+        search, now = _until_assumptions_hold(
+            item, settings, registry, supported, progress, note_graph=note_graph
+        )
         given_up = now.promoted[len(settings.promoted) :]
         if given_up:
             notes.append(
@@ -170,13 +174,14 @@ def _until_assumptions_hold(
     fingerprint: bool,
     progress: Callable[[ProgressSnapshot], None] | None = None,
     wanted: Callable[[Found], bool] | None = None,
+    note_graph: bool = False,
 ) -> tuple[Search, Settings]:
     """The last of the searches, and its settings: ``promoted`` may have grown."""
     started = time.monotonic()
     promoted = list(settings.promoted)
     for _ in range(_MOST_RESTARTS):
         now = dataclasses.replace(settings, promoted=tuple(promoted))
-        search = _search(item, now, registry, started, fingerprint, progress, wanted)
+        search = _search(item, now, registry, started, fingerprint, progress, wanted, note_graph)
         if search.end is not SearchEnd.RESTART:
             return search, now
         if not search.detail or search.detail in promoted:
@@ -193,6 +198,7 @@ def _search(
     fingerprint: bool,
     progress: Callable[[ProgressSnapshot], None] | None,
     wanted: Callable[[Found], bool] | None,
+    note_graph: bool,
 ) -> Search:
     before = time.monotonic()
     strategy = registry.create(settings)
@@ -203,6 +209,7 @@ def _search(
     def main(pipe: int) -> NoReturn:
         child_side.run(task, bridge, pipe)
 
+    graph = GraphRecorder() if note_graph else None
     budget = Budget(
         clock=time.monotonic,
         started=started,
@@ -221,6 +228,7 @@ def _search(
             compare_states=fingerprint,
             progress=progress,
             wanted=wanted,
+            graph=graph,
         )
         search = explorer.run()
         search.weakened = sandbox.weakened()
@@ -235,6 +243,12 @@ def _search(
             minimise(search, sandbox, budget.deadline)
             if search.found is not None and search.found.kind not in _MUTE and sandbox.is_alive:
                 search.twin = find_twin(search.found.schedule, sandbox, budget.deadline)
+        if graph is not None:
+            found = search.found
+            late = found is not None and bool(search.found_by or search.minimised_from is not None)
+            if found is not None and late and sandbox.is_alive and not reduces:
+                graph.run(found.schedule, sandbox, budget.deadline)
+            search.graph = graph.finish(found.kind, found.schedule) if found is not None else graph.finish()
         return search
 
 

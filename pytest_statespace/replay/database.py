@@ -16,7 +16,7 @@ from pytest_statespace.replay.format import encode
 if TYPE_CHECKING:
     import pytest
 
-__all__ = ["KEEP", "SUFFIX", "counterexample_directory", "file_name", "save"]
+__all__ = ["KEEP", "SUFFIX", "counterexample_directory", "file_name", "save", "test_part"]
 
 SUFFIX = ".ssp"
 KEEP = 10  # files of one test; older ones go when a new one is saved
@@ -44,7 +44,7 @@ def file_name(example: Counterexample, *, unique: str = "") -> str:
     kind = example.kind.value if example.kind else "pass"
     digest = xxhash.xxh3_64_intdigest(f"{kind}\0{example.exception_type}\0{schedule}".encode())
     tail = f"-{_slug(unique)}" if unique else ""
-    return f"{_test_part(example.nodeid)}-{digest & 0xFFFFFFFF:08x}{tail}{SUFFIX}"
+    return f"{test_part(example.nodeid)}-{digest & 0xFFFFFFFF:08x}{tail}{SUFFIX}"
 
 
 def save(example: Counterexample, directory: Path, *, unique: str = "") -> Path:
@@ -65,7 +65,7 @@ def save(example: Counterexample, directory: Path, *, unique: str = "") -> Path:
         Path(temporary).unlink(missing_ok=True)
         raise
     if not unique:
-        _prune(directory, _test_part(example.nodeid), keep=path)
+        _prune(directory, test_part(example.nodeid), keep=path)
     return path
 
 
@@ -81,7 +81,8 @@ def _prune(directory: Path, test_part: str, *, keep: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _test_part(nodeid: str) -> str:
+def test_part(nodeid: str) -> str:
+    """The part of names of files and folders that stands for a test: its own name, and a hash of the node id."""
     name = nodeid.rpartition("::")[2]
     digest = xxhash.xxh3_64_intdigest(nodeid.encode("utf-8", "backslashreplace"))
     return f"{_slug(name)[:60]}-{digest & 0xFFFFFFFF:08x}"

@@ -7,7 +7,7 @@ which accesses decide, what the search did, and one line to copy.
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from _pytest._code.code import ReprFileLocation, TerminalRepr
@@ -19,6 +19,7 @@ from pytest_statespace.reporting.text import (
     Span,
     clean,
     cut,
+    from_here,
     line,
     pad,
     plain,
@@ -34,7 +35,7 @@ from pytest_statespace.types import ExplorationResult, Failure, FailureKind, Rep
 if TYPE_CHECKING:
     from _pytest._io import TerminalWriter
 
-__all__ = ["FailureRepr", "render", "render_lines"]
+__all__ = ["FailureRepr", "Section", "render", "render_lines", "sections"]
 
 _MIN_WIDTH = 60
 _DEFAULT_WIDTH = 100
@@ -82,20 +83,40 @@ def render_lines(result: ExplorationResult, failure: Failure, width: int) -> lis
     """The whole report as styled lines."""
     width = max(width, _MIN_WIDTH)
     lines: list[Line] = []
+    for section in sections(result, failure, width):
+        if section.title:
+            lines.append(line(rule(section.title, width), "title"))
+        lines += section.lines
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the report, with or without a title."""
+
+    title: str
+    lines: list[Line]
+    is_schedule: bool = False
+
+
+def sections(result: ExplorationResult, failure: Failure, width: int) -> list[Section]:
+    """The parts of the report in their order; none of them is empty."""
+    found: list[Section] = []
     report = failure.report
     if report is None and not failure.schedule.choices:
-        lines += [line(piece) for piece in (failure.message.strip() or failure.kind).splitlines()]
+        found.append(Section("", [line(piece) for piece in (failure.message.strip() or failure.kind).splitlines()]))
     elif report is None or report.diverged or report.kind is None:
-        lines += _not_reproduced(failure, width)
+        found.append(Section("", _not_reproduced(failure, width)))
     if report is not None:
-        lines += _traceback(report, width)
-        lines += _schedule(failure, report, width)
-        if report.waiting:
-            lines += _waiting(report, width)
-        lines += _conflict(failure, report, width)
-    lines += _numbers(result, failure, width)
-    lines += _replay(result, failure, width)
-    return lines
+        found += [
+            Section("", _traceback(report, width)),
+            _schedule(failure, report, width),
+            _waiting(report, width),
+            Section("conflict", _conflict(failure, report, width)),
+        ]
+    title = "replayed schedule" if result.strategy == "replay" else "search"
+    found += [Section(title, _numbers(result, failure, width)), Section("replay", _replay(result, failure))]
+    return [section for section in found if section.lines]
 
 
 def _not_reproduced(failure: Failure, width: int) -> list[Line]:
@@ -119,16 +140,13 @@ def _traceback(report: Report, width: int) -> list[Line]:
     return lines
 
 
-def _schedule(failure: Failure, report: Report, width: int) -> list[Line]:
-    body = timeline(report, width)
-    if not body:
-        return []
+def _schedule(failure: Failure, report: Report, width: int) -> Section:
     preemptions = failure.schedule.preemptions
     title = f"schedule: {plural(preemptions, 'preemption')}" if preemptions else ("schedule: no preemption needed")
-    return [line(rule(title, width), "title"), *body]
+    return Section(title, timeline(report, width), is_schedule=True)
 
 
-def _waiting(report: Report, width: int) -> list[Line]:
+def _waiting(report: Report, width: int) -> Section:
     """Who holds what and who waits for what; the ring of threads if there is one."""
     names = short_names([entry.file for entry in report.waiting if entry.file])
     tasks = any(entry.operation == "await" for entry in report.waiting)
@@ -146,14 +164,14 @@ def _waiting(report: Report, width: int) -> list[Line]:
             )
         )
     title = "deadlock" if report.kind is FailureKind.DEADLOCK else "waiting threads"
-    lines = [line(rule(title, width), "title"), *_table(table, width)]
+    lines = _table(table, width) if report.waiting else []
     cycle = find_cycle(report.waiting)
     if len(cycle) > 1:
         ring = " → ".join(f"{thread_name(report, entry.thread)} → {clean(entry.target)}" for entry in cycle)
         closed = f"cycle: {ring} → {thread_name(report, cycle[0].thread)}"
         lines.append(line())
         lines += [line(piece, "failure") for piece in wrap(closed, width)]
-    return lines
+    return Section(title, lines)
 
 
 def _awaited(report: Report, operation: str, target: str) -> str:
@@ -185,12 +203,7 @@ def _conflict(failure: Failure, report: Report, width: int) -> list[Line]:
     sentences = conflicts(report)
     if failure.twin is not None and not report.diverged:
         sentences += [sentence for sentence in [decisive(report, failure.twin)] if sentence]
-    if not sentences:
-        return []
-    return [
-        line(rule("conflict", width), "title"),
-        *(line(piece) for sentence in sentences for piece in wrap(sentence, width)),
-    ]
+    return [line(piece) for sentence in sentences for piece in wrap(sentence, width)]
 
 
 def _numbers(result: ExplorationResult, failure: Failure, width: int) -> list[Line]:
@@ -212,7 +225,7 @@ def _numbers(result: ExplorationResult, failure: Failure, width: int) -> list[Li
     model = f"granularity {result.granularity}, timeouts {result.timeouts}"
     rows.append(("model", model if replayed else f"{model}, strategy {result.strategy}"))
     rows += [("note", clean(note)) for note in result.notes]
-    lines = [line(rule("replayed schedule" if replayed else "search", width), "title")]
+    lines: list[Line] = []
     for name, text in rows:
         for number, piece in enumerate(wrap(text, width - 17)):
             lines.append((Span(pad("" if number else name, 17), "faint"), Span(piece)))
@@ -232,14 +245,13 @@ def _effort(executions: int, transitions: int, states: int | None, seconds: floa
     return ", ".join((*parts, _seconds(seconds)))
 
 
-def _replay(result: ExplorationResult, failure: Failure, width: int) -> list[Line]:
+def _replay(result: ExplorationResult, failure: Failure) -> list[Line]:
     if not (failure.file or failure.token):
         return []
     source = failure.token
     if failure.file:
-        source = _from_here(failure.file)
-    lines = [
-        line(rule("replay", width), "title"),
+        source = from_here(failure.file)
+    lines: list[Line] = [
         (Span(f"pytest {shlex.quote(result.nodeid)} --statespace-replay {_shell(source)}"),),
     ]
     if failure.token:
@@ -250,14 +262,6 @@ def _replay(result: ExplorationResult, failure: Failure, width: int) -> list[Lin
 def _shell(text: str) -> str:
     """In single quotes if any shell might read it otherwise."""
     return f"'{text}'" if text.startswith("ssp") and ":" in text else shlex.quote(text)
-
-
-def _from_here(file: str) -> str:
-    """The path as one would type it in the current folder."""
-    try:
-        return str(Path(file).relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return file
 
 
 def _seconds(seconds: float) -> str:

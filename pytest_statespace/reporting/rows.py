@@ -43,6 +43,7 @@ class StepRow:
     source: str
     continued: bool = False  # this line had begun before a switch
     events: list[tuple[str, str]] = field(default_factory=list)  # target, what happened
+    at: int = field(default=0, compare=False)  # its first step
 
     @property
     def note(self) -> str:
@@ -68,6 +69,7 @@ class SwitchRow:
     after: int
     reason: str
     first: bool  # the thread runs for the first time
+    at: int = field(default=0, compare=False)  # the step before which it happens
 
 
 def build_rows(report: Report) -> list[StepRow | SwitchRow]:
@@ -83,7 +85,7 @@ def build_rows(report: Report) -> list[StepRow | SwitchRow]:
         if switched:
             before = steps[number - 1].thread
             reason = _reason(report, number, goes_on=last_seen[before] > number)
-            rows.append(SwitchRow(before, step.thread, reason, step.thread not in started))
+            rows.append(SwitchRow(before, step.thread, reason, step.thread not in started, at=number))
         started.add(step.thread)
         if _is_silent(steps, number):
             continue
@@ -103,6 +105,7 @@ def build_rows(report: Report) -> list[StepRow | SwitchRow]:
                 function=step.function,
                 source=clean(step.source) or _described(step),
                 continued=resumed,
+                at=number,
             )
             rows.append(row)
             latest[step.thread] = row

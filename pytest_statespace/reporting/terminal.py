@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_statespace.reporting.text import (
@@ -10,6 +11,7 @@ from pytest_statespace.reporting.text import (
     Span,
     clean,
     cut,
+    from_here,
     line,
     pad,
     plural,
@@ -57,13 +59,20 @@ def header_line(settings: Settings, *, tracker: str = "", tracker_reason: str = 
     return "statespace: " + ", ".join(clean(part) for part in parts)
 
 
-def write_summary(reporter: TerminalReporter, results: Sequence[ExplorationResult]) -> None:
-    """The section with one line a test; nothing if nothing was explored."""
+def write_summary(
+    reporter: TerminalReporter, results: Sequence[ExplorationResult], *, folder: Path | None = None
+) -> None:
+    """The section with one line a test; nothing if nothing was explored.
+
+    ``folder`` is that of ``--statespace-report``.
+    """
     if not results:
         return
     reporter.section(TITLE)
     writer: TerminalWriter = reporter._tw
     write(writer, summary_lines(results, writer.fullwidth))
+    if folder is not None:
+        write(writer, [line(f"timelines and state graphs are below {clean(from_here(str(folder)))}")])
 
 
 def summary_lines(results: Sequence[ExplorationResult], width: int) -> list[Line]:

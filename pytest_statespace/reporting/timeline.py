@@ -31,7 +31,7 @@ from pytest_statespace.reporting.text import (
 )
 from pytest_statespace.types import FailureKind, Report
 
-__all__ = ["MAX_COLUMNS", "MAX_ROWS", "timeline"]
+__all__ = ["MAX_COLUMNS", "MAX_ROWS", "ending", "switch_text", "timeline"]
 
 MAX_COLUMNS = 4
 MAX_ROWS = 200
@@ -172,24 +172,35 @@ def _source(row: StepRow) -> str:
     return f"… {row.source}" if row.continued else row.source
 
 
-def _switch(report: Report, row: SwitchRow, width: int) -> Line:
+def switch_text(report: Report, row: SwitchRow) -> str:
+    """``Thread-1 preempted, Thread-2 begins``."""
     goes_on = "begins" if row.first else "goes on"
-    text = f"── switch ── {thread_name(report, row.before)} {row.reason}, {thread_name(report, row.after)} {goes_on} "
-    return line(_filled(text, width), "switch")
+    return f"{thread_name(report, row.before)} {row.reason}, {thread_name(report, row.after)} {goes_on}"
+
+
+def _switch(report: Report, row: SwitchRow, width: int) -> Line:
+    return line(_filled(f"── switch ── {switch_text(report, row)} ", width), "switch")
 
 
 def _ending(report: Report, width: int) -> Line:
+    title, message = ending(report)
+    style = "switch" if title == "ends" else "failure"
+    return line(_filled(f"── {title} ── {message} ", width), style)
+
+
+def ending(report: Report) -> tuple[str, str]:
+    """How the execution ended, in a word, and what is to be said about it: ``assertion``, ``assert 1 == 2``."""
     if report.diverged:
-        return line(_filled(f"── diverged ── {clean(report.diverged)} ", width), "failure")
+        return "diverged", clean(report.diverged)
     if report.kind is None:
-        return line(_filled("── ends ── this execution passes ", width), "switch")
+        return "ends", "this execution passes"
     title = report.kind.value
     message = clean(report.message.strip().partition("\n")[0])
     if report.kind is FailureKind.DEADLOCK:
         message = "no thread can go on"
     elif report.exception_type and not message.startswith(report.exception_type):
         message = f"{report.exception_type}: {message}" if message else report.exception_type
-    return line(_filled(f"── {title} ── {message} ", width), "failure")
+    return title, message
 
 
 def _filled(text: str, width: int) -> str:

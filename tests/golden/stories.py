@@ -13,6 +13,8 @@ from pytest_statespace.types import (
     FailureKind,
     Report,
     Schedule,
+    StateEdge,
+    StateGraph,
     Step,
     Verdict,
     WaitingThread,
@@ -337,6 +339,21 @@ FAILURES = {
     "never_held": never_held,
     "diverged": diverged,
 }
+
+
+def graph() -> StateGraph:
+    """Two locks in opposite order: five choices, of which two lead into the deadlock."""
+    edges = (
+        StateEdge(0, 1, ""),
+        StateEdge(1, 2, "thread 1"),
+        StateEdge(2, 3, "thread 1"),
+        StateEdge(3, -1, "thread 2"),
+        StateEdge(2, -2, "thread 2"),
+        StateEdge(1, 4, "thread 2"),
+        StateEdge(4, -2, "thread 1 times out"),
+        StateEdge(4, -1, "alternative 1 of 2"),
+    )
+    return StateGraph(5, edges, ("the test ends", "deadlock"), ((0, -1), (1, 0), (4, 1)), frozenset({4}))
 
 
 def session() -> list[ExplorationResult]:

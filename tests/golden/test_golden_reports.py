@@ -11,9 +11,11 @@ import os
 from pathlib import Path
 
 import pytest
-from stories import FAILURES, result_of, session
+from stories import FAILURES, graph, result_of, session
 
+from pytest_statespace.reporting.dot import dot
 from pytest_statespace.reporting.failure import render
+from pytest_statespace.reporting.html import page
 from pytest_statespace.reporting.json import document, write
 from pytest_statespace.reporting.terminal import header_line, summary_lines
 from pytest_statespace.reporting.text import plain
@@ -40,6 +42,16 @@ def test_failure_report_on_a_narrow_terminal(name: str) -> None:
     failure = FAILURES[name]()
     for width in (80, 64):
         compare(f"{name}_{width}.txt", render(result_of(failure), failure, width=width) + "\n")
+
+
+@pytest.mark.parametrize("name", ["lost_update", "deadlock"])
+def test_page(name: str) -> None:
+    failure = FAILURES[name]()
+    compare(f"{name}.html", page(result_of(failure), failure))
+
+
+def test_graph() -> None:
+    compare("deadlock.dot", dot(result_of(FAILURES["deadlock"]()), graph()))
 
 
 def test_replayed_report() -> None:

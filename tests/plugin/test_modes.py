@@ -70,7 +70,7 @@ def test_the_ini_file_turns_exploring_on(
         (["--statespace=some"], "statespace"),
         (["--statespace-granularity=fine"], "--statespace-granularity='fine'*sync, access"),
         (["--statespace-workers=2"], "not supported yet*xdist"),
-        (["--statespace-report=out"], "not supported yet*--statespace-json"),
+        (["--statespace", "--statespace-report=test_usage_errors.py"], "test_usage_errors.py is a file: name a folder"),
         (["--statespace-timeout=soon"], "--statespace-timeout='soon'*number of seconds"),
         (["--statespace", "--statespace-strategy=fastest"], "strategy='fastest'*exhaust, dfs*surw"),
         (["--statespace", "--statespace-tracker=magic"], "tracker='magic'*auto"),

@@ -212,6 +212,7 @@ class ToyEngine:
         self.released = 0
         self.commands = 0
         self.unkept: set[int] = set()  # recorded without a snapshot
+        self.visits: dict[object, int] = {}  # places of states in the visited set
         self._choose: Callable[[Point], int | None] = lambda point: 0
 
     def clear_visited(self) -> None:
@@ -240,8 +241,9 @@ class ToyEngine:
         result = self._path(command)
         transitions = result.transitions
         for runs, (state, alternative) in enumerate(command.following, start=2):
-            if result.end is not End.VISITED or result.states:
+            if result.end is not End.VISITED or not all(state.visited for state in result.states):
                 break
+            self.unkept -= {known.number for known in result.states}  # nobody is told of them
             result = self._path(command._replace(state=state, alternative=alternative, forced=()))
             transitions += result.transitions
             result = result._replace(runs=runs, transitions=transitions)
@@ -358,6 +360,11 @@ class ToyEngine:
             bounded = bool(flags & RunFlag.KEY_LAST_THREAD)
             if known is not None and (not bounded or known <= preemptions):
                 if not forced:
+                    number = next(self.numbers)
+                    self.unkept.add(number)
+                    shape = (number, kind, current, many, threads, label, preemptions)
+                    visit = self._visit((world, kind, pending))
+                    new.append(NewState(*shape, kept=False, visited=True, visit=visit))
                     return None
             else:
                 assert not (forced and flags & RunFlag.REBUILD), "another state than the first time"
@@ -389,9 +396,13 @@ class ToyEngine:
                 preemptions=preemptions,
                 taken=taken,
                 kept=bool(flags & RunFlag.SNAPSHOT),
+                visit=self._visit((world, kind, pending)) if flags & RunFlag.FINGERPRINT else -1,
             )
         )
         return taken
+
+    def _visit(self, key: object) -> int:
+        return self.visits.setdefault(key, len(self.visits))
 
     def _pending(self, world: World, threads: tuple[int, ...]) -> tuple[Alternative, ...]:
         found = []
