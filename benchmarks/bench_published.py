@@ -2,7 +2,7 @@
 
     python benchmarks/bench_published.py [--only NAME ...] [--seconds 5] [--write]
 
-`--write` adds a file to `benchmarks/results`. Releases are installed from the package index into `build/published`.
+`--write` adds a file to `benchmarks/results`, one for each version of Python. Releases are installed from the package index into `build/published`.
 """
 
 from __future__ import annotations
@@ -102,8 +102,9 @@ def main() -> None:
         "",
     ]
     text = "\n".join([*head, *lines]) + "\n"
+    version = ".".join(platform.python_version_tuple()[:2])
     if arguments.write:
-        (HERE / "results" / f"published-{today}.md").write_text(text, encoding="utf-8")
+        (HERE / "results" / f"published-{version}-{today}.md").write_text(text, encoding="utf-8")
     print(text)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import select
 import shutil
 import subprocess
@@ -55,7 +56,11 @@ class Stressed:
 
 
 def install(requirement: str, store: Path) -> Path:
-    """The folder of one release. Raises RuntimeError with what pip said."""
+    """The folder of one release. Raises RuntimeError with what pip said.
+
+    Each Python version has its own: some releases have compiled parts.
+    """
+    store /= sys.implementation.cache_tag or platform.python_version()
     folder = store / requirement
     if folder.exists():
         return folder
