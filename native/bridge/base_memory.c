@@ -17,7 +17,7 @@
 
 #define WORDS (SS_PAGE / sizeof(uint64_t))
 #define MOST_BEFORE 64u /* bytes: what may lie in front of an object */
-#define MOST_NEAR (3 * (SSBF_LARGE_BLOCK + SS_PAGE + MOST_BEFORE) / sizeof(uint64_t)) /* blocks at a page, three for each object */
+#define MOST_NEAR (4 * (SSBF_LARGE_BLOCK + SS_PAGE + MOST_BEFORE) / sizeof(uint64_t)) /* blocks at a page, four for each object */
 
 /* ---- the list ------------------------------------------------------------------------- */
 
@@ -122,6 +122,8 @@ static void add_object(near *to, uintptr_t address)
     }
     add_near(to, address - before - in_front, address - before, owner);
     add_near(to, address - before, address + count, SSBF_SILENT);
+    if (before && ssbf_counts_as_finalized(o)) /* the collector's second word says whether it was */
+        add_near(to, address - sizeof(uintptr_t), address, owner);
     add_near(to, address + count, address + (size_t)ssbf_object_bytes(o), owner);
 }
 

@@ -267,6 +267,10 @@ void ssbf_hash(uint32_t from, uint64_t out[2]);
 
 /* Type, then content. */
 void ssbf_content(PyObject *o);
+/* Does it make a difference whether its finalizer was called? */
+int ssbf_counts_as_finalized(PyObject *o);
+/* The first of an object's weak references, from `w` on, that will call back when the object dies; NULL if none will. */
+PyWeakReference *ssbf_calls_back(PyWeakReference *w);
 /* Fields [from, to) of an object: attribute dictionary and weak references where the type has them. */
 void ssbf_fields(PyObject *o, Py_ssize_t from, Py_ssize_t to);
 /* Attributes of an instance, however they are stored. */

@@ -181,15 +181,27 @@ static int is_cache_callback(PyObject *callback)
     return PyCFunction_CheckExact(callback) && !strcmp(((PyCFunctionObject *)callback)->m_ml->ml_name, "_destroy");
 }
 
+PyWeakReference *ssbf_calls_back(PyWeakReference *w)
+{
+    while (w && (!w->wr_callback || is_cache_callback(w->wr_callback)))
+        w = w->wr_next;
+    return w;
+}
+
 /* Weak references that will call back when the object dies, in calling order. */
 static void callbacks(PyObject *o)
 {
     if (Py_TYPE(o)->tp_weaklistoffset == 0)
         return;
-    for (PyWeakReference *w = ssb_object_weakrefs(o); w; w = w->wr_next)
-        if (w->wr_callback && !is_cache_callback(w->wr_callback))
-            ssbf_reference((PyObject *)w);
+    for (PyWeakReference *w = ssbf_calls_back(ssb_object_weakrefs(o)); w; w = ssbf_calls_back(w->wr_next))
+        ssbf_reference((PyObject *)w);
     ssbf_count(0);
+}
+
+int ssbf_counts_as_finalized(PyObject *o)
+{
+    PyTypeObject *t = Py_TYPE(o);
+    return t->tp_finalize && PyType_IS_GC(t) && !PyType_Check(o);
 }
 
 void ssbf_content(PyObject *o)
@@ -214,7 +226,7 @@ void ssbf_content(PyObject *o)
         if (handler->covered)
             ssbf_managed_attributes(o);
     }
-    if (t->tp_finalize && PyType_IS_GC(t) && !PyType_Check(o))
+    if (ssbf_counts_as_finalized(o))
         ssbf_count((uint64_t)PyObject_GC_IsFinalized(o));
     callbacks(o);
 }

@@ -145,11 +145,14 @@ static void hash_of_reference(PyWeakReference *w)
     }
 }
 
+/* References to one object are chained. A new one behind another from before the exploration changes that one only,
+ * and the object does not look changed: so each says who follows, in calling order. */
 static void weakref_content(PyObject *o)
 {
     PyWeakReference *w = (PyWeakReference *)o;
     ssbf_reference(ssb_weakref_object(w));
     ssbf_reference(w->wr_callback);
+    ssbf_reference((PyObject *)ssbf_calls_back(w->wr_next));
     hash_of_reference(w);
 }
 

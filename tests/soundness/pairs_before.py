@@ -42,6 +42,13 @@ class Marked(tuple[int, ...]):
     note: object
 
 
+class Returning:
+    """Comes back when it dies, once."""
+
+    def __del__(self) -> None:
+        RETURNED.append(self)
+
+
 def numbers() -> Iterator[int]:
     yield from range(3)
 
@@ -74,6 +81,10 @@ GENERATOR = numbers()
 COMPRESSOR = zlib.compressobj()
 HASH = hashlib.md5()
 ITERATOR = iter([1, 2, 3])
+RETURNED: list[Returning] = []
+RETURNING = [Returning()]
+REFERRED = Base()
+REFERENCE = weakref.ref(REFERRED)
 DATABASE = sqlite3.connect(":memory:", check_same_thread=False)
 DATABASE.execute("create table t (a)")
 DATABASE.execute("insert into t values (1)")
@@ -90,6 +101,17 @@ def restored(name: str, step: Callable[[], object]) -> Pair:
 
 def set_value(value: int) -> None:
     Base.value = value
+
+
+def die_and_return() -> None:
+    RETURNING.clear()
+    RETURNING.append(RETURNED.pop())
+
+
+def called_back(*order: int) -> object:
+    """The same two references, made in some order: the one made last is called first."""
+    made = {n: weakref.ref(REFERRED, (max, min)[n]) for n in order}
+    return made[0], made[1]
 
 
 PAIRS: list[Pair] = [
@@ -138,6 +160,8 @@ PAIRS: list[Pair] = [
     changed("function attribute", lambda: setattr(function, "mark", 2)),
     changed("function code", lambda: setattr(function, "__code__", (lambda a=2: a + 1).__code__)),
     changed("subclass", lambda: (lambda kept: setattr(Later, "kept", kept))(type("Sub", (Base,), {}))),
+    changed("whether it was finalized", die_and_return),
+    different("order of callbacks", lambda: called_back(0, 1), lambda: called_back(1, 0)),
     changed("import", lambda: __import__("colorsys")),
     changed("recursion limit", lambda: sys.setrecursionlimit(500)),
     changed("environment", lambda: os.environ.__setitem__("zz", "1")),
