@@ -380,6 +380,8 @@ static inline void ssb_interpreter_tokens(PyInterpreterState *is, void (*number)
         number((uint64_t)is->gc.generations[g].threshold);
     reference(is->gc.garbage);
     reference(is->gc.callbacks);
+    number((uint64_t)is->ceval.gil->interval); /* sys.setswitchinterval */
+    number((uint64_t)is->threads.stacksize);
     number((uint64_t)_Py_atomic_load_relaxed(&_PyRuntime.ceval.signals_pending));
 }
 

@@ -413,6 +413,8 @@ static inline void ssb_interpreter_tokens(PyInterpreterState *is, void (*number)
         number((uint64_t)is->gc.generations[g].threshold);
     reference(is->gc.garbage);
     reference(is->gc.callbacks);
+    number((uint64_t)is->ceval.gil->interval); /* sys.setswitchinterval */
+    number((uint64_t)is->threads.stacksize);
 }
 
 /* Tools that use sys.monitoring, a bit each, and whether any is called. Which events a code object reports to them lies

@@ -169,5 +169,7 @@ PAIRS: list[Pair] = [
     changed("warning filter", lambda: warnings.simplefilter("error")),
     changed("excepthook", lambda: setattr(sys, "excepthook", print)),
     changed("database", lambda: DATABASE.execute("insert into t values (2)")),
+    changed("switch interval", lambda: sys.setswitchinterval(0.25)),
+    changed("stack size", lambda: threading.stack_size(1 << 17)),
     changed("digits of int", lambda: sys.set_int_max_str_digits(1000)),
 ]
