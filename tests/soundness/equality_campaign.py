@@ -4,7 +4,8 @@ Run as a program (`python -m soundness.equality_campaign FIRST LAST`) it checks 
 prints one line of JSON for each; that is how private builds of the bridge are tried, because a process has
 one bridge only. What interleavings can do does not depend on the fingerprint: `--outcomes FILE` keeps
 programs and outcomes in a file, and `--again REGEX` compares those programs of the file whose source
-matches with the visited set of the present bridge, up to the first failure.
+matches with the visited set of the present bridge, up to the first failure. `--against FILE` compares
+outcomes with those that another version of CPython left in a file.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from soundness.equality_programs import batch, load, programs
+from hypothesis.strategies import SearchStrategy
+from soundness.equality_programs import FAMILIES_OF_PROGRAMS, batch, load
 from support.batch import Compared, Limits, compare
 
 DRAWN = 130
@@ -29,6 +32,10 @@ _PIECE = 30  # programs of one child when few of them are expected to be needed
 SHRINKING = 120  # programs tried to make a failure smaller
 _BROKEN = re.compile(r"(NameError|SyntaxError|UnboundLocalError): ")
 """Exceptions that only a mistake in the tables of the generator raises."""
+
+
+DIFFERENT: dict[str, str] = {}
+"""What Python itself does differently from version to version: a pattern of programs, and why."""
 
 
 @dataclass(slots=True)
@@ -44,6 +51,8 @@ class Report:
     """Programs with more than one outcome: only these can lose any."""
     looked: int = 0
     """Programs that looked at addresses, sets or garbage, so that the search began again."""
+    alike: int = 0
+    """Programs whose outcomes are those of another version of CPython."""
     executions: int = 0
     merged_executions: int = 0
     failures: list[str] = field(default_factory=list)
@@ -78,7 +87,14 @@ def wrong(one: Compared) -> str:
     return f"the generator made a program that can't work: {broken[0]}" if broken else ""
 
 
-Known = dict[str, list[str]]
+class Can(TypedDict):
+    """What a program can do, and whether that is all."""
+
+    outcomes: list[str]
+    all: bool
+
+
+Known = dict[str, Can]
 """Programs of a batch, and what they can do."""
 
 
@@ -95,7 +111,7 @@ def check_again(known: Known, *, timeouts_any: bool) -> Report:
         _loaders(list(known)),
         timeouts_any=timeouts_any,
         limits=LIMITS,
-        known=[frozenset(outcomes) for outcomes in known.values()],
+        known=[frozenset(can["outcomes"]) for can in known.values()],
         enough=lambda one: bool(wrong(one)),
     )
     return _report("again", list(known), found, None)
@@ -107,7 +123,8 @@ def _report(name: str, sources: list[str], found: list[Compared], known: Known |
         if not one.searched:
             continue
         if known is not None:
-            known.setdefault(source, sorted(one.exact.outcomes))
+            outcomes = one.exact.outcomes | one.merged.outcomes
+            known.setdefault(source, Can(outcomes=sorted(outcomes), all=one.merged.complete))
         report.wholly += one.was_compared
         report.partly += one.merged.complete and not one.exact.complete
         report.large += not one.merged.complete
@@ -123,6 +140,10 @@ def _report(name: str, sources: list[str], found: list[Compared], known: Known |
 def shrunk(number: int) -> str:
     """The smallest failing program that Hypothesis finds, starting from the first failing one of a batch."""
     failing = {text.split("\n", 1)[1] for text in check(number).failures}
+    return next(filter(None, (_shrunk(number, failing, strategy) for strategy, _ in FAMILIES_OF_PROGRAMS)), "")
+
+
+def _shrunk(number: int, failing: set[str], strategy: SearchStrategy[str]) -> str:
     tried: dict[str, str] = {}
     smallest: list[str] = []
 
@@ -135,7 +156,7 @@ def shrunk(number: int) -> str:
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    @given(programs())
+    @given(strategy)
     def still_fails(source: str) -> None:
         if source not in tried and (smallest or source in failing) and len(tried) < SHRINKING:
             (one,) = compare(_loaders([source]), timeouts_any=timeouts_any(number), limits=LIMITS)
@@ -151,12 +172,31 @@ def shrunk(number: int) -> str:
     return ""
 
 
-def _search(first: int, last: int, outcomes: Path | None) -> Iterator[Report]:
+def _search(first: int, last: int, outcomes: Path | None, against: Path | None) -> Iterator[Report]:
     known: dict[str, Known] = {}
+    others: dict[str, Known] = json.loads(against.read_text()) if against else {}
     for number in range(first, last):
-        yield check(number, known.setdefault(str(number), {}))
+        found: Known = {}
+        report = check(number, found)
+        compare_versions(report, f"batch {number}", found, others.get(str(number), {}))
+        yield report
+        known[str(number)] = found
         if outcomes is not None:
             outcomes.write_text(json.dumps(known))
+
+
+def compare_versions(report: Report, name: str, found: Known, other: Known) -> None:
+    """Does each program do what it did on the other version? Failures are added, unless Python itself differs there."""
+    for source, here in found.items():
+        there = other.get(source)
+        if there is None or not (here["all"] and there["all"]):
+            continue
+        if here["outcomes"] == there["outcomes"]:
+            report.alike += 1
+        elif not any(re.search(pattern, source) for pattern in DIFFERENT):
+            mine, theirs = set(here["outcomes"]), set(there["outcomes"])
+            only = f"here only {sorted(mine - theirs)[:1]}, on the other version only {sorted(theirs - mine)[:1]}"
+            report.failures.append(f"{name}: {only}\n{source}")
 
 
 def _again(first: int, last: int, outcomes: Path, pattern: re.Pattern[str]) -> Iterator[Report]:
@@ -167,7 +207,7 @@ def _again(first: int, last: int, outcomes: Path, pattern: re.Pattern[str]) -> I
         batch_known = known[str(number)]
         places = {source: place for place, source in enumerate(batch_known)}
         matching = [
-            (source, found) for source, found in batch_known.items() if len(found) > 1 and pattern.search(source)
+            (source, can) for source, can in batch_known.items() if len(can["outcomes"]) > 1 and pattern.search(source)
         ]
         for start in range(0, len(matching), _PIECE):
             piece = dict(matching[start : start + _PIECE])
@@ -188,10 +228,11 @@ def main() -> int:
     parser.add_argument("last", type=int)
     parser.add_argument("--outcomes", type=Path)
     parser.add_argument("--again", type=re.compile)
+    parser.add_argument("--against", type=Path)
     options = parser.parse_args()
     failed = False
     if options.again is None:
-        reports = _search(options.first, options.last, options.outcomes)
+        reports = _search(options.first, options.last, options.outcomes, options.against)
     else:
         reports = _again(options.first, options.last, options.outcomes, options.again)
     for report in reports:

@@ -158,6 +158,16 @@ class Lazarus:
         return f"Lazarus({self.n})"
 
 
+class Phoenix:
+    """Comes back once and is the same as before, but for what its next death does."""
+
+    def __del__(self):
+        gone.append(self)
+
+    def __repr__(self):
+        return "Phoenix()"
+
+
 class Meets:
     """Special methods with a choice point inside, each keeping its value where only it can."""
 
@@ -379,6 +389,67 @@ def named(n):
     made = Plain()
     made.n = n
     return made
+
+
+def placed(things, value):
+    """Add an object, and leave a hole or garbage before it."""
+    before = named(7)
+    things.append(named(0))
+    if value:
+        before.itself = before
+
+
+def reborn(things):
+    """Let the only one of `things` die. What comes back is put into its place."""
+    things.clear()
+    things.extend(gone[-1:])
+    del gone[-1:]
+
+
+def called(thing, value):
+    """Two weak references to a thing. Which of them was made first, and so is called last, is the value's choice."""
+    made = {}
+    for n in (1, 0) if value else (0, 1):
+        made[n] = weakref.ref(thing, lambda _, n=n: gone.append(n))
+    return made[0], made[1]
+
+
+def forgotten(thing, value):
+    """A weak reference that is garbage, and calls back all the same."""
+    cycle = [weakref.ref(thing, lambda _: gone.append(value))]
+    cycle.append(cycle)
+
+
+def noted(log, x):
+    log.append(x)
+
+
+def noted_twice(log, x):
+    log.extend([x, x])
+
+
+def nap(log, value):
+    """Let another thread sleep for two seconds, from now on or from in one second on. It sleeps when this returns."""
+
+    def other():
+        time.sleep(2)
+        log.append("rested")
+
+    if value:
+        time.sleep(1)
+    _thread.start_new_thread(other, ())
+    if not value:
+        time.sleep(1)
+    time.sleep(0.5)
+
+
+def forgets(value):
+    """Yields the value, which nobody but the caller knows from then on, and passes a choice point."""
+    values = [value]
+    del value
+    yield values.pop()
+    point()
+    yield 2
 
 
 def litter(n):

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from soundness.equality_handled import HANDLED, UNHANDLED
 from soundness.equality_hiding import IN_C, MEETING, PAUSE, PYTHON, STARTING, TOGGLE, Snippet
+from soundness.equality_rare import RARE_SNIPPETS, RARE_SUBJECTS
 from soundness.equality_subjects import FAMILIES, Subject
 
 _FOLDER = Path(__file__).resolve().parent / "generated"
@@ -29,8 +30,10 @@ _SOURCES = ("choose(2)", "choose(2)", "box.t", "box.t", "who", "1")
 
 
 _IF = "if $v:\n"
-_HANDLED = [one for name, one in HANDLED.items() if hasattr(_thread, "_ThreadHandle") or name != "_ThreadHandle"]
-_ALL_HANDLED = [*_HANDLED, *UNHANDLED]
+_NEW = ("_ThreadHandle",)
+"""Types that not every version has. Other programs do without them: they are the same ones on all versions."""
+_ALL_HANDLED = [*(one for name, one in HANDLED.items() if name not in _NEW), *UNHANDLED]
+_NEW_HANDLED = [HANDLED[name] for name in _NEW if hasattr(_thread, name)]
 _FAMILIES = [family for family, weight in [*FAMILIES, (_ALL_HANDLED, 9)] for _ in range(weight)]
 
 
@@ -182,6 +185,56 @@ def _quiet(draw: st.DrawFn, names: _Names, budget: _Budget) -> list[list[str]]:
 
 
 @st.composite
+def _rare(draw: st.DrawFn, names: _Names, budget: _Budget) -> list[list[str]]:
+    """One thread keeps what it chooses where one walk of the fingerprint alone sees it, and chooses again."""
+    bodies: list[list[str]] = [[], ["box.t += 1"]]
+    for name, subject in names:
+        step = draw(st.sampled_from(subject.steps))
+        bodies[0].append(_fill(step, "choose(2)" if budget.allows(0, 0, 1) else "1", 0, name))
+    for _ in range(2):
+        snippet = draw(st.sampled_from(RARE_SNIPPETS))
+        if budget.allows(0, 0, snippet.points + 1):
+            bodies[0].append(_fill(snippet.text, "choose(2)", 0))
+    bodies[0].append(PAUSE.text)
+    return bodies
+
+
+def _made(draw: st.DrawFn, names: _Names) -> tuple[list[str], list[str]]:
+    """What makes the subjects: before the exploration begins, and inside."""
+    before: list[str] = []
+    inside: list[str] = []
+    for name, subject in names:
+        text = subject.make if "$s" in subject.make else f"$s = {subject.make}"
+        (before if draw(st.booleans()) else inside).append(text.replace("$s", name))
+    return before, inside
+
+
+_BRANCHING_POINTS = ["import soundness.equality_prelude as prelude\n\npoint = branch"], ["prelude.point = branch"]
+
+
+@st.composite
+def rare_programs(draw: st.DrawFn) -> str:
+    """The source of a program about the rarest things."""
+    start = _STARTS[0]
+    budget = _Budget(start, 2)
+    subjects = draw(st.lists(st.sampled_from(RARE_SUBJECTS), max_size=1))
+    names = [(f"s{number}", subject) for number, subject in enumerate(subjects)]
+    before, inside = _made(draw, names)
+    bodies = draw(_rare(names, budget))
+    return _source(start, names, before + _BRANCHING_POINTS[0], inside + _BRANCHING_POINTS[1], bodies)
+
+
+@st.composite
+def new_programs(draw: st.DrawFn) -> str:
+    """The source of a quiet program about a type that not every version has."""
+    start = draw(st.sampled_from(_STARTS))
+    subjects = [draw(st.sampled_from(_NEW_HANDLED)), draw(st.sampled_from(_ALL_HANDLED))]
+    names = [(f"s{number}", subject) for number, subject in enumerate(subjects)]
+    before, inside = _made(draw, names)
+    return _source(start, names, before, inside, draw(_quiet(names, _Budget(start, 2))))
+
+
+@st.composite
 def programs(draw: st.DrawFn) -> str:
     """The source of one program."""
     style = draw(st.sampled_from("mmmbbbhhhqqqqq"))  # meeting, branching, hiding, quiet
@@ -194,11 +247,7 @@ def programs(draw: st.DrawFn) -> str:
         families = draw(st.lists(st.sampled_from(_FAMILIES), min_size=1, max_size=3))
         subjects = [draw(st.sampled_from(family)) for family in families]
     names = [(f"s{number}", subject) for number, subject in enumerate(subjects)]
-    before: list[str] = []
-    inside: list[str] = []
-    for name, subject in names:
-        text = subject.make if "$s" in subject.make else f"$s = {subject.make}"
-        (before if draw(st.booleans()) else inside).append(text.replace("$s", name))
+    before, inside = _made(draw, names)
     match style:
         case "m":
             bodies = draw(_meeting(names, budget, threads))
@@ -207,8 +256,8 @@ def programs(draw: st.DrawFn) -> str:
         case "q":
             bodies = draw(_quiet(names, budget))
         case _:
-            before.append("import soundness.equality_prelude as prelude\n\npoint = branch")
-            inside.append("prelude.point = branch")
+            before += _BRANCHING_POINTS[0]
+            inside += _BRANCHING_POINTS[1]
             bodies = draw(_hiding(budget))
     return _source(start, names, before, inside, bodies)
 
@@ -225,26 +274,31 @@ def _source(
     workers = ", ".join(f"lambda: worker{who}(logs[{who}])" for who in range(len(bodies)))
     body.append(f"{start.call}({workers})")
     looks = [f"shown(lambda: {subject.show})".replace("$s", name) for name, subject in names]
-    body.append(f"return (logs, {', '.join(looks)}, box.t, len(gone))")
+    body.append(f"return ({', '.join(['logs', *looks, 'box.t', 'len(gone)'])})")
     lines += [indent(line, "    ") for line in body]
     return "\n".join(lines) + "\n"
+
+
+FAMILIES_OF_PROGRAMS = ((programs(), 1), (rare_programs(), 8), *([(new_programs(), 26)] if _NEW_HANDLED else []))
+"""What a batch is drawn from, one after the other, and which fraction of its size."""
 
 
 def batch(number: int, size: int) -> list[str]:
     """The programs of a batch: the same ones for the same number and version of Hypothesis."""
     found: dict[str, None] = {}
+    for strategy, share in FAMILIES_OF_PROGRAMS:
 
-    @seed(number)
-    @settings(
-        max_examples=size,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(programs())
-    def draw(source: str) -> None:
-        found.setdefault(source)
+        @seed(number)
+        @settings(
+            max_examples=size // share,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(strategy)
+        def draw(source: str) -> None:
+            found.setdefault(source)
 
-    draw()
+        draw()
     return list(found)
