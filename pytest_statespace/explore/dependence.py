@@ -14,10 +14,10 @@ numbers are used (`Note.numbers`).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-__all__ = ["EVERYTHING", "NOBODY", "Event", "Note", "Touch", "never_together"]
+__all__ = ["ACQUIRE", "EVERYTHING", "NOBODY", "RELEASE", "Event", "Note", "Touch", "never_together"]
 
 _HEADER = struct.Struct("=6I")
 _PENDING = struct.Struct("=HBBIQ")
@@ -29,7 +29,10 @@ _THREAD = 1 << 63
 _REGISTRY = 8  # SSB_REGISTRY
 
 # enum ssb_operation
-_BEGIN, _START, _END, _JOIN, _ACQUIRE, _RELEASE = 1, 2, 3, 4, 5, 7
+_BEGIN, _START, _END, _JOIN, ACQUIRE, RELEASE, _GET, _SLEEP, _RESUME = 1, 2, 3, 4, 5, 7, 10, 12, 18
+_UNKNOWN = 255  # of what depends on everything
+_WAITING = frozenset({_JOIN, ACQUIRE, _GET, _SLEEP, _RESUME, _UNKNOWN})
+"""Those that are impossible in some states."""
 
 NOBODY = -1  # a thread that is not known
 
@@ -37,7 +40,10 @@ NOBODY = -1  # a thread that is not known
 class Touch(NamedTuple):
     """Thread ``thread`` reads or writes ``part`` (0: all) of ``object``; ``everything``: nothing is known.
 
-    ``operation`` is 0 if it did so on the way. ``held``: a release of a lock that is locked.
+    ``operation`` is 0 if it did so on the way. ``held``: a release of a lock that is locked. ``after``, bits:
+    threads of which all that happened before some state comes before this in any order, since one of them has
+    to be joined first, or to start the thread. ``under``: locks, and whether they are new, that the thread acquires
+    between that state and this.
     """
 
     thread: int
@@ -48,6 +54,24 @@ class Touch(NamedTuple):
     held: bool = False
     new: bool = False
     everything: bool = False
+    after: int = 0
+    under: frozenset[tuple[int, bool]] = frozenset()
+
+    def addresses(self) -> list[int]:
+        """Those of new objects in it."""
+        found = [lock for lock, new in self.under if new]
+        return [*found, self.object] if self.new else found
+
+    def moved(self, there: Mapping[int, int | None]) -> Touch:
+        """With other addresses of new objects; None: they are not known."""
+        locks = ((there[lock] if new else lock, new) for lock, new in self.under)
+        under = frozenset((lock, new) for lock, new in locks if lock is not None)
+        if not self.new:
+            return self._replace(under=under)
+        target = there[self.object]
+        if target is None:
+            return Touch(self.thread, 0, everything=True, after=self.after, under=under)
+        return self._replace(object=target, under=under)
 
 
 def EVERYTHING(thread: int) -> Touch:  # a value for each thread
@@ -60,29 +84,90 @@ def never_together(earlier: Touch, later: Touch) -> bool:
 
     An acquire while the lock is held, and a join before its thread has ended.
     """
-    if earlier.operation == _RELEASE:
-        return earlier.held and later.operation == _ACQUIRE
+    if earlier.operation == RELEASE:
+        return earlier.held and later.operation == ACQUIRE
     return later.operation == _JOIN and earlier.operation in (_BEGIN, _END)
 
 
 class Event:
     """A transition that was executed."""
 
-    __slots__ = ("by_object", "everything", "starts", "thread", "touches")
+    __slots__ = (
+        "_acquires",
+        "_comes_first",
+        "_follower",
+        "by_object",
+        "everything",
+        "joins",
+        "moves",
+        "thread",
+        "touches",
+    )
 
     def __init__(self, thread: int, touches: Iterable[Touch], starts: int = NOBODY) -> None:
+        """``starts``: the thread that it starts."""
         self.thread = thread
-        self.starts = starts  # the thread that it started
+        self.moves = (thread,) if starts == NOBODY else (thread, starts)
         self.touches = tuple(touches)
         self.everything = any(touch.everything for touch in self.touches)
         self.by_object: dict[int, list[Touch]] = {}
         for touch in self.touches:
             self.by_object.setdefault(touch.object, []).append(touch)
+        self.joins = [touch.object for touch in self.touches if touch.operation == _JOIN and touch.object & _THREAD]
+        self._acquires = frozenset((touch.object, touch.new) for touch in self.touches if touch.operation == ACQUIRE)
+        self._follower, self._comes_first = thread, 0
+        if starts != NOBODY:
+            self._follower, self._comes_first = starts, 1 << thread
+        elif self.joins:
+            for joined in self.joins:
+                self._comes_first |= 1 << (joined & ~_THREAD)
+            self.touches = tuple(touch._replace(after=self._comes_first) for touch in self.touches)
 
-    def depends(self, later: Touch) -> bool:
+    def order(self, later: Iterable[Touch]) -> Iterable[Touch]:
+        """What comes after this transition, with what that says about its order."""
+        if self._comes_first:
+            follower, bits = self._follower, self._comes_first
+            return [
+                touch._replace(after=touch.after | bits)
+                if touch.thread == follower or touch.after >> follower & 1
+                else touch
+                for touch in later
+            ]
+        if self._acquires:
+            return [
+                touch._replace(under=touch.under | self._acquires)
+                if touch.thread == self.thread and not self._acquires <= touch.under
+                else touch
+                for touch in later
+            ]
+        return later
+
+    def ends(self, thread: int) -> bool:
+        """Is it the end of this thread (its object)?"""
+        return any(touch.operation == _END for touch in self.by_object.get(thread, ()))
+
+    def depends_on(self, earlier: Event) -> bool:
         """Do they touch the same, one of them by writing?"""
-        if self.everything or later.everything:
-            return True
+        return self.everything or earlier.everything or any(earlier.clashes(touch) for touch in self.touches)
+
+    def may_precede(self, earlier: Event) -> bool:
+        """Is there a state in which the earlier one is possible, and this one as well?"""
+        return not any(
+            never_together(touch, later)
+            for later in self.touches
+            if later.operation
+            for touch in earlier.by_object.get(later.object, ())
+        )
+
+    def may_wait_for(self, earlier: Event) -> bool:
+        """Can the earlier one be what made this one impossible for a while?"""
+        return any(
+            touch.operation in _WAITING and (touch.everything or earlier.everything or earlier.clashes(touch))
+            for touch in self.touches
+        )
+
+    def clashes(self, later: Touch) -> bool:
+        """Does it touch the same, one of them by writing?"""
         return any(_clash(touch, later) for touch in self.by_object.get(later.object, ()))
 
     def reversible(self, later: Touch) -> bool:
@@ -130,16 +215,18 @@ class Note:
 
     def _add_pending(self, thread: int, operation: int, access: int, part: int, target: int) -> None:
         if access & _ALL:
-            self.pending[thread] = EVERYTHING(thread)
+            self.pending[thread] = EVERYTHING(thread)._replace(operation=_UNKNOWN)
             return
         if operation == _START:  # the number of the new thread depends on who starts one first
             self.starts[thread] = target & ~_THREAD
             self.pending[thread] = Touch(thread, _REGISTRY, operation=operation)
             return
-        if access & _READ_OR_WRITE:
-            self.pending[thread] = Touch(
-                thread, target, part, bool(access & _WRITE), operation, bool(access & _HELD), bool(access & _NEW)
-            )
+        if not access & _READ_OR_WRITE:  # it still depends on what ends the test
+            self.pending[thread] = Touch(thread, 0, writes=False, operation=operation)
+            return
+        self.pending[thread] = Touch(
+            thread, target, part, bool(access & _WRITE), operation, bool(access & _HELD), bool(access & _NEW)
+        )
 
     @property
     def numbers(self) -> dict[int, int]:

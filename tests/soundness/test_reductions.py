@@ -22,9 +22,9 @@ from soundness.dependence.programs import PROGRAMS, Program
 from support.search import STATES_ARE_COMPARED, WHY_NOT, Found, Subject, explore_with
 
 from pytest_statespace.explore import dependence
-from pytest_statespace.explore.dependence import EVERYTHING, NOBODY, Note, Touch
-from pytest_statespace.explore.strategies.base import Arrival, Job
+from pytest_statespace.explore.dependence import Note, Touch
 from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
+from pytest_statespace.explore.trace import Trace
 from pytest_statespace.sandbox.protocol import NewState
 
 pytestmark = pytest.mark.skipif(not STATES_ARE_COMPARED, reason=f"no states are recognised: {WHY_NOT}")
@@ -159,7 +159,7 @@ def no_summary_at_a_known_state(patch: pytest.MonkeyPatch) -> None:
     real = PartialOrderReduction._met_again
 
     def met_again(self: PartialOrderReduction, state: NewState, note: Note) -> None:
-        if state.visit in self._on_stack or state.visit not in self._closed:
+        if state.visit not in self._closed:
             real(self, state, note)
 
     patch.setattr(PartialOrderReduction, "_met_again", met_again)
@@ -170,7 +170,7 @@ def no_full_expansion_in_a_loop(patch: pytest.MonkeyPatch) -> None:
     real = PartialOrderReduction._met_again
 
     def met_again(self: PartialOrderReduction, state: NewState, note: Note) -> None:
-        if state.visit not in self._on_stack:
+        if state.visit in self._closed:
             real(self, state, note)
 
     patch.setattr(PartialOrderReduction, "_met_again", met_again)
@@ -185,20 +185,20 @@ def the_whole_is_no_part(patch: pytest.MonkeyPatch) -> None:
 
 @breaks("left_behind_waiting")
 def pending_operations_do_not_count(patch: pytest.MonkeyPatch) -> None:
-    real = PartialOrderReduction._below
+    real = Trace.below
 
-    def below(self: PartialOrderReduction, touches: Iterable[Touch]) -> None:
+    def below(self: Trace, touches: Iterable[Touch]) -> None:
         real(self, [touch for touch in touches if not touch.operation])
 
-    patch.setattr(PartialOrderReduction, "_below", below)
+    patch.setattr(Trace, "below", below)
 
 
 @breaks("handed_over_in_lists")
 def nothing_is_touched_on_the_way(patch: pytest.MonkeyPatch) -> None:
     real = PartialOrderReduction._executed
 
-    def executed(self: PartialOrderReduction, taken: int, on_the_way: Iterable[Touch]) -> None:
-        real(self, taken, [touch for touch in on_the_way if touch.everything])
+    def executed(self: PartialOrderReduction, taken: int, on_the_way: Iterable[Touch], after: Note | None) -> None:
+        real(self, taken, [touch for touch in on_the_way if touch.everything], after)
 
     patch.setattr(PartialOrderReduction, "_executed", executed)
 
@@ -207,29 +207,20 @@ def nothing_is_touched_on_the_way(patch: pytest.MonkeyPatch) -> None:
 def the_unknown_is_nothing(patch: pytest.MonkeyPatch) -> None:
     real = PartialOrderReduction._executed
 
-    def executed(self: PartialOrderReduction, taken: int, on_the_way: Iterable[Touch]) -> None:
-        real(self, taken, [touch for touch in on_the_way if not touch.everything])
+    def executed(self: PartialOrderReduction, taken: int, on_the_way: Iterable[Touch], after: Note | None) -> None:
+        real(self, taken, [touch for touch in on_the_way if not touch.everything], after)
 
     patch.setattr(PartialOrderReduction, "_executed", executed)
 
 
 @breaks("left_behind")
 def the_end_is_no_transition(patch: pytest.MonkeyPatch) -> None:
-    real = PartialOrderReduction.learn
+    real = PartialOrderReduction._executed
 
-    def learn(self: PartialOrderReduction, job: Job, arrivals: Sequence[Arrival]) -> None:
-        with pytest.MonkeyPatch.context() as late:
-            if arrivals and not arrivals[-1][0].visited:
-                late.setattr(self, "_below", lambda touches: None)
-                executed = self._executed
-                late.setattr(
-                    self,
-                    "_executed",
-                    lambda taken, touches: executed(taken, () if touches == (EVERYTHING(NOBODY),) else touches),
-                )
-            real(self, job, arrivals)
+    def executed(self: PartialOrderReduction, taken: int, on_the_way: Iterable[Touch], after: Note | None) -> None:
+        real(self, taken, on_the_way if after is not None else (), after)
 
-    patch.setattr(PartialOrderReduction, "learn", learn)
+    patch.setattr(PartialOrderReduction, "_executed", executed)
 
 
 @pytest.mark.parametrize("name", BREAKS)

@@ -2,15 +2,14 @@
 
 Two transitions that commute lead to the same state in either order, so one order is enough. Which transitions
 commute is seen while executions run: a choice point is left with one alternative, and another is added
-when a later transition of another thread turns out to depend on the one that was taken (Flanagan and
-Godefroid, POPL 2005). A visited set cuts executions short, and what lies behind the cut is not seen again; so
+when a later transition of another thread turns out to race with the one that was taken (Flanagan and
+Godefroid, POPL 2005; which one: after Abdulla, Aronis, Jonsson, Sagonas, "Source sets", JACM 2017; `trace`). A visited
+set cuts executions short, and what lies behind the cut is not seen again; so
 each state keeps a *summary* of what was touched below it, and a path that ends there compares that with its
 whole stack (Yang, Chen, Gopalakrishnan, Kirby, "Efficient stateful dynamic partial order reduction", SPIN 2008).
 
 What makes it conservative:
 
-* Alternatives are added at *every* earlier transition that the later one depends on and that did not happen
-  before it in the sense of Lamport, not only at the last; if the thread can't go on there, all are added.
 * A state on the stack that is met again (a loop): every choice point of the stack is explored in full, and so is
   that of every path that comes to a state from which the loop can be reached.
 * The last transition of an execution ends all threads: it depends on everything.
@@ -19,7 +18,7 @@ What makes it conservative:
 
 Without a state's note (see `dependence`) everything depends on everything, and the search is depth-first search.
 
-Deviations from the paper: summaries are sets kept with closed states instead of a graph, so what belongs to
+Deviations from the papers: summaries are sets kept with closed states instead of a graph, so what belongs to
 objects that did not exist yet is dropped, and objects are named by the numbers of state equality.
 No sleep sets: kept with states they save transitions, not states, and were not needed here.
 """
@@ -31,31 +30,33 @@ from collections.abc import Callable, Iterable, Sequence
 from pytest_statespace.explore.dependence import EVERYTHING, NOBODY, Event, Note, Touch
 from pytest_statespace.explore.strategies.base import Arrival, Job, Learner, Node, Round, Sampler
 from pytest_statespace.explore.strategies.dfs import flags_for
+from pytest_statespace.explore.trace import Trace
 from pytest_statespace.sandbox.protocol import NewState
 from pytest_statespace.types import ChoiceKind
 
 __all__ = ["PartialOrderReduction"]
 
 
-class _Entry:
-    """A choice point of the present execution."""
+class _Summary:
+    """What was touched below a state."""
 
-    __slots__ = ("chooser", "clock", "done", "enabled", "event", "node", "note", "summary", "todo", "visit")
+    __slots__ = ("_numbers", "_touches")
 
-    def __init__(self, node: Node, note: Note, visit: int, chooser: int) -> None:
-        self.node = node
-        self.note = note
-        self.visit = visit  # the state, as the visited set knows it; -1: not at all
-        self.chooser = chooser  # index of the entry at which the thread of its transition was chosen; -1: no such
-        self.enabled: dict[int, list[int]] = {}  # alternatives by thread
-        for alternative, thread in enumerate(node.threads):
-            self.enabled.setdefault(thread, []).append(alternative)
-        is_data = node.kind == ChoiceKind.DATA
-        self.done = {node.taken}
-        self.todo = set(range(node.count)) if is_data else {node.taken}
-        self.event: Event | None = None
-        self.clock: dict[int, int] = {}  # by thread: index of its last event that happened before this, or is this
-        self.summary: set[Touch] = set()
+    def __init__(self, touches: Iterable[Touch], note: Note) -> None:
+        numbers = note.numbers if note.numbered else {}
+        if note.numbered:  # what was created below is nothing that others could have touched before
+            touches = [touch for touch in touches if not touch.new or touch.object in numbers]
+        self._touches = frozenset(touches)
+        named = {address for touch in self._touches for address in touch.addresses()}
+        self._numbers = [(address, numbers.get(address, -1)) for address in named]
+
+    def touches(self, note: Note) -> Iterable[Touch]:
+        """The same in another execution that came to this state."""
+        addresses = note.addresses
+        there = {address: addresses.get(number) for address, number in self._numbers}
+        if all(address == other for address, other in there.items()):
+            return self._touches
+        return [touch.moved(there) for touch in self._touches]
 
 
 class PartialOrderReduction(Learner):
@@ -67,9 +68,8 @@ class PartialOrderReduction(Learner):
         self._base: Node | None = None
         self._release: Callable[[Node], None] = lambda node: None
         self._begun = False
-        self._stack: list[_Entry] = []
-        self._on_stack: dict[int, int] = {}
-        self._closed: dict[int, frozenset[Touch]] = {}  # objects by number
+        self._trace = Trace()
+        self._closed: dict[int, _Summary] = {}  # by place in the visited set
 
     # -- what the explorer asks --------------------------------------------------------
 
@@ -87,8 +87,8 @@ class PartialOrderReduction(Learner):
         if self._base is not None:
             base, self._base = self._base, None
             return Job(base, 0, last=False)
-        while self._stack:
-            entry = self._stack[-1]
+        while len(self._trace):
+            entry = self._trace.top
             left = entry.todo - entry.done
             if left:
                 alternative = min(left)
@@ -104,7 +104,7 @@ class PartialOrderReduction(Learner):
         pass  # `learn` has seen them
 
     def pending(self) -> int:
-        return sum(entry.todo > entry.done for entry in self._stack)
+        return self._trace.todo()
 
     def remaining(self) -> float | None:
         return None  # what is left depends on what will be found
@@ -121,142 +121,56 @@ class PartialOrderReduction(Learner):
         taken = job.alternative
         for state, node in arrivals:
             note = Note(state.note)
-            self._executed(taken, note.arrived_by)
+            if len(self._trace):  # else the main thread was alone, before there was any choice
+                self._executed(taken, note.arrived_by, note)
             if state.visited or node is None:
                 self._met_again(state, note)
                 return
-            self._push(node, note, state)
+            self._trace.push(node, note, state.visit)
             taken = node.taken
-        if self._stack:
-            self._executed(taken, (EVERYTHING(NOBODY),))
-            last = self._stack[-1]
+        if len(self._trace):
+            self._executed(taken, (EVERYTHING(NOBODY),), None)
+            last = self._trace.top
             assert last.event is not None
-            self._below(touch for thread, touch in last.note.pending.items() if thread != last.event.thread)
+            self._trace.below(touch for thread, touch in last.note.pending.items() if thread != last.event.thread)
 
-    def _push(self, node: Node, note: Note, state: NewState) -> None:
-        index = len(self._stack)
-        chooser = index
-        if node.kind == ChoiceKind.DATA:
-            chooser = self._stack[-1].chooser if self._stack else -1
-        entry = _Entry(node, note, state.visit, chooser)
-        self._stack.append(entry)
-        if entry.visit >= 0:
-            self._on_stack[entry.visit] = index
-
-    def _executed(self, taken: int, on_the_way: Iterable[Touch]) -> None:
-        """The transition from the top of the stack: where would another order of it make a difference?"""
-        if not self._stack:
-            return  # the main thread alone, before there was any choice
-        index = len(self._stack) - 1
-        entry = self._stack[index]
-        node = entry.node
-        touches = {touch._replace(thread=0) for touch in on_the_way}
+    def _executed(self, taken: int, on_the_way: Iterable[Touch], after: Note | None) -> None:
+        """The transition from the top of the trace, to the state that ``after`` is about."""
+        entry = self._trace.top
+        node, note = entry.node, entry.note
+        if after is not None and after.numbered and note.numbered:  # neither there before nor afterwards
+            old, new = note.numbers, after.numbers
+            on_the_way = [touch for touch in on_the_way if not touch.new or touch.object in old or touch.object in new]
         if node.kind == ChoiceKind.DATA:
             thread, starts = node.current, NOBODY
         else:
             thread = node.threads[taken]
-            starts = entry.note.starts.get(thread, NOBODY)
-            if not entry.note.numbered and not entry.note.pending:
+            starts = note.starts.get(thread, NOBODY)
+        touches = {touch._replace(thread=thread) for touch in on_the_way}
+        if node.kind != ChoiceKind.DATA:
+            if thread in note.pending:
+                touches.add(note.pending[thread])
+            elif not note.pending and not note.numbered:
                 touches.add(EVERYTHING(thread))
-            elif thread in entry.note.pending:
-                touches.add(entry.note.pending[thread])
-        event = Event(thread, [touch._replace(thread=thread) for touch in touches], starts)
-        before = self._last_clock(thread, index)
-        clock = dict(before)
-        for i in range(index):
-            other = self._stack[i]
-            assert other.event is not None
-            if other.event.thread == thread:
-                continue
-            if not (event.everything or any(other.event.depends(touch) for touch in event.touches)):
-                continue
-            if i > before.get(other.event.thread, -1) and (
-                event.everything or any(other.event.reversible(touch) for touch in event.touches)
-            ):
-                self._also(i, thread)
-            for who, when in other.clock.items():
-                if when > clock.get(who, -1):
-                    clock[who] = when
-        clock[thread] = index
-        entry.event = event
-        entry.clock = clock
-        entry.summary.update(event.touches)
-
-    def _last_clock(self, thread: int, end: int) -> dict[int, int]:
-        """What happened before the thread's next transition: the clock of its last one, or of its start."""
-        for i in range(end - 1, -1, -1):
-            event = self._stack[i].event
-            if event is not None and (event.thread == thread or event.starts == thread):
-                return self._stack[i].clock
-        return {}
+        self._trace.execute(Event(thread, touches, starts))
 
     def _met_again(self, state: NewState, note: Note) -> None:
-        """The path ends in a known state: what lies below it comes after the transitions of the stack."""
-        if not self._stack:
+        """The path ends in a known state: what lies below it comes after the transitions of the trace."""
+        if not len(self._trace):
             return
-        if state.visit in self._on_stack or state.visit not in self._closed:
-            for entry in self._stack:
-                entry.todo.update(range(entry.node.count))
-            self._stack[-1].summary.add(EVERYTHING(NOBODY))
+        summary = self._closed.get(state.visit)
+        if summary is None:  # it lies on the trace, or a loop goes from it to there
+            self._trace.expand_all()
+            self._trace.top.add_below([EVERYTHING(NOBODY)])
             return
-        below: list[Touch] = list(note.pending.values())
-        for touch in self._closed[state.visit]:
-            if not touch.new:
-                below.append(touch)
-            elif touch.object in note.addresses:
-                below.append(touch._replace(object=note.addresses[touch.object]))
-            else:
-                below.append(EVERYTHING(touch.thread))
-        self._below(below)
-
-    def _below(self, touches: Iterable[Touch]) -> None:
-        """These are touched by transitions that come after all of the stack."""
-        found = set(touches)
-        clocks: dict[int, dict[int, int]] = {}
-        unknown: list[int] = []
-        by_object: dict[int, list[int]] = {}
-        for i, entry in enumerate(self._stack):
-            assert entry.event is not None
-            if entry.event.everything:
-                unknown.append(i)
-            for touched in entry.event.by_object:
-                by_object.setdefault(touched, []).append(i)
-        for touch in found:
-            thread = touch.thread
-            if thread not in clocks:
-                clocks[thread] = self._last_clock(thread, len(self._stack))
-            before = clocks[thread]
-            for i in range(len(self._stack)) if touch.everything else (*unknown, *by_object.get(touch.object, ())):
-                event = self._stack[i].event
-                assert event is not None
-                if event.thread != thread and i > before.get(event.thread, -1) and event.reversible(touch):
-                    self._also(i, thread)
-        self._stack[-1].summary |= found
-
-    def _also(self, index: int, thread: int) -> None:
-        """At this entry the thread should go first as well."""
-        chooser = self._stack[index].chooser
-        if chooser < 0:
-            return
-        entry = self._stack[chooser]
-        alternatives = entry.enabled.get(thread)
-        entry.todo.update(range(entry.node.count) if alternatives is None else alternatives)
+        self._trace.below([*note.pending.values(), *summary.touches(note)])
 
     def _close(self) -> None:
-        """Everything below the top of the stack has been explored."""
-        entry = self._stack.pop()
+        """Everything below the top of the trace has been explored."""
+        entry = self._trace.pop()
         self._release(entry.node)
-        if self._on_stack.get(entry.visit) == len(self._stack):
-            del self._on_stack[entry.visit]
-        note = entry.note
-        existing = entry.summary
-        if note.numbered:
-            numbers = note.numbers
-            existing = {touch for touch in existing if not touch.new or touch.object in numbers}
-            named = (touch._replace(object=numbers[touch.object]) if touch.new else touch for touch in existing)
-        else:
-            named = (EVERYTHING(touch.thread) if touch.new else touch for touch in existing)
+        summary = _Summary(entry.summary, entry.note)
         if entry.visit >= 0:
-            self._closed[entry.visit] = frozenset(named)
-        if self._stack:
-            self._stack[-1].summary |= existing
+            self._closed[entry.visit] = summary
+        if len(self._trace):
+            self._trace.top.add_below(summary.touches(entry.note))

@@ -1,0 +1,270 @@
+"""The execution that is being explored: what happened before what, and which orders are left to run.
+
+An `Entry` is a choice point with the transition that was taken there. Two transitions of different threads *race*
+if they depend on each other, nothing in between puts one before the other, and the later one could have come first.
+Then the earlier one's choice point gets an alternative: the later one's thread, or one that has to go before it.
+
+Why one such thread is enough. Let a choice point be complete as soon as every execution from there can be reordered,
+without changing the order of dependent transitions, into one that begins with an alternative that is run. Suppose it
+is not, for an execution w, and let p, of all alternatives that are run, be the one that commutes with the fewest
+transitions at the beginning of w. The first transition of w that p does not commute with races with p in
+some execution below p. Was its thread added, then that thread's next transition commutes with fewer; was a thread
+added that has to go before it, then w can be reordered to begin with that. Both contradict what was supposed.
+Which is why it must be known who *has* to go before: what only happened to go before, such as the release that
+gave a lock away, does not count (`before`).
+
+For transitions below a state that is met again only a summary is known: who touched what. It is compared with the
+whole execution. A touch comes with threads and locks that it can't come before in any order (`Touch.after`,
+`Touch.under`); all others are taken to race.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pytest_statespace.explore.dependence import ACQUIRE, RELEASE, Event, Note, Touch
+from pytest_statespace.explore.strategies.base import Node
+from pytest_statespace.types import ChoiceKind
+
+__all__ = ["Entry", "Trace"]
+
+Clock = dict[int, int]
+"""By thread: the index of its last transition that happened before."""
+
+
+class Entry:
+    """A choice point of the execution."""
+
+    __slots__ = ("chooser", "clock", "done", "enabled", "event", "node", "note", "summary", "todo", "visit")
+
+    def __init__(self, node: Node, note: Note, visit: int, chooser: int) -> None:
+        self.node = node
+        self.note = note
+        self.visit = visit  # the state, as the visited set knows it; -1: not at all
+        self.chooser = chooser  # index of the entry at which the thread of its transition was chosen; -1: no such
+        self.enabled: dict[int, list[int]] = {}  # alternatives by thread
+        for alternative, thread in enumerate(node.threads):
+            self.enabled.setdefault(thread, []).append(alternative)
+        is_data = node.kind == ChoiceKind.DATA
+        self.done = {node.taken}
+        self.todo = set(range(node.count)) if is_data else {node.taken}
+        self.event: Event | None = None  # the transition that is being explored
+        self.clock: Clock = {}  # what happened before it; itself included
+        self.summary: set[Touch] = set()  # of all that was explored from here
+
+    def covers(self, thread: int) -> bool:
+        """Is all that this thread can do here run, or going to be?"""
+        alternatives = self.enabled.get(thread)
+        return alternatives is not None and self.todo.issuperset(alternatives)
+
+    def add_below(self, touches: Iterable[Touch]) -> None:
+        """These come after its transition."""
+        assert self.event is not None
+        self.summary.update(self.event.order(touches))
+
+
+class Trace:
+    """A stack of entries."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._uses: dict[int, list[int]] = {}  # by object: entries whose transition touches it
+        self._unknown: list[int] = []  # entries whose transition may touch everything
+        self._steps: dict[int, list[int]] = {}  # by thread: entries whose transition it makes, or that starts it
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def top(self) -> Entry:
+        return self._entries[-1]
+
+    def todo(self) -> int:
+        """Entries with alternatives that are still to be run."""
+        return sum(entry.todo > entry.done for entry in self._entries)
+
+    def push(self, node: Node, note: Note, visit: int) -> None:
+        chooser = len(self._entries)
+        if node.kind == ChoiceKind.DATA:  # goes on with the transition in which it is
+            chooser = self.top.chooser if self._entries else -1
+        self._entries.append(Entry(node, note, visit, chooser))
+
+    def pop(self) -> Entry:
+        self._withdraw()
+        return self._entries.pop()
+
+    def expand_all(self) -> None:
+        """Every alternative of every entry is to be run."""
+        for entry in self._entries:
+            entry.todo.update(range(entry.node.count))
+
+    def execute(self, event: Event) -> None:
+        """The transition that is taken at the top."""
+        self._withdraw()
+        index = len(self._entries) - 1
+        before = dict(self._clock_of(event.thread))
+        for joined in event.joins:  # a joined thread has ended before, in any order
+            for i in self._uses.get(joined, ()):
+                earlier = self._entries[i]
+                if earlier.event is not None and earlier.event.ends(joined):
+                    _merge(before, earlier.clock)
+        clock = dict(before)
+        races: list[int] = []
+        for i in self._candidates(event):
+            entry = self._entries[i]
+            other = entry.event
+            assert other is not None
+            if i <= before.get(other.thread, -1) or not event.depends_on(other):
+                continue
+            hidden = i <= clock.get(other.thread, -1) and not event.may_wait_for(other)
+            if not hidden and event.may_precede(other):
+                races.append(i)
+            _merge(clock, entry.clock)
+        for i in races:
+            self._let_go_first(i, event.thread, before)
+        clock[event.thread] = index
+        entry = self._entries[index]
+        entry.event, entry.clock = event, clock
+        entry.summary.update(event.touches)
+        for touched in event.by_object:
+            self._uses.setdefault(touched, []).append(index)
+        if event.everything:
+            self._unknown.append(index)
+        for thread in event.moves:
+            self._steps.setdefault(thread, []).append(index)
+
+    def below(self, touches: Iterable[Touch]) -> None:
+        """These are touched by transitions that come after all of the trace."""
+        found = set(touches)
+        for touch in found:
+            thread = touch.thread
+            before = self._clock_of(thread)
+            for i in range(len(self._entries)) if touch.everything else self._touching(touch.object):
+                entry = self._entries[i]
+                event = entry.event
+                assert event is not None
+                if event.thread == thread or i <= before.get(event.thread, -1) or touch.after >> event.thread & 1:
+                    continue
+                if entry.chooser < 0 or self._entries[entry.chooser].covers(thread):
+                    continue
+                if event.reversible(touch) and not self._is_locked_out(i, touch, found):
+                    self._let_go_first(i, thread, before)
+        self.top.add_below(found)
+
+    # -- order ----------------------------------------------------------------------------
+
+    def _withdraw(self) -> None:
+        """The transition of the top has been explored."""
+        event = self.top.event
+        if event is None:
+            return
+        self.top.event = None
+        for touched in event.by_object:
+            self._uses[touched].pop()
+        if event.everything:
+            self._unknown.pop()
+        for thread in event.moves:
+            self._steps[thread].pop()
+
+    def _clock_of(self, thread: int) -> Clock:
+        """What happened before the thread's next transition: the clock of its last one, or of its start."""
+        steps = self._steps.get(thread)
+        return self._entries[steps[-1]].clock if steps else {}
+
+    def _touching(self, touched: int) -> list[int]:
+        return [*self._unknown, *self._uses.get(touched, ())]
+
+    def _candidates(self, event: Event) -> Iterable[int]:
+        """Entries of other threads whose transition may touch what the event touches, the latest first."""
+        if event.everything:
+            found: Iterable[int] = range(len(self._entries) - 1)
+        else:
+            found = set(self._unknown).union(*(self._uses.get(touched, ()) for touched in event.by_object))
+        own = set(self._steps.get(event.thread, ()))
+        return sorted((i for i in found if i not in own), reverse=True)
+
+    def _let_go_first(self, index: int, thread: int, before: Clock) -> None:
+        """At this entry the thread should go first as well, or who has to go before it (`before`: what happened)."""
+        chooser = self._entries[index].chooser
+        if chooser < 0:
+            return
+        entry = self._entries[chooser]
+        if entry.covers(thread):
+            return
+        firsts = self._firsts(chooser, before)
+        if any(entry.covers(first) for first in firsts):
+            return
+        first = thread if thread in firsts or not firsts else firsts[0]
+        entry.todo.update(entry.enabled.get(first, range(entry.node.count)))
+
+    def _firsts(self, index: int, before: Clock) -> list[int]:
+        """Of the transitions from this entry on that `before` knows: threads of those that none of these precedes."""
+        needed: list[tuple[int, Entry, int]] = []
+        for i in range(index + 1, len(self._entries)):
+            entry = self._entries[i]
+            if entry.event is not None and i <= before.get(entry.event.thread, -1):
+                needed.append((i, entry, entry.event.thread))
+        return [
+            thread
+            for i, entry, thread in needed
+            if not any(j < i and j <= entry.clock.get(other, -1) for j, _, other in needed)
+        ]
+
+    # -- locks ----------------------------------------------------------------------------
+
+    def _is_locked_out(self, index: int, touch: Touch, found: set[Touch]) -> bool:
+        """Must the touch wait for a lock that this entry's thread holds, and that nobody else releases?"""
+        event = self._entries[index].event
+        assert event is not None
+        return any(
+            self._last_use(lock, index) == event.thread and self._keeps(lock, event.thread, index, found)
+            for lock, _ in touch.under
+        )
+
+    def _last_use(self, lock: int, end: int) -> int | None:
+        """The thread that holds the lock at this entry, if that can be told."""
+        for i in reversed(self._uses.get(lock, ())):
+            if i >= end:
+                continue
+            event = self._entries[i].event
+            assert event is not None
+            uses = event.by_object[lock]
+            if any(_releases(touch) for touch in uses):
+                return None
+            if any(touch.operation == ACQUIRE for touch in uses):
+                return event.thread
+        return None
+
+    def _keeps(self, lock: int, holder: int, index: int, found: set[Touch]) -> bool:
+        """From this entry on, does nobody but the holder release the lock who has not acquired it?"""
+        acquired: set[int] = set()
+        for i in sorted(self._touching(lock)):
+            event = self._entries[i].event
+            assert event is not None
+            if i <= index or event.thread == holder:
+                continue
+            if event.everything:
+                return False
+            for touch in event.by_object[lock]:
+                if touch.operation == ACQUIRE:
+                    acquired.add(event.thread)
+                elif _releases(touch) and event.thread not in acquired:
+                    return False
+        return not any(
+            (touch.everything or (touch.object == lock and _releases(touch)))
+            and touch.thread != holder
+            and not touch.after >> holder & 1
+            and all(other != lock for other, _ in touch.under)
+            for touch in found
+        )
+
+
+def _releases(touch: Touch) -> bool:
+    """Or may it?"""
+    return touch.operation == RELEASE or (touch.writes and not touch.operation)
+
+
+def _merge(clock: Clock, other: Clock) -> None:
+    for who, when in other.items():
+        if when > clock.get(who, -1):
+            clock[who] = when

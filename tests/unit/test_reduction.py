@@ -1,0 +1,132 @@
+"""The search that leaves out orders reaches every end and every data race that plain search reaches.
+
+On small programs of which it is known what each step touches (`support.toy_threads`), so that any loss is
+the search's fault. `STATESPACE_SEEDS=first:last pytest -m campaign tests/unit/test_reduction.py` takes others,
+10 000 by default. What the search does for soundness is taken away, one thing at a time: then something is lost.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import pytest
+from support.toy_threads import NotingEngine, Program, enabled, races, random_program, reachable
+
+from pytest_statespace.explore.budget import Budget
+from pytest_statespace.explore.dependence import Event, Note, Touch
+from pytest_statespace.explore.explorer import Explorer, SearchEnd
+from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
+from pytest_statespace.explore.trace import Entry, Trace
+
+
+def reduced(program: Program) -> NotingEngine:
+    engine = NotingEngine(program)
+    budget = Budget(time.monotonic, time.monotonic(), 600.0)
+    assert Explorer(engine, PartialOrderReduction(), budget).run().end is SearchEnd.EXHAUSTED
+    return engine
+
+
+def is_complete(program: Program) -> bool:
+    engine = reduced(program)
+    worlds = list(reachable(program))
+    ends = {world for world in worlds if not enabled(program, world)}
+    assert engine.ended <= ends
+    return engine.ended == ends and engine.races == set().union(*(races(program, world) for world in worlds))
+
+
+@pytest.mark.parametrize("seed", range(0, 120, 20))
+def test_nothing_is_lost(seed: int) -> None:
+    for number in range(seed, seed + 20):
+        assert is_complete(random_program(number)), number
+
+
+@pytest.mark.campaign
+def test_campaign(capsys: pytest.CaptureFixture[str]) -> None:
+    first, _, last = os.environ.get("STATESPACE_SEEDS", "0:10000").partition(":")
+    lost = []
+    for seed in range(int(first), int(last)):
+        if not is_complete(random_program(seed)):
+            lost.append(seed)
+        if seed % 500 == 499:
+            with capsys.disabled():
+                print(f"{seed + 1 - int(first)} programs, lost something in {lost}", flush=True)
+    assert not lost
+
+
+def workers(*bodies: tuple[str, ...]) -> Program:
+    """Threads that main starts and joins; a step a string, what it does on the way behind semicolons."""
+
+    def step(text: str) -> tuple[tuple[str, ...], ...]:
+        return tuple(tuple(operation.split()) for operation in text.split(";"))
+
+    threads = [tuple(map(step, ("begin", *body, "end"))) for body in bodies]
+    numbers = range(1, len(bodies) + 1)
+    return (tuple(step(f"{what} {number}") for what in ("start", "join") for number in numbers), *threads)
+
+
+def test_independent_threads_take_one_execution() -> None:
+    engine = reduced(workers(*[tuple(f"add {name}" for _ in range(4)) for name in "abcd"]))
+    assert len(engine.ended) == 1
+    assert engine.transitions == 4 * 6 + 8
+
+
+def test_order_of_acquires_makes_philosophers_few() -> None:
+    forks = [sorted((seat, (seat + 1) % 5)) for seat in range(5)]
+    table = workers(*[(f"lock {a}", f"lock {b}", f"unlock {b}", f"unlock {a}") for a, b in forks])
+    engine = reduced(table)
+    assert len(engine.visited) * 10 < sum(1 for _ in reachable(table))
+
+
+# -- breaking it ----------------------------------------------------------------------------------------------
+
+Patch = pytest.MonkeyPatch
+
+
+def set_on(owner: object, name: str, value: Callable[..., object]) -> Callable[[Patch], None]:
+    return lambda patch: patch.setattr(owner, name, value)
+
+
+def _also_of_others(self: Event, later: list[Touch]) -> list[Touch]:
+    return [touch._replace(after=touch.after | 1 << self.thread) for touch in later]
+
+
+def _only_if_possible(self: Trace, index: int, thread: int, before: object) -> None:
+    entry = self._entries[self._entries[index].chooser]
+    entry.todo.update(entry.enabled.get(thread, ()))
+
+
+def _forgetting_choices(patch: Patch) -> None:
+    real = Note.__init__
+
+    def init(self: Note, data: bytes) -> None:
+        real(self, data)
+        self.pending = {thread: touch for thread, touch in self.pending.items() if touch.object or touch.everything}
+
+    patch.setattr(Note, "__init__", init)
+
+
+RELEASED_BY_ANOTHER = workers(
+    ("lock m", "write x", "write y", "unlock m"), ("lock m", "read y", "write y", "unlock m"), ("read x", "unlock m")
+)
+BREAKS = {
+    "what made it wait is hidden by what woke it": (
+        set_on(Event, "may_wait_for", lambda self, earlier: False),
+        random_program(75),
+    ),
+    "nothing may come first": (set_on(Event, "may_precede", lambda self, earlier: False), random_program(0)),
+    "everything is covered": (set_on(Entry, "covers", lambda self, thread: True), random_program(0)),
+    "a thread that can't go on is left out": (set_on(Trace, "_let_go_first", _only_if_possible), random_program(2)),
+    "everybody comes after everybody": (set_on(Event, "order", _also_of_others), random_program(2)),
+    "nobody else releases": (set_on(Trace, "_keeps", lambda self, *_: True), RELEASED_BY_ANOTHER),
+    "who can't do anything does not count at the end": (_forgetting_choices, random_program(1229)),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_what_is_taken_away_is_missed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_away, program = BREAKS[name]
+    assert is_complete(program)
+    take_away(monkeypatch)
+    assert not is_complete(program)
