@@ -100,6 +100,7 @@ class Search:
     minimised_from: int | None = None  # preemptions of the failing execution that was found first
     twin: PassingTwin | None = None  # of the failing execution
     trials: int = 0  # executions run to need fewer of them
+    died_later: str = ""  # how the child ended after the failure was found, if it did
     interludes: int = 0  # executions drawn at random in between
     payload: dict[str, Any] = field(default_factory=dict)  # of the path that ended the search
     executions: int = 0

@@ -105,6 +105,11 @@ def explore(
             return Exploration(search, now, None)
         failures: list[Failure] = []
         if search.found is not None:
+            if search.died_later:
+                notes.append(
+                    f"the child ended ({search.died_later}) while other executions were compared with the failing one: "
+                    "one of them crashes, or it was killed from outside"
+                )
             failure = _failure(item, now, registry, search.found, notes)
             failures.append(dataclasses.replace(failure, twin=search.twin))
     result = conclude(
@@ -249,6 +254,8 @@ def _search(
             if found is not None and late and sandbox.is_alive and not reduces:
                 graph.run(found.schedule, sandbox, budget.deadline)
             search.graph = graph.finish(found.kind, found.schedule) if found is not None else graph.finish()
+        if search.found is not None and search.found.kind is not FailureKind.CRASH:
+            search.died_later = sandbox.died
         return search
 
 

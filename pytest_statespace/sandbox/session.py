@@ -50,6 +50,8 @@ class Sandbox:
         self._hang_seconds = hang_seconds
         self._dead = False
         self._setup_ms = 0.0
+        self.died = ""
+        """How the child ended if it ended by itself, or was killed by others; else empty."""
         self.messages: list[dict[str, object]] = []
 
     @classmethod
@@ -132,6 +134,7 @@ class Sandbox:
             if choose is None or point is None:
                 result = self._arena.result()
                 if result.end is End.LOST:
+                    self.died = result.detail
                     self._end_child()
                 return result
             if deadline is not None and time.monotonic() >= deadline:
@@ -139,7 +142,8 @@ class Sandbox:
             self._arena.answer(choose(point))
         if waited.died is not None:
             self._dead = True
-            return self._arena.result(End.CRASHED, waited.died.describe())
+            self.died = waited.died.describe()
+            return self._arena.result(End.CRASHED, self.died)
         self._end_child()
         if waited.hung:
             return self._arena.result(

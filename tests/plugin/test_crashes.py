@@ -54,6 +54,32 @@ def test_crash(pytester: pytest.Pytester, run: Run) -> None:
     assert "child.py" not in result.stdout.str()
 
 
+def test_an_execution_that_is_only_compared_with_the_failing_one_crashes(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makepyfile(
+        """
+    import os, threading
+    import pytest
+
+    @pytest.mark.statespace
+    def test_it():
+        order = []
+        threads = [threading.Thread(target=order.append, args=(n,)) for n in (1, 2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if order == [2, 1]:
+            os.abort()
+        assert order == []
+    """
+    )
+    result = run("--statespace")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*assert [[]1, 2] == []*", "*note: the child ended (SIGABRT) while other executions*"])
+
+
 def test_hang(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(
         """

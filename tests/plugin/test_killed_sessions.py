@@ -79,16 +79,19 @@ LOST = "the process that keeps the base state was killed from outside"
 LONGEST = 30.0
 TIMEOUT = 2.0  # of test_endless
 
-# What happens in one test: (child, when, how it ended) of its paths, children that make reports, defects of arenas.
-runs, recording, defects = [], set(), []
+# What happens in one test: (child, when, how it ended) of its paths; children that died while they ran for a report,
+# and had sent it or not; defects of arenas.
+runs, dead_with, dead_without, defects = [], set(), set(), []
 
 def watched(self, *arguments):
     entry = [self._child.pid, time.monotonic_ns(), None]
     runs.append(entry)
-    if self._between:
-        recording.add(self._child.pid)
     result = run(self, *arguments)
     entry[2] = result.end
+    if self._between:
+        self.drain()
+        if result.end is End.CRASHED:
+            (dead_with if any("report" in message for message in self.messages) else dead_without).add(self._child.pid)
     return result
 
 def checked(self):
@@ -141,7 +144,7 @@ def kill_one(kind, number, out):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    runs.clear(), recording.clear(), defects.clear()
+    [kept.clear() for kept in (runs, dead_with, dead_without, defects)]
     before, started = children(os.getpid()), time.monotonic()
     read_end, write_end = os.pipe()
     killer = os.fork()
@@ -193,7 +196,7 @@ def judge(item, result, text, kills, seconds, wrong):
     told = set(re.findall("SIG[A-Z0-9]+", " ".join(said)))
     if told - names:
         wrong.append(f"a signal that nobody sent: {told - names}")
-    if noticed and not told and not any(run[2] is End.LOST for run in runs):
+    if noticed - dead_with and not told and not any(run[2] is End.LOST for run in runs):
         wrong.append("a death is not reported")
     if result.verdict.value == "verified":
         if kind != "passes" or noticed:
@@ -214,7 +217,7 @@ def judge(item, result, text, kills, seconds, wrong):
     if kind != "fails" or failure.kind.value != "assertion" or not failure.message.startswith("assert 1 == 2"):
         wrong.append(f"failed: {failure.kind.value} {failure.message}")
     unsure = any("could not be reproduced" in note for note in result.notes)
-    if recording & crashed and not unsure:
+    if dead_without and not unsure:
         wrong.append("the report does not say that its replay died")
     return "failed" + (", not reproduced" if unsure else "")
 '''
