@@ -2,7 +2,8 @@
 
     python benchmarks/bench_published.py [--only NAME ...] [--seconds 5] [--write]
 
-`--write` adds a file to `benchmarks/results`, one for each version of Python. Releases are installed from the package index into `build/published`.
+`--write` adds a file to `benchmarks/results`, one for each version of Python. Releases are installed from the package
+index into `build/published`.
 """
 
 from __future__ import annotations

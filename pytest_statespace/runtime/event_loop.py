@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import asyncio.mixins
 import asyncio.runners
+import asyncio.unix_events
 import contextlib
 import signal
 import sys
@@ -60,6 +61,13 @@ def install(bridge: ModuleType, *, any_order: bool) -> None:
         signal.signal(signal.SIGINT, _interrupt)
     # asyncio.run looks at all tasks in the order of their addresses; ours is that of creation.
     asyncio.runners._cancel_all_tasks = _cancel_tasks  # type: ignore[attr-defined]
+    # From 3.12 on a policy tries out a descriptor before it makes a watcher of processes, which there are none of.
+    if hasattr(asyncio.unix_events, "can_use_pidfd"):
+        asyncio.unix_events.can_use_pidfd = _no_pidfd
+
+
+def _no_pidfd() -> bool:
+    return False
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

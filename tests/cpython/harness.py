@@ -3,8 +3,12 @@
 Every module is run twice, each time in a pytest process of its own: plainly, to learn what passes here at all, and
 explored with a single schedule. A test counts as passed if its one execution came to its end.
 
-    python tests/cpython/harness.py run results-3.12.json [MODULE ...]     (of the Python that runs this)
+    python tests/cpython/harness.py run results-3.12.json [MODULE[=EXPRESSION] ...]
     python tests/cpython/harness.py report results-*.json > docs/cpython-tests.md
+
+The tests are those of the Python that runs this. Some are installed without `test_concurrent_futures`, which Makefiles
+forgot when it became a package: ``CPYTHON_TESTS_FROM`` names the `test` folder of another Python to take what is
+missing from, as far as it can be loaded. The page says so.
 """
 
 from __future__ import annotations
@@ -52,12 +56,14 @@ MODULES = (
 )
 GROUPS = ("threading", "asyncio")
 
+_POLLS = "comes to the same state again: it polls, and the clock stands still while a thread can run"
 _OUTSIDE = (
     (r"^(clone|fork|vfork|execve|wait4|pipe2) |needs a new process|no os\.fork", "a process"),
     (r"^(socket|socketpair|eventfd2|epoll_create1|loop\.)", "a socket or another descriptor"),
     (r"settrace|setprofile", "tracing"),
     (r"^mmap ", "memory that C code maps (a C extension loaded late, a thread of its own)"),
     (r"^(openat|mkdir|unlink|rename)", "writing files"),
+    (r"^alarm ", "a timer of the kernel"),
 )
 
 
@@ -79,6 +85,7 @@ class Result:
     group: str
     installed: bool
     only: str = ""  # the expression that selected some of them
+    source: str = ""  # the version of the interpreter it was taken from, if not this one
     cases: list[Case] = field(default_factory=list)
 
     def count(self, status: str) -> int:
@@ -97,14 +104,29 @@ def is_installed(module: Module) -> bool:
         return False
 
 
+def other_source(module: Module) -> str:
+    """The version whose tests stand in for a module that is not installed here, "" if there is none."""
+    folder = os.environ.get("CPYTHON_TESTS_FROM", "")
+    path = Path(folder, *module.name.split(".")[1:])
+    if not folder or is_installed(module) or not (path.is_dir() or path.with_suffix(".py").is_file()):
+        return ""
+    return Path(folder).resolve().parent.name.removeprefix("python")
+
+
 def run(module: Module, *, only: str = "") -> Result:
     """Run one module, or of it what the expression ``only`` selects."""
-    result = Result(module.name, module.group, is_installed(module), only)
+    source = other_source(module)
+    result = Result(module.name, module.group, is_installed(module) or bool(source), only, source)
     if not result.installed:
         return result
     expressions = [f"({only})"] * bool(only) + [f"not ({module.leave_out})"] * bool(module.leave_out)
     selected = ["-k", " and ".join(expressions)] if expressions else []
-    plain = {entry["name"]: entry for entry in _pytest(module, [*selected])}
+    try:
+        plain = {entry["name"]: entry for entry in _pytest(module, [*selected])}
+    except RuntimeError:
+        if not source:
+            raise
+        return Result(module.name, module.group, False, only)  # it does not fit this version
     explored = _pytest(module, [*selected, *_EXPLORING])
     known = {entry["name"] for entry in explored}
     result.cases = [_case(entry, plain.get(entry["name"])) for entry in explored]
@@ -180,7 +202,7 @@ def _case(entry: dict[str, str], plain: dict[str, str] | None) -> Case:
         return Case(name, "passed")
     why = re.sub(r" at (/|<).*$", "", entry["reason"]).removeprefix("UnsupportedOperation: ")
     if entry["verdict"] == "incomplete":
-        why = f"takes more than {SECONDS} s"
+        why = f"takes more than {SECONDS} s" if "timeout (" in why else _POLLS
     needs = next((what for pattern, what in _OUTSIDE if re.search(pattern, why)), "")
     return Case(name, "failed", why, needs)
 
@@ -242,6 +264,7 @@ def report(documents: list[tuple[str, list[Result]]]) -> str:
             other = result.count("failed") - result.needing
             numbers = (result.count("passed"), result.needing, other, result.count("skipped"), result.count("plain"))
             some = f", only `-k '{result.only}'`" if result.only else ""
+            some += f", taken from {result.source}" if result.source else ""
             text.append(f"| {_short(result.module)}{some} | " + " | ".join(map(str, numbers)) + " |")
         known = {result.module for result in results}
         text += [f"| {_short(m.name)} | **not run** | | | | |" for m in MODULES if m.name not in known]
@@ -275,9 +298,10 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["run", file, *names]:
             results = []
+            wanted = dict(name.partition("=")[::2] for name in names)
             for module in MODULES:
-                if not names or _short(module.name) in names:
-                    results.append(run(module))
+                if not names or _short(module.name) in wanted:
+                    results.append(run(module, only=wanted.get(_short(module.name), "")))
                     done = results[-1]
                     print(f"{_short(module.name)}: {done.count('passed')} of {len(done.cases)}", flush=True)
                     save(results, Path(file))

@@ -113,9 +113,15 @@ def test_threads_and_loop(pytester: pytest.Pytester, results: Any) -> None:
             await asyncio.sleep(0)
             return choose([1, 2])
         observe(sum(await asyncio.gather(pick(), pick())))
+
+    @pytest.mark.statespace
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+    async def test_watcher():  # 3.12 opens a descriptor to see what it can have
+        observe(asyncio.get_event_loop_policy().get_child_watcher() is not None)
     """
     )
     tests = results()
+    assert outcomes(tests["test_watcher"]) == {"True"}
     assert outcomes(tests["test_two_threads"]) == {"'ab'", "'ba'"}
     assert outcomes(tests["test_run_in_thread"]) == {"['done']"}
     assert outcomes(tests["test_executor"]) == {"42"}
