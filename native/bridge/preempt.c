@@ -131,6 +131,8 @@ static int before_instruction(PyFrameObject *object)
         ssbp_gil_access(&view);
     int result = suspend(&view, &access, every ? SSB_OP_OPCODE : access.operation, unit);
     ssb_touch_again(&carried);
+    if (ssb.footprints && access.part != 0)
+        ssbp_footprint_item(&view, &access);
     if (!every && (record->check == SSBP_ALWAYS || record->check >= SSBP_ATTRIBUTE_READ))
         ssbp_opaque_push(frame, unit);
     return result;

@@ -260,6 +260,23 @@ static int key_is_quiet(const ssbp_view *view, PyObject *key)
     return ssbp_is_quiet(view, key) || ssbp_compares_by_identity(key);
 }
 
+/* For searches that reduce: the part of a container that an item access touches, or 0 for all of it. Reading an item leaves
+ * all others alone, and so does replacing one. What changes size or order touches all: deletions, new keys, indices that
+ * count from the end or lie behind it. What others did to it since then: ssbp_footprint_item(). */
+static uint32_t item_part(PyObject *container, PyObject *key, int write, int deletes)
+{
+    int overflow;
+    if (!ssb.footprints || deletes)
+        return 0;
+    if (PyList_CheckExact(container) && PyLong_CheckExact(key)) {
+        long long index = PyLong_AsLongLongAndOverflow(key, &overflow);
+        return overflow == 0 && index >= 0 && index < PyList_GET_SIZE(container) ? ssbp_part(key) : 0;
+    }
+    if (PyDict_CheckExact(container) && (PyLong_CheckExact(key) || PyUnicode_CheckExact(key)))
+        return ssbp_dict_has(container, key) >= write ? ssbp_part(key) : 0;
+    return 0;
+}
+
 static int item_access(const ssbp_view *view, int write, ssbp_access *out)
 {
     PyObject *key = SSBP_PEEK(view, 0), *container = SSBP_PEEK(view, 1);
@@ -283,7 +300,7 @@ static int item_access(const ssbp_view *view, int write, ssbp_access *out)
     if (value != NULL && PySlice_Check(key) && !ssbp_is_harmless(value))
         return anywhere(out); /* the value is read item by item */
     at(out, container, key, write ? SSBP_WRITE : SSBP_READ, value);
-    out->part = 0;
+    out->part = out->object != NULL ? item_part(container, key, write, view->record->flags & SSBP_DELETE) : 0;
     return 1;
 }
 

@@ -15,13 +15,63 @@
 #include "footprint.h"
 #include "runtime.h"
 
-static PyObject *private_names[2]; /* attributes in which a method's object keeps a container */
+#include <string.h>
+
+/* Private attributes in which a method's object keeps a container, or what it calls. */
+enum { WAITERS, QUEUE, N_CONTAINERS, TARGET = N_CONTAINERS, ACTION, FUNC, CALL, N_NAMES };
+static PyObject *names[N_NAMES];
 
 int ssbp_footprint_prepare(void)
 {
-    private_names[0] = PyUnicode_InternFromString("_waiters");
-    private_names[1] = PyUnicode_InternFromString("queue");
-    return private_names[0] != NULL && private_names[1] != NULL ? 0 : -1;
+    static const char *const texts[N_NAMES] = {"_waiters", "queue", "_target", "_action", "func", "__call__"};
+    for (int i = 0; i < N_NAMES; i++)
+        if ((names[i] = PyUnicode_InternFromString(texts[i])) == NULL)
+            return -1;
+    return 0;
+}
+
+/* New reference or NULL. */
+static PyObject *attribute(PyObject *object, PyObject *name)
+{
+    PyObject *value = Py_TYPE(object)->tp_getattro == PyObject_GenericGetAttr ? PyObject_GenericGetAttr(object, name) : NULL;
+    PyErr_Clear();
+    return value;
+}
+
+/* Does calling it begin with a frame of Python code, so that what it touches is noted there? C code has no frames. */
+static int is_python(PyObject *callable)
+{
+    if (PyFunction_Check(callable) || callable == Py_None)
+        return 1;
+    if (PyMethod_Check(callable))
+        return PyFunction_Check(PyMethod_GET_FUNCTION(callable));
+    if (strcmp(Py_TYPE(callable)->tp_name, "functools.partial") == 0) {
+        PyObject *inner = attribute(callable, names[FUNC]);
+        int python = inner != NULL && inner != callable && is_python(inner);
+        Py_XDECREF(inner);
+        return python;
+    }
+    PyObject *method = _PyType_Lookup(Py_TYPE(callable), names[CALL]);
+    return method != NULL && PyFunction_Check(method);
+}
+
+/* Functions that call what their user gave them: is that Python code? */
+static int calls_python(ssbp_frame *frame, PyCodeObject *code)
+{
+    PyObject *self = code->co_argcount >= 1 ? frame->localsplus[0] : NULL;
+    PyObject *argument = code->co_argcount >= 2 ? frame->localsplus[1] : NULL;
+    if (self == NULL || PyCell_Check(self) || Py_TYPE(self)->tp_getattro != PyObject_GenericGetAttr)
+        return 0;
+    if (argument != NULL && (PyCell_Check(argument) || !is_python(argument)))
+        return 0;
+    for (int i = TARGET; i <= ACTION; i++) {
+        PyObject *called = attribute(self, names[i]);
+        int python = called == NULL || is_python(called);
+        Py_XDECREF(called);
+        if (!python)
+            return 0;
+    }
+    return 1;
 }
 
 static void touch_self(ssbp_frame *frame, PyCodeObject *code)
@@ -32,11 +82,9 @@ static void touch_self(ssbp_frame *frame, PyCodeObject *code)
         return;
     }
     ssb_touch(self, 0, SSBP_BOTH);
-    for (int i = 0; i < 2; i++) {
-        PyObject *container = PyObject_GenericGetAttr(self, private_names[i]);
-        if (container == NULL)
-            PyErr_Clear();
-        else if (ssbp_is_container(container))
+    for (int i = 0; i < N_CONTAINERS; i++) {
+        PyObject *container = attribute(self, names[i]);
+        if (container != NULL && ssbp_is_container(container))
             ssb_touch(container, 0, SSBP_BOTH);
         Py_XDECREF(container);
     }
@@ -45,6 +93,10 @@ static void touch_self(ssbp_frame *frame, PyCodeObject *code)
 /* Code that is not under test runs, or goes on. */
 static void library(ssbp_frame *frame, PyCodeObject *code)
 {
+    if (ssbp_set_contains(SSBP_SET_CALLING, code) && !calls_python(frame, code)) {
+        ssb_touch_everything();
+        return;
+    }
     if (ssbp_set_contains(SSBP_SET_OWN, code))
         return;
     if (ssbp_set_contains(SSBP_SET_REGISTRY, code))
@@ -80,6 +132,14 @@ void ssbp_footprint_resume(void)
         library(frame, code);
     }
     PyErr_Restore(type, value, traceback);
+}
+
+/* A key that was to be replaced may have gone: it is new now, and comes last. */
+void ssbp_footprint_item(const ssbp_view *view, const ssbp_access *access)
+{
+    if (view->record->check == SSBP_ITEM_WRITE && PyDict_CheckExact(access->object) &&
+        ssbp_dict_has(access->object, access->name) != 1)
+        ssb_touch(access->object, 0, SSBP_WRITE);
 }
 
 /* Does the interpreter itself call it, because a reference has gone? */

@@ -144,6 +144,7 @@ enum ssbp_set {
     SSBP_SET_OWN,        /* code of library functions that touch nothing of anybody else's: preempt_footprint.c */
     SSBP_SET_SELF,       /* ... the object whose method they are */
     SSBP_SET_REGISTRY,   /* ... which threads there are */
+    SSBP_SET_CALLING,    /* ... of one of these sets as well: it calls what its user gave it */
     SSBP_N_SETS,
 };
 int ssbp_set_contains(enum ssbp_set set, const void *object);
@@ -176,8 +177,10 @@ int ssbp_is_quiet(const ssbp_view *view, PyObject *value);
 /* The method a type's instances find under a special name is a traced function. */
 int ssbp_special_is_traced(PyObject *value, enum ssbp_name name);
 int ssbp_compares_by_identity(PyObject *value);
-/* Stable over processes; 0 stands for the whole object and is never returned. */
+/* Of a name, or an exact int. Stable over processes; 0 stands for the whole object and is never returned. */
 uint32_t ssbp_part(PyObject *name);
+/* Is there an entry for an exact int or str? -1: can't be told without running code, or would take long. */
+int ssbp_dict_has(PyObject *dict, PyObject *key);
 int ssbp_others_alive(void);
 
 /* -- preempt_places.c ------------------------------------------------------------------ */
@@ -206,6 +209,8 @@ int ssbp_footprint_prepare(void);
 /* A frame begins or is left, by return or exception. 0, or -1 with an exception. */
 int ssbp_footprint_enter(ssbp_frame *frame, PyCodeObject *code, int traced);
 int ssbp_footprint_leave(ssbp_frame *frame);
+/* The thread has been chosen and is about to access an item: is it still only a part of the container? */
+void ssbp_footprint_item(const ssbp_view *view, const ssbp_access *access);
 
 /* -- preempt_calls.c ------------------------------------------------------------------ */
 /* Does calling `callable` need a choice point? positional arguments only; named: more values, borrowed, or NULL. */

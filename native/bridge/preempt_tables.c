@@ -250,7 +250,7 @@ int ssbp_tables_install(PyObject *tables)
         [SSBP_SET_STORED] = "stored_names",  [SSBP_SET_REBOUND] = "rebound", [SSBP_SET_PLAIN] = "plain_calls",
         [SSBP_SET_PURE] = "pure_calls",      [SSBP_SET_READERS] = "readers", [SSBP_SET_CLASSES] = "classes",
         [SSBP_SET_NAMESPACES] = "namespaces", [SSBP_SET_OWN] = "library_own", [SSBP_SET_SELF] = "library_self",
-        [SSBP_SET_REGISTRY] = "library_registry",
+        [SSBP_SET_REGISTRY] = "library_registry", [SSBP_SET_CALLING] = "library_calling",
     };
     static const char *const special[SSBP_N_NAMES] = {
         "__init__", "__new__",  "__call__", "__getitem__", "__setitem__", "__delitem__", "__contains__",

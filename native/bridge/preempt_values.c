@@ -190,14 +190,43 @@ int ssbp_special_is_traced(PyObject *value, enum ssbp_name name)
 
 uint32_t ssbp_part(PyObject *name)
 {
-    Py_ssize_t n;
-    const char *text = PyUnicode_Check(name) ? PyUnicode_AsUTF8AndSize(name, &n) : NULL;
-    if (text == NULL) {
+    Py_ssize_t n = 0;
+    long long number = 0;
+    int overflow = 1;
+    const void *bytes = PyUnicode_Check(name) ? PyUnicode_AsUTF8AndSize(name, &n) : NULL;
+    if (PyLong_CheckExact(name))
+        number = PyLong_AsLongLongAndOverflow(name, &overflow);
+    if (overflow == 0) {
+        bytes = &number;
+        n = sizeof number;
+    }
+    if (bytes == NULL) {
         PyErr_Clear();
         return 1;
     }
-    uint32_t part = (uint32_t)ssb.engine->hash64(text, (size_t)n);
+    uint32_t part = (uint32_t)ssb.engine->hash64(bytes, (size_t)n);
     return part != 0 ? part : 1;
+}
+
+int ssbp_dict_has(PyObject *dict, PyObject *key)
+{
+    if (PyDict_GET_SIZE(dict) > MAX_ELEMENTS)
+        return -1;
+    PyObject *other, *value;
+    Py_ssize_t position = 0;
+    int found = 0;
+    while (PyDict_Next(dict, &position, &other, &value)) {
+        PyTypeObject *type = Py_TYPE(other);
+        if (type != &PyLong_Type && type != &PyUnicode_Type && type != &PyTuple_Type && other != Py_None)
+            return -1; /* True is 1, and an instance can be what it likes */
+        if (type != Py_TYPE(key))
+            continue;
+        int same = PyObject_RichCompareBool(other, key, Py_EQ);
+        if (same < 0)
+            PyErr_Clear();
+        found |= same != 0;
+    }
+    return found;
 }
 
 int ssbp_others_alive(void)

@@ -8,6 +8,8 @@ to be known; where it is not, the transition commutes with no other (`native/bri
 * ``self``: the object whose method it is, and the container in which that keeps what it knows. All
   else is protected by the object's lock, whose operations are visible.
 * ``registry``: whether a thread was started.
+* ``calling``: functions of these sets that call what their user gave them. A C function has no frame in which
+  anybody could see what it touches.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ _SELF = (
     " Event.is_set Thread.daemon Semaphore.acquire Semaphore.release Semaphore.__exit__ BoundedSemaphore.release"
 )
 _REGISTRY = "Thread.start Thread.join"
+_CALLING = "Thread.run Condition.wait_for"
 _QUEUE_OWN = "Queue.__init__ Queue._init"
 _QUEUE_SELF = (
     "Queue.put Queue.get Queue.put_nowait Queue.get_nowait Queue.qsize Queue.empty Queue.full"
@@ -36,7 +39,7 @@ _QUEUE_SELF = (
 
 
 def tables() -> dict[str, list[CodeType]]:
-    """The sets ``library_own``, ``library_self`` and ``library_registry`` of code objects.
+    """The sets ``library_own``, ``library_self``, ``library_registry`` and ``library_calling`` of code objects.
 
     A name that a version lacks is left out: its code is then taken to touch everything.
     """
@@ -44,6 +47,7 @@ def tables() -> dict[str, list[CodeType]]:
         "library_own": [*_codes(threading, _OWN), *_codes(queue, _QUEUE_OWN)],
         "library_self": [*_codes(threading, _SELF), *_codes(queue, _QUEUE_SELF)],
         "library_registry": list(_codes(threading, _REGISTRY)),
+        "library_calling": list(_codes(threading, _CALLING)),
     }
 
 

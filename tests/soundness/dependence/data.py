@@ -177,6 +177,36 @@ def noted(box: Box) -> Iterator[None]:
 
 
 @program
+def target_in_c() -> object:
+    """No code under test runs in these threads."""
+    log: list[str] = []
+    made = [threading.Thread(target=log.append, args=(name,)) for name in "ab"]
+    for thread in made:
+        thread.start()
+    for thread in made:
+        thread.join()
+    return tuple(log)
+
+
+@program
+def target_in_c_with_arguments() -> object:
+    log: list[str] = []
+    run(functools.partial(log.append, "a"), functools.partial(log.append, "b"))
+    return tuple(log)
+
+
+@program
+def target_with_arguments() -> object:
+    log: list[str] = []
+
+    def worker(name: str) -> None:
+        log.append(name)
+
+    run(functools.partial(worker, "a"), functools.partial(worker, "b"))
+    return tuple(log)
+
+
+@program
 def library_managers() -> object:
     box = Box()
     seen: list[int] = []
@@ -190,6 +220,118 @@ def library_managers() -> object:
 
     run(worker, other)
     return seen, box.value
+
+
+# -- items of containers ----------------------------------------------------------------------------
+
+
+@program
+def slots_of_a_list() -> object:
+    slots = [0, 0]
+    seen: list[int] = []
+
+    def first() -> None:
+        slots[0] = 1
+        slots[1] += 1
+
+    def second() -> None:
+        slots[1] = 5
+        seen.append(slots[0])
+
+    run(first, second)
+    return slots, seen
+
+
+@program
+def size_of_a_list() -> object:
+    items = [0, 0, 0]
+
+    def first() -> None:
+        with contextlib.suppress(IndexError):
+            items[2] = 1
+
+    def second() -> None:
+        items.pop()
+        items.append(2)
+
+    run(first, second)
+    return items
+
+
+@program
+def counted_from_the_end() -> object:
+    """Which item it is depends on how many there are when it is written."""
+    items = [0, 0, 0]
+
+    def last() -> None:
+        items[-1] = 1
+
+    def shorter() -> None:
+        del items[0]
+
+    def second() -> None:
+        items[1] = 2
+
+    run(last, shorter, second)
+    return items
+
+
+@program
+def order_of_keys() -> object:
+    table: dict[str, int] = {}
+
+    def store(key: str) -> None:
+        table[key] = 1
+
+    run(lambda: store("a"), lambda: store("b"))
+    return list(table)
+
+
+@program
+def keys_that_went() -> object:
+    """Each key is there when its thread comes to replace it."""
+    table = {"a": 0, 2: 0}
+
+    def store(key: object) -> None:
+        table[key] = 1  # type: ignore[index]
+
+    run(lambda: store("a"), lambda: store(2), table.clear)
+    return list(table.items())
+
+
+@program
+def keys_that_are_equal() -> object:
+    table: dict[object, int] = {1: 0, 2: 0}
+
+    def one() -> None:
+        table[1] = 1
+
+    def true() -> None:
+        table[True] = 2
+
+    run(one, true)
+    return list(table.items())
+
+
+@program
+def key_that_is_missing() -> object:
+    table = {"a": 1}
+    seen: list[object] = []
+
+    def store() -> None:
+        table["b"] = 2
+
+    def look() -> None:
+        try:
+            seen.append(table["b"])
+        except KeyError:
+            seen.append("missing")
+
+    run(store, look)
+    return seen
+
+
+# -- names and variables ----------------------------------------------------------------------------
 
 
 @program

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -70,6 +71,24 @@ def notified_without_the_lock() -> object:
 
     run(waiter, notifier)
     return tuple(log)
+
+
+@program
+def predicate_in_c() -> object:
+    condition = threading.Condition()
+    items = [1]
+    seen: list[object] = []
+
+    def waiter() -> None:
+        with condition:
+            seen.append(condition.wait_for(items.pop))
+
+    def writer() -> None:
+        with contextlib.suppress(IndexError):
+            items[0] = 2
+
+    run(writer, waiter)
+    return seen
 
 
 @program
