@@ -301,7 +301,19 @@ static PyObject *look_referrers_fast(PyObject *module, PyObject *const *args, Py
 
 /* ---- sizes and counts: of memory that states leave out ------------------------------------------------------ */
 
-static PyCFunction original_count, original_refcount, original_blocks, original_sizeof;
+static PyCFunction original_count, original_refcount, original_blocks, original_sizeof, original_tracked, original_stats;
+
+static PyObject *look_tracked(PyObject *module, PyObject *o)
+{
+    ssb_observe(SSB_OBSERVED_COUNTS);
+    return original_tracked(module, o);
+}
+
+static PyObject *look_stats(PyObject *module, PyObject *unused)
+{
+    ssb_observe(SSB_OBSERVED_COUNTS);
+    return original_stats(module, unused);
+}
 
 static PyObject *look_count(PyObject *module, PyObject *unused)
 {
@@ -458,6 +470,8 @@ int ssbf_observe_install(void)
               replace(function_of("gc", "get_referrers"), METH_FASTCALL, &original_referrers,
                       (PyCFunction)(void (*)(void))look_referrers_fast);
     missed |= replace(function_of("gc", "get_count"), METH_NOARGS, &original_count, look_count);
+    missed |= replace(function_of("gc", "get_stats"), METH_NOARGS, &original_stats, look_stats);
+    missed |= replace(function_of("gc", "is_tracked"), METH_O, &original_tracked, look_tracked);
     missed |= replace(function_of("sys", "getrefcount"), METH_O, &original_refcount, look_refcount);
     missed |= replace(function_of("sys", "getallocatedblocks"), METH_NOARGS, &original_blocks, look_blocks);
     missed |= replace(function_of("sys", "getsizeof"), METH_VARARGS | METH_KEYWORDS, &original_sizeof,

@@ -132,6 +132,8 @@ GARBAGE_LOOKS: dict[str, Callable[[list[Any]], object]] = {
 
 COUNT_LOOKS: dict[str, Callable[[list[Any]], object]] = {
     "get_count": lambda made: gc.get_count(),
+    "get_stats": lambda made: gc.get_stats(),
+    "is_tracked": lambda made: gc.is_tracked({}),
     "getrefcount": lambda made: sys.getrefcount(made[0]),
     "getsizeof": lambda made: sys.getsizeof(made),
     "getallocatedblocks": lambda made: sys.getallocatedblocks(),
