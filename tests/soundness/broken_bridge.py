@@ -105,7 +105,8 @@ PARTS = [
     _guarded("addresses that are looked at", "fingerprint.c", "ssb_heap_each(live_block, NULL);", "placed"),
     _guarded("types", "handlers.c", "    ssbf_reference((PyObject *)t);\n", "Plain, Other"),
     _guarded("fields of the interpreter", "fingerprint.c",
-             "ssb_interpreter_tokens(ssbf->base_tstate->interp, number, ssbf_reference);", r"s\d = (sys|gc)|switchinterval"),
+             "ssb_interpreter_tokens(ssbf->base_tstate->interp, number, ssbf_reference);",
+             r"s\d = (sys|gc)|switchinterval"),
     _guarded("objects from before the exploration", "fingerprint.c", "changed_base_object(ssbf->candidates[k]);"),
     _guarded("new objects", "tokens.c", "ssbf_content((PyObject *)item.address);"),
 ]  # fmt: skip

@@ -9,6 +9,7 @@ drawing, so that most programs can be run without a visited set.
 from __future__ import annotations
 
 import _thread
+import gc
 import math
 import random
 from collections.abc import Callable
@@ -38,8 +39,10 @@ _FAMILIES = [family for family, weight in [*FAMILIES, (_ALL_HANDLED, 9)] for _ i
 
 
 def load(source: str, number: int) -> Callable[[], object]:
-    """Compile a program as a file of its own: code under test. Global random numbers are the same for all."""
+    """Compile a program as a file of its own: code under test. Global random numbers are the same for all, and
+    settings of the interpreter whose defaults differ from version to version."""
     random.seed(5)
+    gc.set_threshold(700, 10, 10)
     namespace: dict[str, object] = {
         "__name__": "soundness.generated.equality",  # programs show it: the same for all
         "__file__": str(_FOLDER / f"equality_{number}.py"),

@@ -207,7 +207,7 @@ ATTRIBUTES = [
         "$s.made = [$w]"], "vars($s).get('made')"),
     _of("interpreter", "sys", ["$s.setrecursionlimit(900 + $v)", "$s.set_int_max_str_digits(5000 + $v)", "gc.disable() if $v else gc.enable()",
         "$s.path.append('p$w')", "$s.modules.update(made=$v)", "gc.set_threshold(700 + $v)"],
-        "($s.getrecursionlimit(), $s.get_int_max_str_digits(), gc.isenabled(), gc.get_threshold(), $s.path[-2:], $s.modules.get('made'))"),
+        "($s.getrecursionlimit(), $s.get_int_max_str_digits(), gc.isenabled(), gc.get_threshold(), [p for p in $s.path if len(p) == 2], $s.modules.get('made'))"),
 ]  # fmt: skip
 
 CALLABLES = [
