@@ -20,7 +20,7 @@ RARE_SUBJECTS = [
     ),
     Subject("forgotten callback", "[named(0)]", ("forgotten($s[0], $v)",), "($s.clear(), gone)"),
     Subject("class", "[None]", ("$s[0] = (Plain, Other)[$v]()",), "type($s[0]).__name__"),
-    Subject("hole", "[]", ("placed($s, $v)",), "($s.append(named(1)), [o.n for o in sorted($s, key=id)])"),
+    Subject("hole", "[]", ("placed($s, $v)",), "($s.append(Wide(1)), [o.n for o in sorted($s, key=id)])"),
     Subject(
         "settings",
         "0",
