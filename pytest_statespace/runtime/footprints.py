@@ -22,19 +22,21 @@ from types import CodeType, FunctionType
 _OWN = (
     "Thread._bootstrap Thread._bootstrap_inner Thread.run Thread._set_ident Thread._set_native_id"
     " Thread._set_tstate_lock Thread._stop Thread._delete Thread._wait_for_tstate_lock _maintain_shutdown_locks"
-    " current_thread Condition.__init__ Event.__init__ Semaphore.__init__ BoundedSemaphore.__init__"
+    " current_thread Condition.__init__ Event.__init__ Semaphore.__init__ BoundedSemaphore.__init__ Barrier.__init__"
 )
 _SELF = (
     "Condition.__enter__ Condition.__exit__ Condition.wait Condition.wait_for Condition.notify Condition.notify_all"
     " Condition._release_save Condition._acquire_restore Condition._is_owned Event.set Event.clear Event.wait"
     " Event.is_set Thread.daemon Semaphore.acquire Semaphore.release Semaphore.__exit__ BoundedSemaphore.release"
+    " Barrier.wait Barrier._enter Barrier._release Barrier._wait Barrier._exit Barrier._break Barrier.reset"
+    " Barrier.abort Barrier.parties Barrier.n_waiting Barrier.broken"
 )
 _REGISTRY = "Thread.start Thread.join"
-_CALLING = "Thread.run Condition.wait_for"
-_QUEUE_OWN = "Queue.__init__ Queue._init"
+_CALLING = "Thread.run Condition.wait_for Barrier._release"
+_QUEUE_OWN = "Queue.__init__ Queue._init LifoQueue._init"
 _QUEUE_SELF = (
     "Queue.put Queue.get Queue.put_nowait Queue.get_nowait Queue.qsize Queue.empty Queue.full"
-    " Queue._qsize Queue._put Queue._get"
+    " Queue._qsize Queue._put Queue._get Queue.task_done Queue.join LifoQueue._qsize LifoQueue._put LifoQueue._get"
 )
 
 
@@ -43,9 +45,12 @@ def tables() -> dict[str, list[CodeType]]:
 
     A name that a version lacks is left out: its code is then taken to touch everything.
     """
+    of_self = [*_codes(threading, _SELF), *_codes(queue, _QUEUE_SELF)]
+    # A predicate that a method makes for itself has no argument to name the object: the method is its caller.
+    inner = {code for code in of_self if not code.co_argcount}
     return {
-        "library_own": [*_codes(threading, _OWN), *_codes(queue, _QUEUE_OWN)],
-        "library_self": [*_codes(threading, _SELF), *_codes(queue, _QUEUE_SELF)],
+        "library_own": [*_codes(threading, _OWN), *_codes(queue, _QUEUE_OWN), *inner],
+        "library_self": [code for code in of_self if code not in inner],
         "library_registry": list(_codes(threading, _REGISTRY)),
         "library_calling": list(_codes(threading, _CALLING)),
     }

@@ -34,7 +34,8 @@ SIZE = 6000
 LARGE = {"executor"}
 """More executions than `SIZE` without reduction."""
 MIDDLE = {
-    "barrier", "chain_of_conflicts", "children_of_two", "collected", "handed_lock", "identity_of_children",
+    "barrier", "chain_of_conflicts", "children_of_two", "collected", "counted_from_the_end", "handed_lock",
+    "identity_of_children", "keys_that_went",
     "new_objects_where_states_meet", "order_of_acquires", "simple_queue", "sorted_by_a_key",
     "spinning_beside_a_conflict", "states_that_meet", "three_that_copy",
 }  # fmt: skip

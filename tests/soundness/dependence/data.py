@@ -288,14 +288,34 @@ def order_of_keys() -> object:
 
 
 @program
-def keys_that_went() -> object:
-    """Each key is there when its thread comes to replace it."""
-    table = {"a": 0, 2: 0}
+def deleted_item() -> object:
+    items = [0, 1, 2]
 
-    def store(key: object) -> None:
+    def shorter() -> None:
+        del items[0]
+
+    def second() -> None:
+        items[1] = 9
+
+    run(shorter, second)
+    return items
+
+
+@program
+def keys_that_went() -> object:
+    """Both threads stand before replacing a key that is there; then it is not, and who comes first matters."""
+    table = {"a": 0, 2: 0}
+    one, other = Box(False), Box(False)
+
+    def store(key: object, ready: Box) -> None:
+        ready.value = True
         table[key] = 1  # type: ignore[index]
 
-    run(lambda: store("a"), lambda: store(2), table.clear)
+    def clear() -> None:
+        if one.value and other.value:
+            table.clear()
+
+    run(lambda: store("a", one), lambda: store(2, other), clear)
     return list(table.items())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
 import threading
 import time
@@ -149,6 +150,69 @@ def barrier() -> object:
 
     run(lambda: worker(1), lambda: worker(2))
     return box.value, box.other
+
+
+@program
+def broken_barrier() -> object:
+    """Who asks for its state takes no lock."""
+    both = threading.Barrier(2)
+    seen: list[object] = []
+
+    def asker() -> None:
+        seen.append(both.broken)
+
+    run(asker, both.abort)
+    return seen
+
+
+@program
+def action_in_c() -> object:
+    log: list[str] = []
+    alone = threading.Barrier(1, functools.partial(log.append, "all"))
+
+    def worker() -> None:
+        log.append("one")
+
+    run(worker, lambda: alone.wait())
+    return tuple(log)
+
+
+@program
+def tasks_left() -> object:
+    line: queue.Queue[int] = queue.Queue()
+    seen: list[object] = []
+    line.put(1)
+
+    def worker() -> None:
+        line.get()
+        line.task_done()
+
+    def asker() -> None:
+        seen.append(line.unfinished_tasks)
+        line.join()
+
+    run(asker, worker)
+    return seen
+
+
+@program
+def stack_from_inside() -> object:
+    line: queue.LifoQueue[int] = queue.LifoQueue()
+    inside = line.queue
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(len(inside))
+
+    run(look, lambda: line.put(1))
+    return seen
+
+
+@program
+def stack_of_two() -> object:
+    line: queue.LifoQueue[int] = queue.LifoQueue()
+    run(lambda: line.put(1), lambda: line.put(2))
+    return line.get(), line.get()
 
 
 @program
