@@ -34,8 +34,9 @@ unittest.TestCase.__call__ = _call_and_tell  # type: ignore[method-assign]
 # Tests that are not installed with this interpreter may be those of another one.
 if os.environ.get("CPYTHON_TESTS_FROM"):
     importlib.import_module("test").__path__.append(os.environ["CPYTHON_TESTS_FROM"])
-    support = importlib.import_module("test.support")
-    vars(support).setdefault("Py_GIL_DISABLED", False)  # those of 3.13 ask earlier versions too
+    support = vars(importlib.import_module("test.support"))
+    support.setdefault("Py_GIL_DISABLED", False)  # those of 3.13 ask earlier versions too
+    support.setdefault("requires_gil_enabled", lambda reason: lambda test: test)
 
 # C extensions that the tests import when they run. That is too late in an exploration.
 for _name in ("_testcapi", "_testinternalcapi", "_testlimitedcapi", "_queue", "_posixsubprocess", "subprocess"):
