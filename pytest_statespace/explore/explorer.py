@@ -444,7 +444,7 @@ class Explorer:
         )
         if self._wanted is not None and not self._wanted(found):
             if result.end in (End.CRASHED, End.HUNG):  # the child is gone
-                search.detail = f"another failure ended the process ({found.kind.value})"
+                search.detail = f"another failure ended the process ({found.kind.value}: {found.message})"
                 return SearchEnd.ERROR
             return None
         search.found = found

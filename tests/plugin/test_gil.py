@@ -243,3 +243,35 @@ def test_the_report_says_so(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(RACES)
     result = run("--statespace", "-k", "in_place")
     result.stdout.fnmatch_lines(["with the GIL*not reachable on this interpreter, only without a GIL"])
+
+
+CRASHES = """
+    import os, threading
+    import pytest
+
+    @pytest.mark.statespace(strategy="dfs")
+    def test_it():
+        value, order = [0], []
+
+        def add(name):
+            order.append(name)
+            value[0] += 1
+
+        threads = [threading.Thread(target=add, args=(name,)) for name in (1, 2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if order == [2, 1]:
+            os.abort()
+        assert value == [2]
+"""
+
+
+def test_a_crash_that_ends_the_search_for_the_failure_is_named(pytester: pytest.Pytester, results: Any) -> None:
+    pytester.makepyfile(CRASHES)
+    (failure,) = results()["test_it"]["failures"]
+    assert failure["kind"] == "assertion"
+    assert failure["gil_reachable"] is None
+    reason = "the search at granularity gil was cut: another failure ended the process (crash: SIGABRT)"
+    assert failure["gil_reason"] == reason
