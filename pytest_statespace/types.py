@@ -172,6 +172,7 @@ class Failure:
     transitions: int
     seconds: float
     length: int  # transitions of the failing execution itself
+    fewest: bool = False  # were all schedules with fewer preemptions searched?
     gil_reachable: bool | None = None  # by this interpreter with its GIL; None: not determined
     twin: PassingTwin | None = None  # None: none was found, or not looked for
     gil_reason: str = ""  # why it was not determined, or "over another schedule"

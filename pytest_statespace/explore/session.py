@@ -1,8 +1,4 @@
-"""One test from its first execution to its result: search, restarts, and the recorded replay.
-
-The search may find that one of its assumptions does not hold (a global that was taken for
-constant is rebound after all). It is then done again from the start in a fresh child without
-that assumption; the numbers that are reported are those of the last search.
+"""One test from its first execution to its result: search, and the recorded replay.
 
 A failure is run once more in recording mode, in another child, to make its report. If that
 replay goes another way, the failure stands (it was seen), and the result says loudly that it
@@ -20,25 +16,18 @@ from typing import NoReturn
 
 import pytest
 
-from pytest_statespace.errors import InternalError, StatespaceError, UnsupportedOperation
-from pytest_statespace.explore.budget import Budget
+from pytest_statespace.errors import StatespaceError, UnsupportedOperation
 from pytest_statespace.explore.explaining import compare_states
-from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
-from pytest_statespace.explore.livelock import look_for_livelock
-from pytest_statespace.explore.minimise import minimise
-from pytest_statespace.explore.races import name_races
+from pytest_statespace.explore.explorer import Found, Search, SearchEnd
 from pytest_statespace.explore.reachability import SECONDS, Reachability, decide
-from pytest_statespace.explore.state_graph import GraphRecorder
+from pytest_statespace.explore.searching import MUTE, Searching, task_of
 from pytest_statespace.explore.strategies import StrategyRegistry
-from pytest_statespace.explore.strategies.base import Learner
-from pytest_statespace.explore.twin import find_twin
 from pytest_statespace.explore.verdict import conclude
 from pytest_statespace.runtime import child as child_side
 from pytest_statespace.runtime import context
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.pinning import pinned
 from pytest_statespace.sandbox.recording import Recorded, record
-from pytest_statespace.sandbox.session import Sandbox
 from pytest_statespace.settings import Settings
 from pytest_statespace.types import (
     ExplorationResult,
@@ -50,8 +39,6 @@ from pytest_statespace.types import (
 
 __all__ = ["Exploration", "explore", "replay"]
 
-_MOST_RESTARTS = 200
-_MUTE = (FailureKind.CRASH, FailureKind.HANG, FailureKind.LIVELOCK)
 _REPLAY_SECONDS = 120.0
 
 
@@ -92,9 +79,9 @@ def explore(
         )
         item.warn(pytest.PytestWarning(f"{notes[-1]}; fewer states are recognised as equal"))
     with pinned(slot):
-        search, now = _until_assumptions_hold(
-            item, settings, registry, supported, progress, note_graph=note_graph
-        )
+        searching = Searching(item, settings, registry, supported, progress, note_graph=note_graph)
+        search = searching.run()
+        now = searching.settings
         given_up = now.promoted[len(settings.promoted) :]
         if given_up:
             notes.append(
@@ -105,13 +92,14 @@ def explore(
             return Exploration(search, now, None)
         failures: list[Failure] = []
         if search.found is not None:
+            failure = _failure(item, now, registry, search.found, notes)
+            fewest = search.covered_bound is not None and failure.schedule.preemptions <= search.covered_bound + 1
+            failures.append(dataclasses.replace(failure, twin=search.twin, fewest=fewest))
             if search.died_later:
                 notes.append(
                     f"the child ended ({search.died_later}) while other executions were compared with the failing one: "
                     "one of them crashes, or it was killed from outside"
                 )
-            failure = _failure(item, now, registry, search.found, notes)
-            failures.append(dataclasses.replace(failure, twin=search.twin))
     result = conclude(
         search, nodeid=item.nodeid, settings=now, failures=failures, notes=tuple(notes)
     )
@@ -135,7 +123,7 @@ def replay(
     ``stop``: nothing is run behind the schedule, as that of a livelock would never end.
     """
     refuse_nesting()
-    task = child_side.with_tables(_task(item, settings, fingerprint=False))
+    task = child_side.with_tables(task_of(item, settings, fingerprint=False))
     bridge = bridge_module()
 
     def main(pipe: int, crash_file: int) -> NoReturn:
@@ -172,105 +160,6 @@ def refuse_nesting() -> None:
         )
 
 
-def _until_assumptions_hold(
-    item: pytest.Function,
-    settings: Settings,
-    registry: StrategyRegistry,
-    fingerprint: bool,
-    progress: Callable[[ProgressSnapshot], None] | None = None,
-    wanted: Callable[[Found], bool] | None = None,
-    note_graph: bool = False,
-) -> tuple[Search, Settings]:
-    """The last of the searches, and its settings: ``promoted`` may have grown."""
-    started = time.monotonic()
-    promoted = list(settings.promoted)
-    for _ in range(_MOST_RESTARTS):
-        now = dataclasses.replace(settings, promoted=tuple(promoted))
-        search = _search(item, now, registry, started, fingerprint, progress, wanted, note_graph)
-        if search.end is not SearchEnd.RESTART:
-            return search, now
-        if not search.detail or search.detail in promoted:
-            raise InternalError(f"the search restarts for ever because of {search.detail!r}")
-        promoted.append(search.detail)
-    raise InternalError(f"more than {_MOST_RESTARTS} restarts of one search")
-
-
-def _search(
-    item: pytest.Function,
-    settings: Settings,
-    registry: StrategyRegistry,
-    started: float,
-    fingerprint: bool,
-    progress: Callable[[ProgressSnapshot], None] | None,
-    wanted: Callable[[Found], bool] | None,
-    note_graph: bool,
-) -> Search:
-    before = time.monotonic()
-    strategy = registry.create(settings)
-    reduces = isinstance(strategy, Learner)
-    task = child_side.with_tables(_task(item, settings, fingerprint=fingerprint, footprints=reduces))
-    bridge = bridge_module()
-
-    def main(pipe: int) -> NoReturn:
-        child_side.run(task, bridge, pipe)
-
-    graph = GraphRecorder() if note_graph else None
-    budget = Budget(
-        clock=time.monotonic,
-        started=started,
-        timeout=settings.timeout,
-        max_states=settings.max_states,
-        max_executions=settings.max_executions,
-    )
-    with Sandbox.open(
-        main, mebibytes=settings.max_memory, hang_seconds=settings.hang_seconds, started=before
-    ) as sandbox:
-        explorer = Explorer(
-            sandbox,
-            strategy,
-            budget,
-            nodeid=item.nodeid,
-            compare_states=fingerprint,
-            progress=progress,
-            wanted=wanted,
-            graph=graph,
-        )
-        search = explorer.run()
-        search.weakened = sandbox.weakened()
-        if wanted is None:
-            look_for_livelock(search, sandbox, lambda: registry.create(settings), budget)
-        raced, search.more_races = sandbox.races()
-        search.races = name_races(raced, str(item.config.rootpath))
-        if settings.explain_state:
-            search.noted = sandbox.explained()
-        if search.end is SearchEnd.FAILED and wanted is None and not reduces:  # its points are not those of schedules
-            # Last, so that these executions count nowhere.
-            minimise(search, sandbox, budget.deadline)
-            if search.found is not None and search.found.kind not in _MUTE and sandbox.is_alive:
-                search.twin = find_twin(search.found.schedule, sandbox, budget.deadline)
-        if graph is not None:
-            found = search.found
-            late = found is not None and bool(search.found_by or search.minimised_from is not None)
-            if found is not None and late and sandbox.is_alive and not reduces:
-                graph.run(found.schedule, sandbox, budget.deadline)
-            search.graph = graph.finish(found.kind, found.schedule) if found is not None else graph.finish()
-        if search.found is not None and search.found.kind is not FailureKind.CRASH:
-            search.died_later = sandbox.died
-        return search
-
-
-def _task(
-    item: pytest.Function, settings: Settings, *, fingerprint: bool, footprints: bool = False
-) -> child_side.Task:
-    return child_side.Task(
-        item=item,
-        settings=settings,
-        roots=(str(item.config.rootpath),),
-        fingerprint=fingerprint,
-        footprints=footprints,
-    )
-
-
 def _reachability(
     item: pytest.Function,
     settings: Settings,
@@ -292,7 +181,7 @@ def _reachability(
             explain_state=False,
             races="off",
         )
-        return _until_assumptions_hold(item, under_gil, registry, supported, wanted=wanted)[0]
+        return Searching(item, under_gil, registry, supported, wanted=wanted).run()
 
     try:
         return decide(
@@ -344,7 +233,7 @@ def _failure(
         )
         notes.append(f"the schedule could not be reproduced: {what}")
         report = dataclasses.replace(report, diverged=what)
-    told = report.kind is found.kind and found.kind not in _MUTE
+    told = report.kind is found.kind and found.kind not in MUTE
     message = report.message if told and report.message else found.message
     if not told:  # a crash, hang or livelock can't speak for itself: the parent knows more
         report = dataclasses.replace(report, message=message)

@@ -74,7 +74,7 @@ def conclude(
         outcomes=tuple(sorted(search.outcomes.items(), key=lambda item: (-item[1], item[0]))),
         races=search.races,
         failures=all_failures,
-        notes=(*notes, *_notes(search), *_reduced(search, settings)),
+        notes=(*notes, *_notes(search)),
         weakened=search.weakened,
         reductions=search.reductions,
         engine=search.engine,
@@ -178,12 +178,6 @@ def _how_found(search: Search) -> list[str]:
     fewer = left if left < search.minimised_from else "no fewer"
     origin = drawn or "the failing execution was minimised"
     return [f"{origin}; preemptions: {search.minimised_from} at first, {fewer} after {search.trials} executions more"]
-
-
-def _reduced(search: Search, settings: Settings) -> tuple[str, ...]:
-    if not search.reductions or settings.races == "off":
-        return ()
-    return (f"data races: only some of them are met by a search that is reduced by {', '.join(search.reductions)}",)
 
 
 def _first_line(text: str) -> str:

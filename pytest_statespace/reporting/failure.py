@@ -209,7 +209,7 @@ def _conflict(failure: Failure, report: Report, width: int) -> list[Line]:
 def _numbers(result: ExplorationResult, failure: Failure, width: int) -> list[Line]:
     preemptions = failure.schedule.preemptions
     needed = plural(preemptions, "preemption") if preemptions else "no preemption"
-    if preemptions and result.strategy == "exhaust":
+    if preemptions and failure.fewest:
         needed += " (schedules with fewer were searched first)"
     rows: list[tuple[str, str]] = []
     replayed = result.strategy == "replay"

@@ -77,6 +77,7 @@ def failure_of(report: Report, preemptions: int, **more: object) -> Failure:
         "transitions": 40,
         "seconds": 0.0213,
         "length": 17,
+        "fewest": True,
         "gil_reachable": True,
         "token": TOKEN,
         "file": SAVED,

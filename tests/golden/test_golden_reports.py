@@ -55,7 +55,7 @@ def test_graph() -> None:
 
 
 def test_replayed_report() -> None:
-    failure = dataclasses.replace(FAILURES["deadlock"](), token="", gil_reachable=None)
+    failure = dataclasses.replace(FAILURES["deadlock"](), token="", gil_reachable=None, fewest=False)
     result = result_of(failure, strategy="replay", executions=1, transitions=17, states=0)
     text = render(result, failure, width=100) + "\n" + plain(summary_lines([result], 100)) + "\n"
     compare("replayed.txt", text)

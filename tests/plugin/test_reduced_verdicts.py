@@ -89,7 +89,6 @@ def test_the_report_says_so(pytester: pytest.Pytester, run: Run, results: Any) -
     [
         ("--statespace-granularity=sync", "must know what every step touches"),
         ("--statespace-preemptions=1", "would lose interleavings"),
-        ("--statespace-races=fail", "doesn't meet every pair of racing accesses"),
     ],
 )
 def test_what_it_can_not_do_is_refused(pytester: pytest.Pytester, run: Run, option: str, told: str) -> None:

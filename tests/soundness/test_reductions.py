@@ -1,4 +1,4 @@
-"""Partial-order reduction must lose no outcome, and invent none: against depth-first search, exactly.
+"""Partial-order reduction must lose no outcome and no data race, and invent none: against depth-first search, exactly.
 
 Programs in which a dependence is easily overlooked (`dependence/programs.py`), all of the small ones explored
 as one by a choice at their beginning, and random ones (`dependence/generator.py`). Depth-first search
@@ -19,8 +19,13 @@ import pytest
 from pytest_statespace._native._bridge import choose
 from soundness.dependence.generator import load, source_of
 from soundness.dependence.programs import PROGRAMS, Program
-from support.search import STATES_ARE_COMPARED, WHY_NOT, Found, Subject, explore_with
+from soundness.equality_campaign import DRAWN
+from soundness.equality_campaign import timeouts_any as with_timeouts
+from soundness.equality_programs import batch
+from soundness.equality_programs import load as load_one
+from support.search import STATES_ARE_COMPARED, UNDER_TEST, WHY_NOT, Found, Subject, explore_with
 
+from pytest_statespace.errors import InternalError
 from pytest_statespace.explore import dependence
 from pytest_statespace.explore.dependence import Note, Touch
 from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
@@ -43,15 +48,23 @@ MIDDLE = {
 TIMED = {"sleepers", "clock", "time_runs_out", "notified_without_the_lock"}
 
 
-def search(program: Program, strategy: str, granularity: str = "access", *, timeouts_any: bool = False) -> Found:
+def search(
+    program: Program,
+    strategy: str,
+    granularity: str,
+    *,
+    timeouts_any: bool,
+    under_test: tuple[Path, ...],
+) -> Found:
     return explore_with(
         program,
         lambda subject: subject.search(strategy, max_executions=SIZE, seconds=300),
         granularity=granularity,
         timeouts_any=timeouts_any,
         footprints=strategy == "dpor",
-        under_test=FOLDER,
+        under_test=under_test,
         max_threads=12,
+        races=True,
     )
 
 
@@ -68,15 +81,22 @@ def one_of(programs: Sequence[tuple[str, Program]]) -> Program:
     return program
 
 
-def compare(program: Program, granularity: str = "access", *, timeouts_any: bool = False) -> tuple[Found, Found]:
-    everything = search(program, "dfs", granularity, timeouts_any=timeouts_any)
+def compare(
+    program: Program,
+    granularity: str = "access",
+    *,
+    timeouts_any: bool = False,
+    under_test: tuple[Path, ...] = FOLDER,
+) -> tuple[Found, Found]:
+    everything = search(program, "dfs", granularity, timeouts_any=timeouts_any, under_test=under_test)
     if not everything.complete:
         return everything, everything
-    reduced = search(program, "dpor", granularity, timeouts_any=timeouts_any)
+    reduced = search(program, "dpor", granularity, timeouts_any=timeouts_any, under_test=under_test)
     assert reduced.complete
     missing, invented = everything.results - reduced.results, reduced.results - everything.results
     assert not missing, f"lost: {sorted(missing)}"
     assert not invented, f"invented: {sorted(invented)}"
+    assert reduced.races == everything.races
     return everything, reduced
 
 
@@ -125,6 +145,32 @@ def test_campaign(capsys: pytest.CaptureFixture[str]) -> None:
         if seed % 20 == 0:
             with capsys.disabled():
                 print(f"seed {seed}: {8 * compared} programs, {large} files too large, {saved} executions saved")
+    assert compared
+    assert not failures, "\n\n".join(failures)
+
+
+@pytest.mark.campaign
+def test_programs_about_all_types(capsys: pytest.CaptureFixture[str]) -> None:
+    """The random programs of state equality, four at a time: what they do is all that Python does."""
+    first, _, last = os.environ.get("STATESPACE_BATCHES", "0:10").partition(":")
+    failures: list[str] = []
+    compared = large = saved = 0
+    for number in range(int(first), int(last)):
+        sources = batch(number, DRAWN)
+        for start in range(0, len(sources), 4):
+            piece = [(f"{number}.{start + i}", load_one(text, i)) for i, text in enumerate(sources[start : start + 4])]
+            try:
+                everything, reduced = compare(one_of(piece), timeouts_any=with_timeouts(number), under_test=UNDER_TEST)
+            except (AssertionError, InternalError) as error:
+                failures.append(f"batch {number}, from {start}: {error}")
+                with capsys.disabled():
+                    print(failures[-1], flush=True)
+                continue
+            compared += len(piece) * everything.complete
+            large += len(piece) * (not everything.complete)
+            saved += everything.executions - reduced.executions
+        with capsys.disabled():
+            print(f"batch {number}: {compared} programs, {large} too large, {saved} executions saved", flush=True)
     assert compared
     assert not failures, "\n\n".join(failures)
 

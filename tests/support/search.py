@@ -23,6 +23,7 @@ from typing import Any, NoReturn, TypeVar
 from pytest_statespace.errors import InternalError
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Search, SearchEnd
+from pytest_statespace.explore.races import name_races
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.strategies.exhaust import Exhaust
 from pytest_statespace.runtime.access import build_tables
@@ -33,7 +34,7 @@ from pytest_statespace.sandbox.pinning import pinned
 from pytest_statespace.sandbox.protocol import Command, End, PathResult, Point, RunFlag
 from pytest_statespace.sandbox.session import Sandbox
 from pytest_statespace.settings import Settings
-from pytest_statespace.types import EngineStatistics
+from pytest_statespace.types import DataRace, EngineStatistics
 
 TESTS = Path(__file__).resolve().parent.parent
 UNDER_TEST = (TESTS / "litmus", TESTS / "soundness" / "generated")
@@ -71,6 +72,8 @@ class Found:
     complete: bool = False
     met: list[Met] = field(default_factory=list)
     search: Search | None = None
+    races: frozenset[DataRace] = frozenset()
+    """Of all searches in this child, if it looks for them."""
 
     @property
     def results(self) -> frozenset[str]:
@@ -174,6 +177,7 @@ class Subject:
             complete=search.end is SearchEnd.EXHAUSTED and not search.cuts,
             met=engine.met,
             search=search,
+            races=frozenset(name_races(self.sandbox.races()[0], str(TESTS))),
         )
 
     def walk(self, rng: random.Random, times: int) -> frozenset[str]:
@@ -231,16 +235,17 @@ def explore_with(
     check: bool = False,
     mebibytes: int = 512,
     footprints: bool = False,
+    races: bool = False,
 ) -> T:
     """Call `use` with the program in a child; again in a fresh one when an assumption was broken.
 
-    `footprints`: for strategies that reduce. `check` computes every fingerprint twice, the second time with nothing
-    remembered.
+    `footprints`: for strategies that reduce. `races`: data races are looked for. `check` computes every fingerprint
+    twice, the second time with nothing remembered.
     """
     promoted: frozenset[str] = frozenset()
     for _ in range(20):
         other = {"tracker": tracker, "under_test": under_test, "max_threads": max_threads, "check": check}
-        other["footprints"] = footprints
+        other |= {"footprints": footprints, "races": races}
         with _subject(program, granularity, timeouts_any, promoted, mebibytes, other) as subject:
             try:
                 return use(subject)

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 from pytest_statespace.runtime.wire import pack
 from pytest_statespace.sandbox.protocol import Command, End, NewState, PathResult, Point
 from pytest_statespace.types import ChoiceKind, EngineStatistics
 
+T = TypeVar("T")
 Operation = tuple[str, *tuple[object, ...]]
 Step = tuple[Operation, ...]
 Program = tuple[tuple[Step, ...], ...]
@@ -109,25 +110,52 @@ def after(program: Program, world: World, thread: int, value: int = 0) -> World:
     return World(tuple(at), tuple(sorted((key, held) for key, held in values.items() if held)))
 
 
-def reachable(program: Program) -> Iterator[World]:
-    """All of them, by plain search: the oracle."""
-    seen = {begin(program)}
-    todo = list(seen)
+class Everything(NamedTuple):
+    """What a program can do."""
+
+    worlds: int
+    ends: set[World]
+    races: set[tuple[int, int, int, int]]
+    has_livelock: bool
+
+
+def reachable(program: Program) -> Everything:
+    """By plain search: the oracle."""
+    start = begin(program)
+    before: dict[World, set[World]] = {start: set()}
+    ends: set[World] = set()
+    found: set[tuple[int, int, int, int]] = set()
+    todo = [start]
     while todo:
         world = todo.pop()
-        yield world
-        for thread in enabled(program, world):
+        threads = enabled(program, world)
+        found |= races(program, world, threads)
+        if not threads:
+            ends.add(world)
+        for thread in threads:
             for value in range(choices(program, world, thread)):
                 following = after(program, world, thread, value)
-                if following not in seen:
-                    seen.add(following)
+                if following not in before:
+                    before[following] = set()
                     todo.append(following)
+                before[following].add(world)
+    return Everything(len(before), ends, found, len(_closure(ends, before)) < len(before))
 
 
-def races(program: Program, world: World) -> set[tuple[int, int, int, int]]:
+def _closure(found: set[T], ways: dict[T, set[T]]) -> set[T]:
+    seen, todo = set(found), list(found)
+    while todo:
+        for other in ways.get(todo.pop(), ()):
+            if other not in seen:
+                seen.add(other)
+                todo.append(other)
+    return seen
+
+
+def races(program: Program, world: World, threads: list[int]) -> set[tuple[int, int, int, int]]:
     """Pairs of accesses to one variable that two threads can make next, one of them a write: threads and steps."""
     next_accesses = []
-    for thread in enabled(program, world):
+    for thread in threads:
         name, *arguments = program[thread][world.at[thread]][0]
         if name in ("read", "write", "add", "spin"):
             next_accesses.append((thread, arguments[0], name))
@@ -156,6 +184,15 @@ class NotingEngine:
         self.ended: set[World] = set()
         self.races: set[tuple[int, int, int, int]] = set()
         self.transitions = 0
+        self._ways: dict[tuple[World, int] | None, set[tuple[World, int] | None]] = {}  # None: the start, and an end
+
+    def has_livelock(self) -> bool:
+        """Is there a state from which no end was reached?"""
+        before: dict[tuple[World, int] | None, set[tuple[World, int] | None]] = {}
+        for state, ways in self._ways.items():
+            for other in ways:
+                before.setdefault(other, set()).add(state)
+        return len(_closure({None}, before)) < len(self._ways)
 
     def clear_visited(self) -> None:
         self.visited.clear()
@@ -175,6 +212,7 @@ class NotingEngine:
     def run(self, command: Command, *, deadline: float) -> PathResult:
         world, current, choosing, threads = self.kept[command.state]
         arrivals: list[NewState] = []
+        at = (world, choosing) if command.state != 0 else None
         taken, steps = command.alternative, 0
         touched: list[tuple[int, int, int]] = []
         unknown = False
@@ -191,6 +229,7 @@ class NotingEngine:
         while True:
             options = enabled(self.program, world)
             if not options:
+                self._ways.setdefault(at, set()).add(None)
                 self.ended.add(world)
                 self.transitions += steps
                 payload = pack({"kind": "finished", "outcomes": [repr(world)]})
@@ -198,8 +237,11 @@ class NotingEngine:
             if current in options:
                 options.remove(current)
                 options.insert(0, current)
-            self.races |= races(self.program, world)
+            self.races |= races(self.program, world, options)
             known = (world, choosing)
+            self._ways.setdefault(at, set()).add(known)
+            self._ways.setdefault(known, set())
+            at = known
             many = choices(self.program, world, choosing) if choosing >= 0 else len(options)
             arrivals.append(
                 NewState(
