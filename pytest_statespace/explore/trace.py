@@ -136,6 +136,7 @@ class Trace:
     def below(self, touches: Iterable[Touch]) -> None:
         """These are touched by transitions that come after all of the trace."""
         found = set(touches)
+        racing: set[tuple[int, int]] = set()  # entries and threads, so that no order of sets matters
         for touch in found:
             thread = touch.thread
             before = self._clock_of(thread)
@@ -145,10 +146,12 @@ class Trace:
                 assert event is not None
                 if event.thread == thread or i <= before.get(event.thread, -1) or touch.after >> event.thread & 1:
                     continue
-                if entry.chooser < 0 or self._entries[entry.chooser].covers(thread):
+                if (i, thread) in racing or entry.chooser < 0 or self._entries[entry.chooser].covers(thread):
                     continue
                 if event.reversible(touch) and not self._is_locked_out(i, touch, found):
-                    self._let_go_first(i, thread, before)
+                    racing.add((i, thread))
+        for i, thread in sorted(racing):
+            self._let_go_first(i, thread, self._clock_of(thread))
         self.top.add_below(found)
 
     # -- order ----------------------------------------------------------------------------

@@ -56,6 +56,22 @@ TESTS = """
             box.y = 1
         run(one, other)
 
+    def test_philosophers():
+        forks = [threading.Lock() for _ in range(5)]
+        def dine(seat):
+            first, second = sorted((seat, (seat + 1) % 5))
+            with forks[first], forks[second]:
+                pass
+        run(*(lambda seat=seat: dine(seat) for seat in range(5)))
+
+    def test_one_order_of_1680():
+        log = []
+        def work(name):
+            for _ in range(3):
+                log.append(name)
+        run(*(lambda name=name: work(name) for name in "abc"))
+        assert "".join(log) != "abccbabac"
+
     def test_livelock():
         box = Box()
         def spin():
@@ -73,7 +89,10 @@ def test_the_report_says_so(pytester: pytest.Pytester, run: Run, results: Any) -
     assert independent["reason"] == "no interleaving fails (reduced by dpor)"
     assert independent["executions"] <= 20
     assert [outcome for outcome, _ in independent["outcomes"]] == ["[3, 3, 3, 3]"]
+    assert tests["test_philosophers"]["executions"] < 400  # of more than 60 000
     assert {name: test["verdict"] for name, test in tests.items() if test is not independent} == {
+        "test_philosophers": "verified",
+        "test_one_order_of_1680": "failed",
         "test_race": "failed",
         "test_invariant": "failed",
         "test_livelock": "failed",
@@ -82,6 +101,14 @@ def test_the_report_says_so(pytester: pytest.Pytester, run: Run, results: Any) -
     token = tests["test_race"]["failures"][0]["token"]
     replayed = run("test_it.py::test_race", f"--statespace-replay={token}")
     replayed.stdout.fnmatch_lines(["*assertion with 1 preemption; replayed in*"])
+
+
+def test_a_failure_is_minimised_and_replayed(pytester: pytest.Pytester, run: Run, results: Any) -> None:
+    pytester.makepyfile(test_it=TESTS)
+    (failure,) = results("test_it.py::test_one_order_of_1680")["test_one_order_of_1680"]["failures"]
+    assert failure["preemptions"] == 5
+    replayed = run("test_it.py::test_one_order_of_1680", f"--statespace-replay={failure['token']}")
+    replayed.stdout.fnmatch_lines(["*abccbabac*", "*assertion with 5 preemptions; replayed in*"])
 
 
 @pytest.mark.parametrize(
