@@ -145,7 +145,7 @@ typedef struct ss_result {
 } ss_result;
 
 typedef struct ss_statistics {
-    uint64_t checkpoints, restores, dirty_pages, changed_pages, restored_pages;
+    uint64_t checkpoints, restores, dirty_pages, changed_pages, restored_pages, rearmed_pages;
     uint64_t ns_checkpoint, ns_scan, ns_fingerprint, ns_restore;
     uint64_t stored_pages, stored_nodes, stored_bytes, peak_stored_bytes; /* bytes: pages and nodes in use */
     uint64_t tracked_pages, tracked_regions, naive_bytes; /* naive: tracked non-hole bytes x checkpoints */

@@ -182,6 +182,14 @@ typedef struct ssi_donor {
     uintptr_t lo, hi, tls;
 } ssi_donor;
 
+/* predict.c: what is known of a page that was ever named. */
+typedef struct ssi_habit {
+    uint16_t unchanged; /* checkpoints since it changed last, or was armed */
+    uint8_t returns;    /* how often it was armed and then written after all */
+    uint8_t armed : 1;
+    uint8_t there : 1; /* it was seen to have content; it keeps some while nobody may drop pages */
+} ssi_habit;
+
 struct ss_arena {
     uint64_t magic;
     size_t bytes, store_bytes;
@@ -249,7 +257,10 @@ struct ss_arena {
     uint32_t n_dirty_kept;      /* entries left over from a checkpoint that was given up */
     uint32_t undisturbed;       /* nothing ran since the last checkpoint or restore: memory is exactly `current` */
     uint32_t last_collected;    /* pages the tracker named last */
-    uint32_t since_rearm;       /* checkpoints */
+    uint32_t since_rearm;       /* checkpoints; where pages can't be armed one by one */
+    ssi_habit *habits;          /* by page index, see predict.c */
+    uint32_t *given_up;         /* pages that the present checkpoint arms again */
+    uint32_t n_given_up, patience; /* of the present checkpoint */
     ssi_change *changes;        /* n_pages entries */
     uint32_t current, base;     /* roots, each with a reference of its own */
     uint32_t held;              /* another one: see ss_root_hold */
@@ -329,6 +340,17 @@ uint32_t ssi_base_page_number(ss_arena *arena, uint32_t page);
 static inline int ssi_is_unfetched(const ss_arena *arena, uint32_t page) {
     return page & SSI_BASE_PAGE && !arena->frozen.pages[page & ~SSI_BASE_PAGE];
 }
+
+/* ---- predict.c ----------------------------------------------------------------------------------- */
+
+int ssi_predict_start(ss_arena *arena);
+/* A checkpoint begins; so many pages were named. */
+void ssi_predict_begin(ss_arena *arena, uint32_t named);
+/* A page that was named has the content that it had. */
+void ssi_predict_same(ss_arena *arena, uint32_t page);
+void ssi_predict_changed(ss_arena *arena, uint32_t page);
+/* The checkpoint is complete: arm what nobody writes any more. */
+void ssi_predict_end(ss_arena *arena);
 
 /* ---- snapshot.c ---------------------------------------------------------------------------------- */
 

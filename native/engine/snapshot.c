@@ -6,11 +6,10 @@
  * │ really changed among them. A restore rewrites them and, beside them, what  │
  * │ differs between `current` and the target.                                  │
  * │                                                                            │
- * │ Re-arming is lazy. Comparing a page that did not change costs a tenth of   │
- * │ the fault that protecting it again costs at its next write, and a Python   │
- * │ step writes mostly the pages its predecessor wrote. So pages stay          │
- * │ unprotected, and named, until REARM_ABOVE of them have come together, or   │
- * │ for REARM_EVERY checkpoints: some are not written again for long.          │
+ * │ Re-arming is lazy: a Python step writes mostly the pages its predecessor   │
+ * │ wrote, so pages stay unprotected, and named, until predict.c gives them    │
+ * │ up. A tracker that can't arm single pages arms all when REARM_ABOVE of     │
+ * │ them have come together, and every REARM_EVERY checkpoints.                │
  * │                                                                            │
  * │ Pages that never got content are never touched, not even to read: that     │
  * │ would populate gigabytes of reserved address space. Their number is 0.     │
@@ -77,16 +76,20 @@ static uint32_t walk_page(ss_arena *arena, walk *w, uint32_t index, uintptr_t *a
     return w->leaf ? w->leaf[index % SSI_FANOUT] : 0;
 }
 
-/* Is dirty[i], whose stored page is the zero page, worth reading? Asks for a run at once. */
+/* Is dirty[i], whose stored page is the zero page, worth reading? Asks for a run at once. Where nobody may drop pages
+ * the answer is remembered. */
 static int walk_has_content(ss_arena *arena, walk *w, const uint32_t *dirty, uint32_t i, uint32_t n, uintptr_t address) {
     uint32_t index = dirty[i];
+    if (arena->habits[index].there) return 1;
     if (index < w->around.first || index >= w->around.first + w->around.n) {
         const ss_region *r = &arena->regions[w->region];
         uint32_t end = r->first_page + (uint32_t)((r->hi - r->lo) / SS_PAGE), run = 1;
         while (i + run < n && run < WINDOW && dirty[i + run] == index + run && index + run < end) run++;
         look(arena, &w->around, index, address, run);
     }
-    return has_content(&w->around, index, address);
+    int there = has_content(&w->around, index, address);
+    arena->habits[index].there = there && !arena->tracked.may_drop;
+    return there;
 }
 
 /* ---- collecting ------------------------------------------------------------------------ */
@@ -119,7 +122,7 @@ static uint32_t sort_unique(uint32_t *a, uint32_t n) {
 static uint32_t collect(ss_arena *arena, int may_rearm) {
     uint64_t start = ssi_now_ns();
     uint32_t kept = arena->n_dirty_kept;
-    int rearm = may_rearm && (arena->last_collected > REARM_ABOVE || ++arena->since_rearm >= REARM_EVERY);
+    int rearm = may_rearm && !arena->tracker->rearm && (arena->last_collected > REARM_ABOVE || ++arena->since_rearm >= REARM_EVERY);
     if (rearm) arena->since_rearm = 0;
     long found = arena->tracker->collect(&arena->tracked, rearm, arena->dirty + kept);
     if (found < 0) ssi_panic("the tracker failed: pages could be missed from here on");
@@ -164,11 +167,16 @@ static int intern_changes(ss_arena *arena, const uint32_t *dirty, uint32_t n, ui
     walk w;
     walk_start(&w, arena->current);
     *n_changes = 0;
+    ssi_predict_begin(arena, n);
     for (uint32_t i = 0; i < n; i++) {
         uintptr_t address;
         uint32_t page = walk_page(arena, &w, dirty[i], &address);
-        if (!page && !walk_has_content(arena, &w, dirty, i, n, address)) continue;
-        if (!memcmp((void *)address, stored_content(arena, dirty, i, n, page), SS_PAGE)) continue;
+        if ((!page && !walk_has_content(arena, &w, dirty, i, n, address)) ||
+            !memcmp((void *)address, stored_content(arena, dirty, i, n, page), SS_PAGE)) {
+            ssi_predict_same(arena, dirty[i]);
+            continue;
+        }
+        ssi_predict_changed(arena, dirty[i]);
         uint32_t now = is_base_content(arena, dirty[i], address) ? SSI_BASE_PAGE | dirty[i] : ssi_page_intern(arena, (void *)address);
         if (now == SS_NONE) return -ENOMEM;
         arena->changes[(*n_changes)++] = (ssi_change){dirty[i], now};
@@ -199,6 +207,7 @@ int ssi_checkpoint(ss_arena *arena, uint32_t *root, ssi_kernel_state *kernel) {
     }
     arena->n_dirty_kept = 0;
     arena->undisturbed = 1;
+    ssi_predict_end(arena);
     ssi_root_release(arena, arena->current);
     arena->current = next;
     ssi_root_retain(arena, next);

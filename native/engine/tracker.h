@@ -26,6 +26,7 @@ typedef struct ssi_tracked {
     const ss_region *regions; /* ascending, disjoint, private and anonymous */
     uint32_t n_regions, n_pages;
     int pagemap; /* /proc/self/pagemap, -1 if it can't be read */
+    int no_scan; /* the kernel is older than PAGEMAP_SCAN (Linux 6.7) */
     int uffd, clear_refs; /* the tracker's */
     struct ssi_scan_run *runs; /* SSI_SCAN_RUNS entries */
     ssi_range *ranges;         /* 2 * n_regions entries: the tracker's memory */
@@ -57,6 +58,9 @@ typedef struct ssi_tracker {
      * now on. Returns their number or a negative errno. */
     long (*collect)(ssi_tracked *tracked, int rearm, uint32_t *out);
     void (*close)(ssi_tracked *tracked);
+    /* These pages (ascending) count as unchanged from now on. NULL: all at once, with collect. 0 or a negative errno. */
+    int (*rearm)(ssi_tracked *tracked, const uint32_t *pages, uint32_t n);
+    uint32_t patience; /* checkpoints for which a page is worth comparing rather than arming; see predict.c */
     /* Where writes to armed memory fail; NULL where they do not. Somebody who can't repeat a failed write is about to
      * write to [lo, hi), such as the kernel: afterwards it can, and the pages count as written. How many were changed. */
     uint32_t (*open_up)(ssi_tracked *tracked, uintptr_t lo, uintptr_t hi);
@@ -84,6 +88,8 @@ static inline uint32_t ssi_tracker_open_up(const ssi_tracker *tracker, ssi_track
 int ssi_pagemap_open(void); /* descriptor or -1 */
 /* Entries of n pages from address on. 0, or a negative errno. */
 int ssi_pagemap_read(int pagemap, uintptr_t address, uint64_t *entries, uint32_t n);
+/* Pages of a region below `end` that are in memory or swapped out, ascending, into out. Their number, or a negative errno. */
+long ssi_list_populated(ssi_tracked *tracked, const ss_region *region, uintptr_t end, uint32_t *out);
 /* Does reading a byte there fault? Asks the kernel, so nothing is raised. */
 int ssi_is_readable(uintptr_t address);
 /* Has the page content of its own that a plain read may look at? No: reads as zeroes or not at all. */

@@ -24,9 +24,6 @@
 #include "engine_internal.h"
 #include "syscall.h"
 
-#define WINDOW 512u
-#define POPULATED (SSI_PAGEMAP_PRESENT | SSI_PAGEMAP_SWAPPED)
-
 static ssi_tracked *armed; /* set before the base snapshot */
 
 static int is_always_open(const ss_region *r) { return r->kind == SS_REGION_DONOR_STACK || r->kind == SS_REGION_CODE; }
@@ -101,19 +98,9 @@ static int mprotect_open(ssi_tracked *t, ssi_text *why) {
 
 /* Pages with content of memory that is always open. */
 static long name_populated(ssi_tracked *t, const ss_region *r, uint32_t *out) {
-    uint64_t entries[WINDOW];
-    uint32_t found = 0;
     uintptr_t end = r->hi;
     if (t->idle_from && r->kind == SS_REGION_DONOR_STACK && *t->idle_from < end) end = *t->idle_from;
-    for (uintptr_t at = r->lo; at < end; at += WINDOW * SS_PAGE) {
-        uint32_t n = (end - at) / SS_PAGE < WINDOW ? (uint32_t)((end - at) / SS_PAGE) : WINDOW;
-        int rc = ssi_pagemap_read(t->pagemap, at, entries, n);
-        if (rc) return rc;
-        uint32_t first = r->first_page + (uint32_t)((at - r->lo) / SS_PAGE);
-        for (uint32_t k = 0; k < n; k++)
-            if (entries[k] & POPULATED) out[found++] = first + k;
-    }
-    return found;
+    return ssi_list_populated(t, r, end, out);
 }
 
 /* Open pages of a region; rearm: they are closed again, run by run. */
@@ -142,6 +129,20 @@ static long mprotect_collect(ssi_tracked *t, int rearm, uint32_t *out) {
     return found;
 }
 
+static int mprotect_rearm(ssi_tracked *t, const uint32_t *pages, uint32_t n) {
+    for (uint32_t i = 0, region = 0; i < n;) {
+        while (pages[i] >= end_page(&t->regions[region])) region++;
+        const ss_region *r = &t->regions[region];
+        uint32_t first = pages[i++], end = first + 1;
+        while (i < n && pages[i] == end && end < end_page(r)) end++, i++;
+        if (is_always_open(r)) continue;
+        for (uint32_t page = first; page < end; page++) t->named[page / 64] &= ~(UINT64_C(1) << (page % 64));
+        long rc = protect(r, first, end, PROT_READ);
+        if (rc) return (int)rc;
+    }
+    return 0;
+}
+
 static int mprotect_arm(ssi_tracked *t, ssi_text *why) {
     armed = t;
     for (uint32_t i = 0; i < t->n_regions; i++) {
@@ -163,4 +164,4 @@ static void mprotect_close(ssi_tracked *t) {
 }
 
 const ssi_tracker ssi_tracker_mprotect = {.name = "mprotect", .exact = 1, .open = mprotect_open, .arm = mprotect_arm, .collect = mprotect_collect,
-                                          .close = mprotect_close, .open_up = mprotect_open_up, .fault = mprotect_fault};
+                                          .rearm = mprotect_rearm, .patience = 32, .close = mprotect_close, .open_up = mprotect_open_up, .fault = mprotect_fault};

@@ -6,6 +6,7 @@
 #include "engine_internal.h"
 #include "syscall.h"
 
+#define WINDOW 512u
 #define BLOCK 512u          /* pages that share a page table */
 #define BLOCK_DENSE 128u    /* populated ones that make a block dense */
 #define HOLES_ALLOWED 4096u /* a region with fewer empty pages is dense as a whole */
@@ -28,6 +29,43 @@ int ssi_pagemap_read(int pagemap, uintptr_t address, uint64_t *entries, uint32_t
         done += (size_t)rc;
     }
     return 0;
+}
+
+/* One entry after the other. */
+static long read_populated(ssi_tracked *t, const ss_region *r, uintptr_t end, uint32_t *out) {
+    uint64_t entries[WINDOW];
+    long found = 0;
+    for (uintptr_t at = r->lo; at < end; at += WINDOW * SS_PAGE) {
+        uint32_t n = (end - at) / SS_PAGE < WINDOW ? (uint32_t)((end - at) / SS_PAGE) : WINDOW;
+        int rc = ssi_pagemap_read(t->pagemap, at, entries, n);
+        if (rc) return rc;
+        uint32_t first = r->first_page + (uint32_t)((at - r->lo) / SS_PAGE);
+        for (uint32_t k = 0; k < n; k++)
+            if (entries[k] & (SSI_PAGEMAP_PRESENT | SSI_PAGEMAP_SWAPPED)) out[found++] = first + k;
+    }
+    return found;
+}
+
+long ssi_list_populated(ssi_tracked *t, const ss_region *r, uintptr_t end, uint32_t *out) {
+    long found = 0;
+    for (uint64_t at = r->lo; at < end && !t->no_scan;) {
+        struct ssi_scan_arg arg = {.size = sizeof arg,
+                                   .start = at,
+                                   .end = end,
+                                   .vec = (uint64_t)(uintptr_t)t->runs,
+                                   .vec_len = SSI_SCAN_RUNS,
+                                   .category_anyof_mask = SSI_PAGE_IS_PRESENT | SSI_PAGE_IS_SWAPPED,
+                                   .return_mask = SSI_PAGE_IS_PRESENT | SSI_PAGE_IS_SWAPPED};
+        long n = SSI_SYSCALL(SYS_ioctl, t->pagemap, SSI_PAGEMAP_SCAN, &arg);
+        t->no_scan = n < 0;
+        if (n < 0) break;
+        for (long i = 0; i < n; i++)
+            for (uint64_t page = t->runs[i].start; page < t->runs[i].end; page += SS_PAGE) out[found++] = r->first_page + (uint32_t)((page - r->lo) / SS_PAGE);
+        uint64_t seen = n ? t->runs[n - 1].end : 0; /* as in tracker_wpasync.c: the last run may lie behind walk_end */
+        SS_ASSERT(arg.walk_end > at && arg.walk_end <= end && seen <= end);
+        at = arg.walk_end > seen ? arg.walk_end : seen;
+    }
+    return t->no_scan ? read_populated(t, r, end, out) : found;
 }
 
 int ssi_is_readable(uintptr_t address) {

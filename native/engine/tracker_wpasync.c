@@ -193,6 +193,22 @@ static long wpasync_collect(ssi_tracked *t, int rearm, uint32_t *out) {
     return list_bits(t, t->named, out);
 }
 
+/* Pages that lie side by side in a region, in one call. */
+static int wpasync_rearm(ssi_tracked *t, const uint32_t *pages, uint32_t n) {
+    names ignored = {.tracked = t, .bits = t->named};
+    for (uint32_t i = 0, region = 0; i < n;) {
+        while (pages[i] >= t->regions[region].first_page + (t->regions[region].hi - t->regions[region].lo) / SS_PAGE) region++;
+        const ss_region *r = &t->regions[region];
+        uint32_t first = pages[i++], end = first + 1;
+        while (i < n && pages[i] == end && end < r->first_page + (r->hi - r->lo) / SS_PAGE) end++, i++;
+        uintptr_t lo = r->lo + (uintptr_t)(first - r->first_page) * SS_PAGE;
+        const ssi_range range = {.lo = lo, .hi = lo + (uintptr_t)(end - first) * SS_PAGE, .first = region, .last = region};
+        long rc = scan_range(t, &range, 0, 1, &ignored);
+        if (rc < 0) return (int)rc;
+    }
+    return 0;
+}
+
 static int wpasync_arm(ssi_tracked *t, ssi_text *why) {
     for (uint32_t i = 0; i < t->n_regions; i++) {
         const ss_region *r = &t->regions[i];
@@ -232,4 +248,4 @@ static void wpasync_close(ssi_tracked *t) {
 }
 
 const ssi_tracker ssi_tracker_wpasync = {
-    .name = "wpasync", .exact = 1, .leaves_out_quiet = 1, .sees_drops = 1, .open = wpasync_open, .arm = wpasync_arm, .collect = wpasync_collect, .close = wpasync_close};
+    .name = "wpasync", .exact = 1, .leaves_out_quiet = 1, .sees_drops = 1, .open = wpasync_open, .arm = wpasync_arm, .collect = wpasync_collect, .rearm = wpasync_rearm, .patience = 8, .close = wpasync_close};

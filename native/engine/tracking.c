@@ -16,6 +16,7 @@ static int allocate_tables(ss_arena *arena) {
     arena->tracked.may_drop = !arena->setup.guard;
     arena->tracked.idle_from = arena->stacks_lo ? &arena->stacks_used : NULL;
     arena->tracked.idle_to = arena->stacks_hi;
+    if (ssi_predict_start(arena)) return ssi_fail(arena, -ENOMEM, "scratch memory is used up");
     if (!arena->dirty || !arena->changes || !arena->tracked.seen || !arena->tracked.present || !arena->tracked.named || !arena->tracked.ranges ||
         !arena->tracked.dense || !arena->quiet)
         return ssi_fail(arena, -ENOMEM, "scratch memory is used up");

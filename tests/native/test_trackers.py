@@ -23,6 +23,10 @@ def test_nothing_is_missed(run_native: RunNative, tracker: str) -> None:
     run_native("writers", f"{tracker}:30000:50:300")
 
 
+def test_what_is_expected_to_be_written(run_native: RunNative) -> None:
+    run_native("predict", "predict")
+
+
 def test_a_tracker_that_forgets_one_page_in_a_thousand_is_caught(run_native: RunNative) -> None:
     run_native("writers", "forgetful:30000:50:300", expect="ss_count_differences")
 

@@ -82,6 +82,7 @@ static void by_kernel(void) {
         CHECK(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, at) == 0);
         break;
     case 3:
+        if (bytes > 300) at = page + SS_PAGE - 100; /* only the first page of an answer is expected to be written */
         CHECK(uname((struct utsname *)(void *)at) == 0);
         break;
     default:
@@ -203,6 +204,17 @@ static long forget(ssi_tracked *t, int rearm, uint32_t *out) {
     return kept;
 }
 
+/* Pages are armed again soon, so that much is armed at any time. */
+static void be_impatient(const char *name) {
+    static ssi_tracker impatient;
+    for (const ssi_tracker **t = ssi_trackers; *t; t++)
+        if (!strcmp((*t)->name, name) && (*t)->rearm) {
+            impatient = **t;
+            impatient.patience = 2;
+            *t = &impatient;
+        }
+}
+
 /* "TRACKER:WRITES:RESTORES:WRITES A STEP" */
 int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t start) {
     CHECK(ss_set_hash(xxh3_64, xxh3_128) == 0);
@@ -215,6 +227,7 @@ int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t start) {
     forgetful.name = "forgetful";
     forgetful.collect = forget;
     if (!strcmp(tracker, "forgetful")) ssi_trackers[0] = &forgetful;
+    be_impatient(tracker);
     arena = new_arena((size_t)1 << 30);
     total = shared_memory(arena, sizeof *total);
     prepare(start);
