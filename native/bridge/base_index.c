@@ -130,6 +130,15 @@ static void sort_chunks(void)
         }
 }
 
+/* Without the instruction for it, which not every x86-64 processor has, the compiler calls a function with a table. */
+static inline uint32_t count_bits(uint64_t bits)
+{
+    bits -= bits >> 1 & 0x5555555555555555u;
+    bits = (bits & 0x3333333333333333u) + (bits >> 2 & 0x3333333333333333u);
+    bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+    return (uint32_t)(bits * 0x0101010101010101u >> 56);
+}
+
 void ssbf_number_objects(void)
 {
     sort_chunks();
@@ -139,7 +148,7 @@ void ssbf_number_objects(void)
             ssbf_chunk *chunk = ssbf->chunks[i];
             chunk->rank[r] = n;
             for (uint32_t w = 0; is_used(chunk, r * SSBF_RANK_WORDS) && w < SSBF_RANK_WORDS; w++)
-                n += (uint32_t)__builtin_popcountll(chunk->bits[r * SSBF_RANK_WORDS + w]);
+                n += count_bits(chunk->bits[r * SSBF_RANK_WORDS + w]);
         }
     ssbf->n_objects = n;
 }
@@ -154,8 +163,8 @@ int ssbf_find_object(uintptr_t address)
         return -1;
     int n = (int)chunk->rank[w / SSBF_RANK_WORDS];
     for (uint32_t before = first; before < w; before++)
-        n += __builtin_popcountll(chunk->bits[before]);
-    return n + __builtin_popcountll(chunk->bits[w] & (bit_of(address) - 1));
+        n += (int)count_bits(chunk->bits[before]);
+    return n + (int)count_bits(chunk->bits[w] & (bit_of(address) - 1));
 }
 
 uintptr_t ssbf_address_of(uint32_t b)
@@ -179,7 +188,7 @@ uintptr_t ssbf_address_of(uint32_t b)
             hi = middle - 1;
     }
     uint32_t w = lo * SSBF_RANK_WORDS, left = b - chunk->rank[lo];
-    for (uint32_t n; (n = (uint32_t)__builtin_popcountll(chunk->bits[w])) <= left; w++)
+    for (uint32_t n; (n = count_bits(chunk->bits[w])) <= left; w++)
         left -= n;
     uint64_t bits = chunk->bits[w];
     while (left--)
