@@ -158,10 +158,13 @@ def replay_item(
             sys.stdout.write(text)
         return
     inline = example.inline
+    preemptions = report.schedule.preemptions
+    if report.kind is FailureKind.LIVELOCK is example.kind:
+        preemptions = example.schedule.preemptions  # the loop that shows it takes more, and they count for nothing
     failure = Failure(
         kind=report.kind,
         message=report.message,
-        schedule=Schedule(report.schedule.choices, report.schedule.preemptions),
+        schedule=Schedule(report.schedule.choices, preemptions),
         report=report,
         executions=1,
         transitions=len(report.schedule),

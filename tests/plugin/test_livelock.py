@@ -227,12 +227,14 @@ def test_report_and_replay(pytester: pytest.Pytester, run: Run, results: Explore
     text = PROGRAM + NEVER["each_waits_for_the_other"]
     path = pytester.makepyfile(text)
     (failure,) = results()["test_each_waits_for_the_other"]["failures"]
+    assert failure["preemptions"] == 0  # those of the loop count for nothing
     for saved in (failure["file"], failure["token"]):
         result = run(f"--statespace-replay={saved}", path.name)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
             [
                 "livelock: whatever runs next, the test never ends",
+                "*schedule: no preemption needed*",
                 "*while not shared.a:*",
                 "*while not shared.b:*",
                 "── livelock ──*",
