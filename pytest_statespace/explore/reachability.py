@@ -9,7 +9,8 @@ A counterexample of another granularity may switch threads where the interpreter
 2. Else the failure is searched for at granularity ``gil``: same kind, same message, addresses
    apart. If that search ends without it, it needs more than this interpreter does.
 
-The search has a small budget of its own. What it leaves open stays open.
+The search has a small budget of its own, counted in executions: seconds would give another answer on a busy machine.
+What it leaves open stays open.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from dataclasses import dataclass
 from pytest_statespace.explore.explorer import Found, Search, SearchEnd
 from pytest_statespace.types import FailureKind
 
-__all__ = ["SECONDS", "Reachability", "decide"]
+__all__ = ["EXECUTIONS", "SECONDS", "Reachability", "decide"]
 
-SECONDS = 5.0
-"""How long the search may take."""
+EXECUTIONS = 10_000
+"""How many executions the search may run; that takes a few seconds."""
+SECONDS = 30.0
+"""How long it may take where executions are long."""
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 _OTHER_SCHEDULE = "over another schedule"

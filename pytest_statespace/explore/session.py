@@ -19,7 +19,7 @@ import pytest
 from pytest_statespace.errors import StatespaceError, UnsupportedOperation
 from pytest_statespace.explore.explaining import compare_states
 from pytest_statespace.explore.explorer import Found, Search, SearchEnd
-from pytest_statespace.explore.reachability import SECONDS, Reachability, decide
+from pytest_statespace.explore.reachability import EXECUTIONS, SECONDS, Reachability, decide
 from pytest_statespace.explore.searching import MUTE, Searching, task_of
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.verdict import conclude
@@ -177,7 +177,7 @@ def _reachability(
             preemptions=None,
             timeout=SECONDS,
             max_states=None,
-            max_executions=None,
+            max_executions=EXECUTIONS,
             explain_state=False,
             races="off",
         )

@@ -275,3 +275,12 @@ def test_a_crash_that_ends_the_search_for_the_failure_is_named(pytester: pytest.
     assert failure["gil_reachable"] is None
     reason = "the search at granularity gil was cut: another failure ended the process (crash: SIGABRT)"
     assert failure["gil_reason"] == reason
+
+
+def test_the_search_for_the_failure_is_cut_by_a_count(pytester: pytest.Pytester, results: Any) -> None:
+    """Of executions: seconds would give another answer on a busy machine."""
+    pytester.makeconftest("from pytest_statespace.explore import session\nsession.EXECUTIONS = 2")
+    pytester.makepyfile(RACES)
+    (failure,) = results("-k", "in_place")["test_in_place"]["failures"]
+    assert failure["gil_reachable"] is None
+    assert failure["gil_reason"] == "the search at granularity gil was cut: max-executions (2)"
