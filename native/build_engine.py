@@ -28,11 +28,12 @@ typedef struct ss_arena ss_arena;
 enum ss_choice_kind { SS_CHOICE_BEGIN, SS_CHOICE_THREAD, SS_CHOICE_DATA, SS_CHOICE_TIMEOUT, ... };
 enum ss_run_flags {
     SS_RUN_SNAPSHOT, SS_RUN_FINGERPRINT, SS_RUN_PRUNE, SS_RUN_KEY_LAST_THREAD, SS_RUN_ASK, SS_RUN_REBUILD, SS_RUN_STOP,
-    ...
+    SS_RUN_ONCE, ...
 };
 enum ss_end {
     SS_END_NONE, SS_END_FINISHED, SS_END_FAILED, SS_END_DEADLOCK, SS_END_VISITED, SS_END_UNSUPPORTED, SS_END_MEMORY,
-    SS_END_DIVERGED, SS_END_RESTART, SS_END_LIMIT, SS_END_ERROR, SS_END_ASKING, SS_END_LOST, SS_END_STOPPED, ...
+    SS_END_DIVERGED, SS_END_RESTART, SS_END_LIMIT, SS_END_ERROR, SS_END_ASKING, SS_END_LOST, SS_END_STOPPED,
+    SS_END_FULL, ...
 };
 enum ss_region_kind {
     SS_REGION_OTHER, SS_REGION_FILE, SS_REGION_HEAP, SS_REGION_STACK, SS_REGION_DONOR_STACK, SS_REGION_CODE, ...
@@ -107,6 +108,7 @@ int ss_set_forced(ss_arena *arena, const uint32_t *choices, const uint64_t *labe
 int ss_set_following(ss_arena *arena, const ss_start *starts, uint32_t n);
 int ss_send(ss_arena *arena, const ss_command *command);
 int ss_answer(ss_arena *arena, uint32_t alternative);
+int ss_go_on(ss_arena *arena);
 int ss_send_quit(ss_arena *arena);
 int ss_get_result(ss_arena *arena, ss_result *out);
 const ss_state *ss_get_state(ss_arena *arena, uint32_t state);

@@ -19,6 +19,9 @@
 #include "engine_internal.h"
 
 #define PARENT_CHECK_SECONDS 1
+#define ALL_COMPARED 1024u /* of a path with SS_RUN_ONCE, see compares() */
+#define SOME_COMPARED 32u
+#define FEW_COMPARED 1024u
 #define FOLLOWING_NS 10000000u /* the explorer wants to hear from us, and be interrupted */
 
 /* ---- starting ------------------------------------------------------------------- */
@@ -105,12 +108,16 @@ static void wait_for_command(ss_arena *arena) {
     if (arena->quit) SSI_SYSCALL(SYS_exit_group, 0);
 }
 
-/* The path stands still, memory untouched, until the explorer has decided. */
-static uint32_t ask(ss_arena *arena) {
-    arena->end = SS_END_ASKING;
+/* The path stands still, memory untouched, until the explorer has answered. */
+static void pause_with(ss_arena *arena, uint32_t end) {
+    arena->end = end;
     atomic_store(&arena->mutating, 0);
     wait_for_command(arena);
     atomic_store(&arena->mutating, 1);
+}
+
+static uint32_t ask(ss_arena *arena) {
+    pause_with(arena, SS_END_ASKING);
     return arena->answered == SS_NONE ? end_with(arena, SS_END_STOPPED, "") : arena->answered;
 }
 
@@ -163,8 +170,9 @@ static uint32_t refuse(ss_arena *arena, const ss_choice *choice) {
     if (arena->n_files)
         return end_with(arena, SS_END_UNSUPPORTED,
                         "file kept open across a choice point: read and close it before the next visible operation"), 1;
-    if (arena->n_path == SS_MAX_PATH)
-        return end_with(arena, SS_END_LIMIT, "more than " SSI_STRING(SS_MAX_PATH) " choice points in one execution"), 1;
+    if (arena->n_path == SS_MAX_PATH && arena->command.flags & SS_RUN_ONCE && arena->passed < SS_MAX_SCHEDULE - SS_MAX_PATH)
+        pause_with(arena, SS_END_FULL);
+    if (arena->n_path == SS_MAX_PATH) return end_with(arena, SS_END_LIMIT, "too many choice points in one execution"), 1;
     if (arena->tracker && (uintptr_t)SSI_SYSCALL(SYS_brk, 0) != arena->base_break)
         return end_with(arena, SS_END_UNSUPPORTED, "brk (the heap grew or shrank)"), 1;
     return 0;
@@ -182,6 +190,13 @@ static void take_note(ss_arena *arena, uint32_t slot) {
     arena->notes_used += s->note_bytes;
 }
 
+/* Is the present state of a path that nothing comes back to compared with those that were visited? After the first thousand
+ * only so that a loop is noticed: of equally spaced states one comes again after at most as many as the loop has. */
+static int compares(const ss_arena *arena) {
+    uint32_t at = arena->passed + arena->n_path;
+    return at < ALL_COMPARED || at % (at < ALL_COMPARED * SOME_COMPARED ? SOME_COMPARED : FEW_COMPARED) == 0;
+}
+
 /* The alternative to go on with; SS_NONE: the path ends, arena->end says why. */
 static uint32_t arrive(ss_arena *arena) {
     const ss_choice *choice = arena->choice;
@@ -190,6 +205,7 @@ static uint32_t arrive(ss_arena *arena) {
     if (choice->flags & SS_CHOICE_EXTRA) flags |= SS_STATE_EXTRA;
     if (run & SS_RUN_STOP && arena->forced_used == arena->command.n_forced) return end_with(arena, SS_END_STOPPED, "");
     if (refuse(arena, choice)) return SS_NONE;
+    if (run & SS_RUN_ONCE) run &= ~(uint32_t)(SS_RUN_SNAPSHOT | (compares(arena) ? 0 : SS_RUN_FINGERPRINT | SS_RUN_PRUNE));
     uint32_t forced_left = arena->command.n_forced - arena->forced_used;
     if (run & SS_RUN_REBUILD && forced_left > 1) run &= ~(uint32_t)(SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT | SS_RUN_PRUNE);
     uint32_t slot = ssi_state_alloc(arena);

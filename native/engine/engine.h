@@ -21,7 +21,7 @@
 #define SS_PAGE 4096u
 #define SS_MAX_THREADS 128u
 #define SS_MAX_PATH 65536u    /* choice points on one path */
-#define SS_MAX_SCHEDULE 65536u /* forced choices in one command */
+#define SS_MAX_SCHEDULE (1u << 20) /* forced choices in one command */
 #define SS_MAX_FOLLOWING 64u   /* paths that follow one without being asked for */
 #define SS_OUTBOX_BYTES (256u << 10)
 #define SS_DETAIL_BYTES 1024u
@@ -96,6 +96,8 @@ enum ss_run_flags {
     SS_RUN_REBUILD = 32,      /* on the way to the last forced choice nothing is kept or hashed; with SS_RUN_PRUNE,
                                  a state there that was never visited is SS_END_DIVERGED */
     SS_RUN_STOP = 64,         /* the path ends at the first choice point behind the forced choices: SS_END_STOPPED */
+    SS_RUN_ONCE = 128,        /* no path will start from states of this one: none is kept; all of the first, later some are compared with
+                                 those visited; and there may be SS_MAX_SCHEDULE of them: SS_END_FULL */
 };
 
 enum ss_end {
@@ -108,11 +110,12 @@ enum ss_end {
     SS_END_MEMORY = 6,      /* the store or a table of the arena is full */
     SS_END_DIVERGED = 7,    /* a forced choice did not fit: detail says where */
     SS_END_RESTART = 8,     /* an assumption of the search was broken (e.g. a name is rebound after all): detail names it */
-    SS_END_LIMIT = 9,       /* SS_MAX_PATH choice points on one path */
+    SS_END_LIMIT = 9,       /* SS_MAX_PATH choice points on one path, with SS_RUN_ONCE SS_MAX_SCHEDULE */
     SS_END_ERROR = 10,      /* internal error: detail says what */
     SS_END_ASKING = 11,     /* not an end: the path waits for ss_answer about its last state */
     SS_END_LOST = 12,       /* something from outside killed what the child needs: it ends too; detail says what */
     SS_END_STOPPED = 13,    /* as it was told to: SS_RUN_STOP, or the answer SS_NONE */
+    SS_END_FULL = 14,       /* not an end: a path with SS_RUN_ONCE has recorded SS_MAX_PATH choice points and waits for ss_go_on */
 };
 
 /* A path to execute: restore `state`, take `alternative`, then the forced
@@ -180,6 +183,8 @@ SS_EXPORT int ss_set_following(ss_arena *arena, const ss_start *starts, uint32_t
 SS_EXPORT int ss_send(ss_arena *arena, const ss_command *command);
 /* Go on with this alternative of the last state, or with SS_NONE end the path there. -EINVAL: nothing was asked, or there is no such alternative. */
 SS_EXPORT int ss_answer(ss_arena *arena, uint32_t alternative);
+/* Go on with an empty record. All states of the path so far must have been released. -EINVAL: it does not wait for that. */
+SS_EXPORT int ss_go_on(ss_arena *arena);
 SS_EXPORT int ss_send_quit(ss_arena *arena); /* the agent ends the child with exit_group(0) */
 /* Also valid after the child died: everything recorded so far of the running path. */
 SS_EXPORT int ss_get_result(ss_arena *arena, ss_result *out);

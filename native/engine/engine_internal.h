@@ -205,6 +205,7 @@ struct ss_arena {
     /* The running path. n_path is raised after everything it covers is written. */
     _Alignas(64) _Atomic uint32_t n_path;
     uint32_t end, transitions, outbox_bytes, flags, preemptions, depth;
+    uint32_t passed; /* choice points of the command that are no longer in `path`: SS_END_FULL */
     uint32_t last_state, last_taken; /* the choice point passed last and how */
     uint32_t last_visit;             /* its `visit` */
     uint32_t forced_used, n_forced;

@@ -61,12 +61,13 @@ int ss_send(ss_arena *arena, const ss_command *command) {
     if (!is_start(arena, command->state, command->alternative)) return -EINVAL;
     if (command->n_forced > arena->n_forced || command->n_following > arena->n_following) return -EINVAL;
     if (command->n_following && (command->flags & SS_RUN_ASK)) return -EINVAL;
-    if (!my_turn(arena) || arena->end == SS_END_ASKING) return -EBUSY;
+    if (!my_turn(arena) || arena->end == SS_END_ASKING || arena->end == SS_END_FULL) return -EBUSY;
     arena->command = *command;
     arena->end = SS_END_NONE;
     atomic_store(&arena->n_path, 0);
     arena->transitions = arena->outbox_bytes = 0;
     arena->notes_used = 0;
+    arena->passed = 0;
     arena->runs = 1;
     arena->detail[0] = 0;
     ssi_hand_over(arena, SSI_TURN_AGENT);
@@ -78,6 +79,16 @@ int ss_answer(ss_arena *arena, uint32_t alternative) {
     if (arena->end != SS_END_ASKING || (alternative != SS_NONE && alternative >= arena->states[arena->last_state].n))
         return ssi_fail(arena, -EINVAL, "ss_answer: no path waits for this alternative");
     arena->answered = alternative;
+    arena->end = SS_END_NONE;
+    ssi_hand_over(arena, SSI_TURN_AGENT);
+    return 0;
+}
+
+int ss_go_on(ss_arena *arena) {
+    if (!my_turn(arena)) return -EBUSY;
+    if (arena->end != SS_END_FULL) return ssi_fail(arena, -EINVAL, "ss_go_on: no path waits for room");
+    arena->passed += atomic_load(&arena->n_path);
+    atomic_store(&arena->n_path, 0);
     arena->end = SS_END_NONE;
     ssi_hand_over(arena, SSI_TURN_AGENT);
     return 0;

@@ -20,7 +20,7 @@ from typing import Any
 
 from pytest_statespace.errors import InternalError
 from pytest_statespace.explore.budget import Budget
-from pytest_statespace.explore.snapshots import RELEASED, Snapshots
+from pytest_statespace.explore.snapshots import DROPPED, RELEASED, Snapshots
 from pytest_statespace.explore.state_graph import GraphRecorder
 from pytest_statespace.explore.strategies.base import (
     Arrival,
@@ -128,6 +128,8 @@ class Search:
     dropped: int = 0  # snapshots that were given up for want of memory
     rebuilt: int = 0  # those that were needed again
     repeated: int = 0  # transitions that were run again to rebuild them
+    last_length: int = 0  # choice points of an execution of which nothing was to be explored again
+    last_compared: int = 0  # at how many of these states were compared
     weakened: tuple[str, ...] = ()  # declarations that left something out of a state
     reductions: tuple[str, ...] = ()  # what the strategy leaves out, by name
     threads: int = 0  # most threads in one execution, the main thread included
@@ -185,7 +187,8 @@ class Explorer:
         wanted = self._budget.max_executions or sampler.executions
         while True:
             sampler.begin(search.executions)
-            result = self._engine.sample(sampler.choose, deadline=self._budget.deadline)
+            last = search.executions + 1 >= wanted
+            result = self._engine.sample(sampler.choose, deadline=self._budget.deadline, once=last)
             search.executions += 1
             search.transitions += result.transitions
             nodes = self._nodes(job, result.states, keep=False)
@@ -279,19 +282,24 @@ class Explorer:
         """
         nodes: list[Node] = []
         arrivals: list[Arrival] = []
+        once = self._is_the_last(strategy, job)
+        flags = self._flags | RunFlag.ONCE if once else self._flags
         following = strategy.following(self._most_following())
         at = job
         while True:
             result = self._snapshots.run(
-                at.node, at.alternative, self._flags, following, deadline=self._budget.deadline
+                at.node, at.alternative, flags, following, deadline=self._budget.deadline
             )
             for start in following[: result.runs - 1]:
                 at = job = self._leave(strategy, job, start)
             following = ()
-            fresh = self._nodes(at, result.states)
+            fresh = self._nodes(at, result.states, unkept=DROPPED if once else RELEASED)
             nodes += fresh
             if self._graph is not None:
                 self._graph.path(at.node, at.alternative, result.states, fresh, result.end)
+            if once and flags & RunFlag.FINGERPRINT:
+                self._search.last_length += len(result.states)
+                self._search.last_compared += sum(state.visit >= 0 for state in result.states)
             known = iter(fresh)
             arrivals += [(state, None if state.visited else next(known)) for state in result.states]
             self._search.executions += result.runs - 1
@@ -303,12 +311,23 @@ class Explorer:
             self._search.transitions -= 1  # the one whose end could not be kept is run again
             self._snapshots.repeated += 1
 
+    def _is_the_last(self, strategy: Strategy, job: Job) -> bool:
+        """Will no path start from a state of this one, because no further execution is allowed?
+
+        It is run without snapshots then. Not for one that has to be told of every state, or whose own start has
+        to be rebuilt.
+        """
+        most = self._budget.max_executions
+        if most is None or self._search.executions + 1 < most:
+            return False
+        return self._graph is None and not isinstance(strategy, Learner) and job.node.state >= 0
+
     def _most_following(self) -> int:
         if self._graph is not None:  # which has to see where each of them leads
             return 0
         if self._budget.max_executions is None:
             return _MOST_FOLLOWING
-        left = self._budget.max_executions - self._search.executions - 1
+        left = self._budget.max_executions - self._search.executions - 2  # the last one is run otherwise
         return max(0, min(left, _MOST_FOLLOWING))
 
     def _leave(self, strategy: Strategy, job: Job, start: tuple[int, int]) -> Job:
@@ -320,8 +339,10 @@ class Explorer:
             raise InternalError(f"the strategy announced {start} as its next job and changed its mind")
         return next_job
 
-    def _nodes(self, job: Job, states: Sequence[NewState], *, keep: bool = True) -> list[Node]:
-        """The new choice points of a path as a chain of nodes; state -1: nothing to come back to."""
+    def _nodes(
+        self, job: Job, states: Sequence[NewState], *, keep: bool = True, unkept: int = RELEASED
+    ) -> list[Node]:
+        """The new choice points of a path as a chain of nodes; ``unkept``: what one without a snapshot has for it."""
         nodes: list[Node] = []
         parent, arrived_by = job.node, job.alternative
         for state in states:
@@ -329,10 +350,10 @@ class Explorer:
                 self._engine.release(state.number)
             if state.visited:
                 continue
-            if keep and not state.kept and state.count > 1:
+            if keep and not state.kept and state.count > 1 and unkept == RELEASED:
                 self._search.cuts["a choice point that could not be kept"] += 1
             node = Node(
-                state=state.number if state.kept else RELEASED,
+                state=state.number if state.kept else unkept,
                 parent=parent,
                 arrived_by=arrived_by,
                 kind=state.kind,

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
+from pytest_statespace.explore.snapshots import RELEASED
 from pytest_statespace.explore.strategies.base import Job, Node, Sampler, Strategy, schedule_of, schedule_through
 from pytest_statespace.sandbox.protocol import End, NewState, PathResult, Point
 from pytest_statespace.sandbox.session import Sandbox
@@ -93,8 +94,10 @@ class _Hunt(Explorer):
 
     schedule: Schedule | None = None
 
-    def _nodes(self, job: Job, states: Sequence[NewState], *, keep: bool = True) -> list[Node]:
-        nodes = super()._nodes(job, states, keep=keep)
+    def _nodes(
+        self, job: Job, states: Sequence[NewState], *, keep: bool = True, unkept: int = RELEASED
+    ) -> list[Node]:
+        nodes = super()._nodes(job, states, keep=keep, unkept=unkept)
         for number, state in enumerate(states):
             if state.endless and self.schedule is None:
                 self.schedule = schedule_of(job.node, job.alternative, nodes[:number], extra=True)

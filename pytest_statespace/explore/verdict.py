@@ -18,6 +18,7 @@ from pytest_statespace.types import ExplorationResult, Failure, FailureKind, Sch
 __all__ = ["conclude"]
 
 _MOST_NAMES = 5
+_MOST_COMPARED = 1024  # choice points of an execution that is not come back to: see the engine's SS_RUN_ONCE
 
 
 def conclude(
@@ -147,6 +148,11 @@ def _notes(search: Search) -> tuple[str, ...]:
         notes.append(
             f"memory was short: {search.dropped} snapshots were dropped and {search.rebuilt} rebuilt "
             f"({search.repeated} transitions were run again); raise --statespace-max-memory"
+        )
+    if search.last_length > _MOST_COMPARED:
+        notes.append(
+            f"the last execution was run without snapshots, and states were compared at {search.last_compared} of its "
+            f"{search.last_length} choice points: under --statespace-max-executions nothing was to follow"
         )
     if search.left_running:
         names = list(search.left_names)[:_MOST_NAMES]

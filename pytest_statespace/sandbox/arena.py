@@ -49,6 +49,7 @@ class Arena:
         self._result = self._ffi.new("ss_result *")
         self._command = self._ffi.new("ss_command *")
         self._counters = self._ffi.new("ss_statistics *")  # read after every path
+        self._threads: dict[tuple[int, ...], tuple[int, ...]] = {}  # each once: an execution may have very many
 
     @property
     def address(self) -> int:
@@ -107,6 +108,10 @@ class Arena:
         answer = STATE_NONE if alternative is None else alternative
         self._check(self._lib.ss_answer(self._arena, answer))
 
+    def go_on(self) -> None:
+        """Let a path go on whose record was full; its states must have been released."""
+        self._check(self._lib.ss_go_on(self._arena))
+
     def quit(self) -> None:
         """Ask the agent to end the child."""
         self._lib.ss_send_quit(self._arena)
@@ -138,6 +143,7 @@ class Arena:
         kind = native.kind
         alternatives = native.alternatives
         threads = tuple([alternatives[i].thread for i in range(count)]) if kind in (1, 3) else ()
+        threads = self._threads.setdefault(threads, threads)
         return NewState(
             number,
             kind,

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from pytest_statespace.types import EngineStatistics
 
 __all__ = [
+    "GONE",
     "STATE_NONE",
     "Alternative",
     "Command",
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 STATE_NONE = 0xFFFFFFFF
+GONE = -1
+"""Number of a state that was released when the record of its path was full."""
 
 
 class RunFlag(enum.IntFlag):
@@ -39,6 +42,7 @@ class RunFlag(enum.IntFlag):
     ASK = 16
     REBUILD = 32
     STOP = 64
+    ONCE = 128
 
 
 class End(enum.IntEnum):
@@ -58,6 +62,7 @@ class End(enum.IntEnum):
     ASKING = 11  # not an end: the path waits for an answer
     LOST = 12  # a process that the child needs was killed from outside; detail says which
     STOPPED = 13  # as it was told to
+    FULL = 14  # not an end: the path waits until its record was read
     CRASHED = 100  # the child died; detail names the signal or exit status
     HUNG = 101  # no choice point for too long; the child was killed
     TIMEOUT = 102  # the budget of the search ran out during the path; the child was killed
@@ -162,8 +167,13 @@ class Engine(Protocol):
         """Run one path to its end. ``deadline`` is on the monotonic clock."""
         ...
 
-    def sample(self, choose: Callable[[Point], int | None], *, deadline: float) -> PathResult:
-        """Run one execution from the base state; ``choose`` decides at every choice point, None ends it."""
+    def sample(
+        self, choose: Callable[[Point], int | None], *, deadline: float, once: bool = False
+    ) -> PathResult:
+        """Run one execution from the base state; ``choose`` decides at every choice point, None ends it.
+
+        ``once``: no other one is to follow, and it may be long.
+        """
         ...
 
     def release(self, state: int) -> None:

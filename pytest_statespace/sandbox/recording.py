@@ -23,6 +23,7 @@ __all__ = ["Recorded", "record"]
 
 _BELOW_THE_TEST = '/pytest_statespace/runtime/child.py"'
 _MESSAGES = {FailureKind.LIVELOCK: "livelock: whatever runs next, the test never ends"}
+_LONG = 1 << 15  # choice points
 _MEBIBYTES = 16  # no snapshots are taken: only choice points are kept in the arena
 
 
@@ -64,10 +65,13 @@ def record(
         with Sandbox.open(
             child, mebibytes=_MEBIBYTES, hang_seconds=hang_seconds, messages=True
         ) as sandbox:
+            # A long schedule comes from an execution that was run without a limit.
+            flags = RunFlag.ONCE if len(schedule.choices) > _LONG else RunFlag.NONE
+            flags |= RunFlag.STOP if stop else RunFlag.NONE
             command = Command(
                 state=0,
                 alternative=0,
-                flags=RunFlag.STOP if stop else RunFlag.NONE,
+                flags=flags,
                 forced=tuple(choice.index for choice in schedule.choices),
                 labels=tuple(choice.label for choice in schedule.choices),
             )

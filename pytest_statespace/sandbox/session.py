@@ -21,7 +21,7 @@ from pytest_statespace.errors import InternalError, StatespaceError
 from pytest_statespace.runtime.wire import MessageReader
 from pytest_statespace.sandbox.arena import Arena, bridge_module
 from pytest_statespace.sandbox.process import ChildProcess
-from pytest_statespace.sandbox.protocol import Command, End, PathResult, Point, RunFlag
+from pytest_statespace.sandbox.protocol import GONE, Command, End, NewState, PathResult, Point, RunFlag
 from pytest_statespace.sandbox.watchdog import Waited, wait_for_turn
 from pytest_statespace.types import EngineStatistics, Schedule
 
@@ -106,10 +106,14 @@ class Sandbox:
         return self._run(command, deadline, None)
 
     def sample(
-        self, choose: Callable[[Point], int | None], *, deadline: float | None
+        self, choose: Callable[[Point], int | None], *, deadline: float | None, once: bool = False
     ) -> PathResult:
-        """Run one execution from the base state, asking ``choose`` at each choice point; None ends it."""
-        return self._run(Command(0, 0, RunFlag.ASK), deadline, choose)
+        """Run one execution from the base state, asking ``choose`` at each choice point; None ends it.
+
+        ``once``: it may be long.
+        """
+        flags = RunFlag.ASK | RunFlag.ONCE if once else RunFlag.ASK
+        return self._run(Command(0, 0, flags), deadline, choose)
 
     def walk(
         self, schedule: Schedule, choose: Callable[[Point], int | None], *, deadline: float | None
@@ -129,10 +133,24 @@ class Sandbox:
         if self._dead:
             raise InternalError("the child of this sandbox is gone")
         self._arena.send(command)
+        passed: list[NewState] = []
+        result = self._to_its_end(deadline, choose, passed)
+        return result._replace(states=(*passed, *result.states)) if passed else result
+
+    def _to_its_end(
+        self, deadline: float | None, choose: Callable[[Point], int | None] | None, passed: list[NewState]
+    ) -> PathResult:
+        """Wait for it, answering on the way; what was in the record when that was full goes to ``passed``."""
         while (waited := self._wait(deadline)).turn:
             point = self._arena.asked() if choose is not None else None
             if choose is None or point is None:
                 result = self._arena.result()
+                if result.end is End.FULL:
+                    for state in result.states:
+                        self._arena.release(state.number)
+                        passed.append(state._replace(number=GONE))
+                    self._arena.go_on()
+                    continue
                 if result.end is End.LOST:
                     self.died = result.detail
                     self._end_child()
@@ -157,7 +175,8 @@ class Sandbox:
 
     def release(self, state: int) -> None:
         """Give a state back."""
-        self._arena.release(state)
+        if state != GONE:
+            self._arena.release(state)
 
     def clear_visited(self) -> None:
         """Forget which states were seen."""

@@ -279,6 +279,44 @@ static void test_asked(const char *tracker) {
     stop_child(arena, child);
 }
 
+/* ---- a path that nothing comes back to ------------------------------------------------------ */
+
+#define WAY 3000u
+#define LOOP 7u
+static uint32_t steps;
+
+static void runs_in_circles(void) {
+    for (steps = 0;; steps = steps < WAY + LOOP - 1 ? steps + 1 : WAY) choose_data(2, 0);
+}
+
+static int how_far(void *user, uint32_t root, uint64_t out[2]) {
+    (void)user;
+    CHECK(root != SS_NONE);
+    out[0] = steps + 1;
+    out[1] = 0;
+    return 0;
+}
+
+/* Nothing is kept. The first thousand states are compared, later every 32nd: the seventh of these in the loop is known. */
+static void test_once(const char *tracker) {
+    ss_statistics before, s;
+    ss_get_statistics(arena, &before);
+    pid_t child = start_child(arena, (child_options){.tracker = tracker, .body = runs_in_circles, .fingerprint = how_far});
+    CHECK(wait_for_result(arena, child, NULL) == 0);
+    ss_result r = run_path(arena, child, 0, 0, SS_RUN_ONCE | SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT | SS_RUN_PRUNE, 0);
+    uint32_t first = (WAY + 31) / 32 * 32;
+    CHECK(r.end == SS_END_VISITED && r.n_states == first + LOOP * 32 + 1);
+    for (uint32_t i = 0; i < r.n_states; i++) {
+        const ss_state *state = ss_get_state(arena, r.states[i]);
+        CHECK(state->root == SS_NONE && !(state->flags & SS_STATE_HASHED) == (i >= 1024 && i % 32));
+    }
+    ss_get_statistics(arena, &s);
+    CHECK(s.states - before.states == 1024 + first / 32 - 1024 / 32 + LOOP);
+    CHECK(s.checkpoints - before.checkpoints == s.states - before.states + 1);
+    CHECK_VALID(arena);
+    stop_child(arena, child);
+}
+
 /* ---- without a tracker: one path -------------------------------------------------------------- */
 
 static void test_none(void) {
@@ -368,7 +406,8 @@ int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed) {
         void (*test)(const char *tracker);
     } with_tracker[] = {{"combinations:", test_combinations}, {"interleavings:", test_interleavings}, {"visited:", test_visited},
                         {"bounded:", test_bounded},           {"forced:", test_forced},               {"memory:", test_memory},
-                        {"asked:", test_asked},               {"rebuild:", test_rebuild}};
+                        {"asked:", test_asked},               {"rebuild:", test_rebuild},
+                        {"once:", test_once}};
     static const struct {
         const char *name;
         void (*test)(void);

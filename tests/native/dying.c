@@ -113,11 +113,30 @@ static void test_limit(void) {
     stop_child(arena, child);
 }
 
+/* With SS_RUN_ONCE the record is handed over when it is full, and the path goes on to a limit of its own. */
+static void test_once(void) {
+    pid_t child = start_child(arena, (child_options){.tracker = "none", .body = endless});
+    CHECK(wait_for_result(arena, child, NULL) == 0);
+    CHECK(ss_go_on(arena) == -EINVAL); /* nothing waits for room */
+    ss_result r = run_path(arena, child, 0, 0, SS_RUN_ONCE, 0);
+    uint32_t total = 0;
+    for (;; total += r.n_states) {
+        CHECK(r.n_states == SS_MAX_PATH && ss_get_state(arena, r.states[SS_MAX_PATH - 1])->depth == total + SS_MAX_PATH);
+        for (uint32_t i = 0; i < r.n_states; i++) CHECK(ss_state_release(arena, r.states[i]) == 0);
+        if (r.end != SS_END_FULL) break;
+        ss_command other = {.state = 0};
+        CHECK(ss_send(arena, &other) == -EBUSY && ss_answer(arena, 0) == -EINVAL);
+        CHECK(ss_go_on(arena) == 0 && wait_for_result(arena, child, NULL) == 0 && ss_get_result(arena, &r) == 0);
+    }
+    CHECK(r.end == SS_END_LIMIT && total + r.n_states == SS_MAX_SCHEDULE && r.transitions == SS_MAX_SCHEDULE + 1);
+    stop_child(arena, child);
+}
+
 int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed) {
     static const struct {
         const char *name;
         void (*test)(void);
-    } plain[] = {{"death", test_death}, {"orphan", test_orphan}, {"limit", test_limit}};
+    } plain[] = {{"death", test_death}, {"orphan", test_orphan}, {"limit", test_limit}, {"once", test_once}};
     (void)seed;
     CHECK(ss_set_hash(xxh3_64, xxh3_128) == 0);
     emulate_soft_dirty();

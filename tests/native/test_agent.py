@@ -11,7 +11,7 @@ RunNative = Callable[..., None]
 
 @pytest.mark.parametrize("tracker", ["wpasync", "softdirty", "mprotect", "compare"])
 @pytest.mark.parametrize(
-    "name", ["combinations", "interleavings", "visited", "bounded", "forced", "memory", "asked", "rebuild"]
+    "name", ["combinations", "interleavings", "visited", "bounded", "forced", "memory", "asked", "rebuild", "once"]
 )
 def test_search(run_native: RunNative, name: str, tracker: str) -> None:
     run_native("agent", f"{name}:{tracker}")
@@ -22,7 +22,7 @@ def test_agent(run_native: RunNative, name: str) -> None:
     run_native("agent", name)
 
 
-@pytest.mark.parametrize("name", ["death", "orphan", "limit"])
+@pytest.mark.parametrize("name", ["death", "orphan", "limit", "once"])
 def test_dying(run_native: RunNative, name: str) -> None:
     run_native("dying", name)
 

@@ -54,11 +54,11 @@ class _Judge:
     def run(self, command: Command, *, deadline: float) -> PathResult:
         return _judged(self._sandbox.run(command, deadline=deadline))
 
-    def sample(self, choose: object, *, deadline: float) -> PathResult:
+    def sample(self, choose: object, *, deadline: float, once: bool = False) -> PathResult:
         def chosen(point: Point) -> int:
             return choose(point)  # type: ignore[operator,no-any-return]
 
-        return _judged(self._sandbox.sample(chosen, deadline=deadline))
+        return _judged(self._sandbox.sample(chosen, deadline=deadline, once=once))
 
 
 def _judged(result: PathResult) -> PathResult:

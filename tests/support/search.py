@@ -98,8 +98,8 @@ class Notes:
         self.outcomes: Counter[str] = Counter()
         self.met: list[Met] = []
 
-    def sample(self, choose: Callable[[Point], int], *, deadline: float) -> PathResult:
-        return self._settle(self._sandbox.sample(choose, deadline=deadline))
+    def sample(self, choose: Callable[[Point], int], *, deadline: float, once: bool = False) -> PathResult:
+        return self._settle(self._sandbox.sample(choose, deadline=deadline, once=once))
 
     def run(self, command: Command, *, deadline: float) -> PathResult:
         if self._notes:  # every state is wanted, also a known one

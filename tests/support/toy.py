@@ -232,7 +232,9 @@ class ToyEngine:
         del self.kept[state]
         self.released += 1
 
-    def sample(self, choose: Callable[[Point], int | None], *, deadline: float) -> PathResult:
+    def sample(
+        self, choose: Callable[[Point], int | None], *, deadline: float, once: bool = False
+    ) -> PathResult:
         self._choose = choose
         return self.run(Command(0, 0, RunFlag.ASK), deadline=deadline)
 
@@ -346,6 +348,8 @@ class ToyEngine:
     ) -> int | None:
         key: object = (world, kind, pending)
         flags = command.flags
+        if flags & RunFlag.ONCE:
+            flags &= ~RunFlag.SNAPSHOT
         if flags & RunFlag.REBUILD and len(forced) > 1:
             flags &= ~(RunFlag.SNAPSHOT | RunFlag.FINGERPRINT | RunFlag.PRUNE)
         if flags & RunFlag.SNAPSHOT and self.memory is not None and len(self.kept) >= self.memory:

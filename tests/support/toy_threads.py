@@ -206,7 +206,9 @@ class NotingEngine:
     def release(self, state: int) -> None:
         assert state > 0
 
-    def sample(self, choose: Callable[[Point], int | None], *, deadline: float) -> PathResult:
+    def sample(
+        self, choose: Callable[[Point], int | None], *, deadline: float, once: bool = False
+    ) -> PathResult:
         raise NotImplementedError
 
     def run(self, command: Command, *, deadline: float) -> PathResult:
