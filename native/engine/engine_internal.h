@@ -185,9 +185,10 @@ typedef struct ssi_donor {
 /* predict.c: what is known of a page that was ever named. */
 typedef struct ssi_habit {
     uint16_t unchanged; /* checkpoints since it changed last, or was armed */
-    uint8_t returns;    /* how often it was armed and then written after all */
+    uint8_t returns;    /* how often it was armed too soon, less how often it was not */
     uint8_t armed : 1;
     uint8_t there : 1; /* it was seen to have content; it keeps some while nobody may drop pages */
+    uint32_t armed_at; /* number of the checkpoint */
 } ssi_habit;
 
 struct ss_arena {

@@ -8,9 +8,10 @@
  * │ more are armed again, one by one.                                          │
  * │                                                                            │
  * │ A page is given up when it did not change for as many checkpoints as the   │
- * │ tracker has patience. Each time that turns out to be wrong the page is     │
- * │ given twice as long: what is written all the time and comes out the same   │
- * │ (reference counts) faults a few times and never again.                     │
+ * │ tracker has patience. If it is written again soon it is given twice as     │
+ * │ long: what is written all the time and comes out the same (reference       │
+ * │ counts) faults a few times and never again. What comes back late is given  │
+ * │ half as long: a fault now and then is cheaper than to compare it always.   │
  * │                                                                            │
  * │ Any guess is right: unarmed pages are named, and naming too much is        │
  * │ harmless. A page is armed only when the checkpoint that compared it is     │
@@ -18,7 +19,8 @@
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "engine_internal.h"
 
-#define MOST_RETURNS 3u
+#define MOST_RETURNS 5u
+#define SOON 16u /* checkpoints */
 #define MANY 4096u /* pages at once are no working set: somebody opened whole regions */
 
 int ssi_predict_start(ss_arena *arena) {
@@ -38,7 +40,10 @@ static ssi_habit *meet(ss_arena *arena, uint32_t page) {
     ssi_habit *h = &arena->habits[page];
     if (h->armed) {
         h->armed = 0;
-        if (h->returns < MOST_RETURNS) h->returns++;
+        if ((uint32_t)arena->statistics.checkpoints - h->armed_at < SOON) {
+            if (h->returns < MOST_RETURNS) h->returns++;
+        } else if (h->returns)
+            h->returns--;
     }
     return h;
 }
@@ -60,6 +65,7 @@ void ssi_predict_end(ss_arena *arena) {
     for (uint32_t i = 0; i < n; i++) {
         ssi_habit *h = &arena->habits[arena->given_up[i]];
         h->armed = 1;
+        h->armed_at = (uint32_t)arena->statistics.checkpoints;
         h->unchanged = 0;
     }
     arena->statistics.rearmed_pages += n;

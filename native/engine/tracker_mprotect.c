@@ -164,4 +164,4 @@ static void mprotect_close(ssi_tracked *t) {
 }
 
 const ssi_tracker ssi_tracker_mprotect = {.name = "mprotect", .exact = 1, .open = mprotect_open, .arm = mprotect_arm, .collect = mprotect_collect,
-                                          .rearm = mprotect_rearm, .patience = 32, .close = mprotect_close, .open_up = mprotect_open_up, .fault = mprotect_fault};
+                                          .rearm = mprotect_rearm, .patience = 8, .close = mprotect_close, .open_up = mprotect_open_up, .fault = mprotect_fault};

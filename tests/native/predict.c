@@ -33,6 +33,7 @@ static int checkpoint(ss_arena *arena, uint32_t page, int changed) {
     else
         ssi_predict_same(arena, page);
     ssi_predict_end(arena);
+    arena->statistics.checkpoints++;
     CHECK(n_armed <= 1 && (!n_armed || armed[0] == page));
     return (int)n_armed;
 }
@@ -45,13 +46,17 @@ static uint32_t checkpoints_until_armed(ss_arena *arena, uint32_t page) {
 
 static void test_patience(void) {
     ss_arena *arena = start();
-    static const uint32_t expected[] = {4, 8, 16, 32, 32, 32};
-    for (uint32_t i = 0; i < 6; i++) CHECK(checkpoints_until_armed(arena, 7) == expected[i]); /* named again each time */
+    static const uint32_t expected[] = {4, 8, 16, 32, 64, 128, 128};
+    for (uint32_t i = 0; i < 7; i++) CHECK(checkpoints_until_armed(arena, 7) == expected[i]); /* named again each time */
     CHECK(checkpoints_until_armed(arena, 8) == 4);                                            /* each page for itself */
     for (uint32_t i = 0; i < 100; i++) CHECK(!checkpoint(arena, 9, i % 4 == 3));              /* changes every now and then */
     CHECK(checkpoints_until_armed(arena, 9) == 4);
     CHECK(!checkpoint(arena, 9, 1) && checkpoints_until_armed(arena, 9) == 8); /* also when it has changed meanwhile */
-    CHECK(arena->statistics.rearmed_pages == 9);
+    for (uint32_t i = 0; i < 7; i++) {
+        arena->statistics.checkpoints += 100; /* not named for long */
+        CHECK(checkpoints_until_armed(arena, 7) == (i < 5 ? expected[4 - i] : 4));
+    }
+    CHECK(arena->statistics.rearmed_pages == 17);
     CHECK(ss_arena_destroy(arena) == 0);
 }
 

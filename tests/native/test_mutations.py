@@ -234,6 +234,7 @@ MUTATIONS = [
             ("predict.c", "arena->n_given_up = 0;\n    uint32_t", "uint32_t", "predict", "predict"),
             ("predict.c", "arena->tracker->rearm ? arena->tracker->patience : 0;", "4;", "predict", "predict"),
             ("predict.c", "if (h->returns < MOST_RETURNS) h->returns++;", "", "predict", "predict"),
+            ("predict.c", "h->returns--;", "(void)0;", "predict", "predict"),
             ("predict.c", "patience && named > MANY ? 1 : ", "", "predict", "predict"),
             (
                 "tracker_softdirty.c",
