@@ -179,9 +179,9 @@ def run(rounds: int) -> Results:
                 executions_per_second=one.executions / one.seconds,
                 fork_us=one.seconds / one.forks * 1e6,
             )
-            _engine_round(engine, "wpasync", times=6)
+            _engine_round(engine, "mprotect", times=6)
             _engine_round(compare, "compare", times=1)
-            _plain_round(plain, "wpasync", 600)
+            _plain_round(plain, "mprotect", 600)
     return Results(engine, compare, plain, forked, _whole_space())
 
 
@@ -192,9 +192,9 @@ def _speed(results: Results) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for name, series in (
-        ("engine, wpasync, fingerprints and visited set", results.engine),
+        ("engine, mprotect, fingerprints and visited set", results.engine),
         ("engine, compare, fingerprints and visited set", results.compare),
-        ("engine, wpasync, snapshots only", results.plain),
+        ("engine, mprotect, snapshots only", results.plain),
     ):
         value = series.median
         ratio = value("transitions_per_second") / forked("transitions_per_second")

@@ -12,9 +12,9 @@
 #include "engine_internal.h"
 #include "syscall.h"
 
-const ssi_tracker *ssi_trackers[] = {&ssi_tracker_wpasync, &ssi_tracker_softdirty, &ssi_tracker_mprotect, &ssi_tracker_compare, NULL};
+const ssi_tracker *ssi_trackers[] = {&ssi_tracker_mprotect, &ssi_tracker_wpasync, &ssi_tracker_softdirty, &ssi_tracker_compare, NULL};
 
-const char *ss_tracker_names(void) { return "wpasync,softdirty,mprotect,compare"; }
+const char *ss_tracker_names(void) { return "mprotect,wpasync,softdirty,compare"; }
 
 /* ---- self-test ------------------------------------------------------------------ */
 

@@ -60,7 +60,7 @@ typedef struct ssi_tracker {
     void (*close)(ssi_tracked *tracked);
     /* These pages (ascending) count as unchanged from now on. NULL: all at once, with collect. 0 or a negative errno. */
     int (*rearm)(ssi_tracked *tracked, const uint32_t *pages, uint32_t n);
-    uint32_t patience; /* checkpoints for which a page is worth comparing rather than arming; see predict.c */
+    uint32_t patience; /* checkpoints after which a page that did not change is armed, at first; see predict.c */
     /* Where writes to armed memory fail; NULL where they do not. Somebody who can't repeat a failed write is about to
      * write to [lo, hi), such as the kernel: afterwards it can, and the pages count as written. How many were changed. */
     uint32_t (*open_up)(ssi_tracked *tracked, uintptr_t lo, uintptr_t hi);
