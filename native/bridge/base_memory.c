@@ -115,7 +115,7 @@ static void add_object(near *to, uintptr_t address)
     PyObject *o = (PyObject *)address;
     uint32_t b = (uint32_t)ssbf_find_object(address), kind = ssbf->kinds[b];
     int32_t owner = kind & (SSBF_ATOM | SSBF_CODE) ? SSBF_SILENT : (int32_t)b;
-    size_t in_front, before = ssbf_bytes_before(o, &in_front), count = sizeof o->ob_refcnt;
+    size_t in_front, before = ssbf_bytes_before(o, &in_front), count = SSB_COUNT_BYTES;
     if (kind & SSBF_SUBCLASSES) { /* its memory is its type's, and in the list */
         add_near(to, address - SSB_GC_HEADER, address + count, SSBF_SILENT);
         return;

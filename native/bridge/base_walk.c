@@ -140,7 +140,7 @@ static void add_frames(PyThreadState *ts)
         add_object(ssb_frame_locals(f));
         add_object((PyObject *)ssb_frame_object(f));
         for (int i = 0; i < n; i++)
-            add_object(ssb_frame_values(f)[i]);
+            add_object(ssb_frame_value(f, i));
     }
 }
 
@@ -209,7 +209,7 @@ static void add_memory(PyObject *o, const type_facts *facts, int32_t owner)
     if (t->tp_itemsize)
         bytes = (size_t)ssbf_object_bytes(o);
     if (bytes > SSBF_LARGE_BLOCK)
-        ssbf_add_block((char *)o + sizeof o->ob_refcnt, bytes - sizeof o->ob_refcnt, owner);
+        ssbf_add_block((char *)o + SSB_COUNT_BYTES, bytes - SSB_COUNT_BYTES, owner);
     if (facts->handler && facts->handler->buffers)
         facts->handler->buffers(o, owner);
 }

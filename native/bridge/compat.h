@@ -18,6 +18,9 @@
 
 /* ---- the same in all versions ---- */
 
+/* An object begins with its reference count, and flags of the interpreter's from 3.14 on. */
+#define SSB_COUNT_BYTES offsetof(PyObject, ob_type)
+
 /* What a staticmethod wraps: first field of a private struct. */
 static inline PyObject *ssb_staticmethod_callable(PyObject *o) { return *(PyObject **)(o + 1); }
 
@@ -42,6 +45,9 @@ typedef void (*ssb_memory_visitor)(const void *lo, size_t bytes, int32_t owner);
 #elif PY_VERSION_HEX >= 0x030d0000 && PY_VERSION_HEX < 0x030e0000 && !defined(Py_GIL_DISABLED)
 #define SSB_CAN_FINGERPRINT 1
 #include "compat_313.h"
+#elif PY_VERSION_HEX >= 0x030e0500 && PY_VERSION_HEX < 0x030f0000 && !defined(Py_GIL_DISABLED)
+#define SSB_CAN_FINGERPRINT 1
+#include "compat_314.h"
 #else
 #define SSB_CAN_FINGERPRINT 0
 #define SSB_NO_FINGERPRINT_REASON \

@@ -45,7 +45,15 @@ static inline ssb_frame *ssb_thread_frame(const PyThreadState *ts) { return ssb_
 static inline int ssb_frame_unit(const ssb_frame *f) { return _PyInterpreterFrame_LASTI(f); }
 /* Values on localsplus while the frame is not executing, -1 while it is (then the depth must be computed). */
 static inline int ssb_frame_stacktop(const ssb_frame *f) { return f->stacktop; }
-static inline PyObject *const *ssb_frame_values(const ssb_frame *f) { return f->localsplus; }
+/* One of them. */
+static inline PyObject *ssb_frame_value(const ssb_frame *f, int i) { return f->localsplus[i]; }
+static inline uintptr_t ssb_frame_word(const ssb_frame *f, int i) { return (uintptr_t)f->localsplus[i]; }
+/* The number that a slot holds instead of an object: never. */
+static inline int ssb_frame_number(const ssb_frame *Py_UNUSED(f), int Py_UNUSED(i), uint64_t *Py_UNUSED(number)) { return 0; }
+/* A value that an instruction began with. */
+static inline PyObject *ssb_frame_operand(const ssb_frame *f, int i) { return ssb_frame_value(f, i); }
+/* Bits of a word that may be set in a reference. */
+#define SSB_REFERENCE_TAGS ((uintptr_t)0)
 static inline int ssb_frame_is_generators(const ssb_frame *f) { return f->owner == FRAME_OWNED_BY_GENERATOR; }
 static inline int ssb_frame_is_in_object(const ssb_frame *f) { return f->owner == FRAME_OWNED_BY_FRAME_OBJECT; }
 /* Called from C: an evaluation loop of its own runs it. */
@@ -78,6 +86,7 @@ static inline uintptr_t ssb_entry_end(const void *entry) { return (uintptr_t)ent
 
 /* ---- objects ---- */
 
+#define SSB_UNION_PARAMETERS (sizeof(PyObject) + sizeof(PyObject *))
 #define SSB_GC_HEADER sizeof(PyGC_Head)
 /* Bytes before the GC header that hold attributes and weak references. */
 static inline size_t ssb_type_header(const PyTypeObject *t) { return t->tp_flags & Py_TPFLAGS_PREHEADER ? 2 * sizeof(void *) : 0; }
@@ -266,14 +275,17 @@ static inline int ssb_instruction_of_call(PyCodeObject *code, int unit)
 #ifdef SSB_NEED_CALLS
 #include <opcode.h>
 
-/* What an instruction calls; NULL if it calls nothing. sp points behind the top of the stack. */
-static inline PyObject *ssb_callable(int op, int argument, PyObject *const *sp, int depth)
+/* How far below the top of the stack lies what an instruction calls; 0 if it calls nothing. */
+static inline int ssb_callable_below(int op, int argument)
 {
-    int below = op == CALL ? argument + 2 : op == CALL_FUNCTION_EX ? (argument & 1) + 2 : op == WITH_EXCEPT_START ? 4 : 0;
-    if (!below || depth < below)
-        return NULL;
-    return op == CALL && !sp[-below] ? sp[-below + 1] : sp[-below];
+    return op == CALL ? argument + 2 : op == CALL_FUNCTION_EX ? (argument & 1) + 2 : op == WITH_EXCEPT_START ? 4 : 0;
 }
+/* Is it one nearer to the top where that is empty? */
+static inline int ssb_callable_may_be_above(int op) { return op == CALL; }
+/* Arguments of CALL_FUNCTION_EX: is there a place for named ones on top? It may be empty. */
+static inline int ssb_call_has_names(int argument) { return argument & 1; }
+/* A binary operation that is a subscript. */
+static inline int ssb_operator_subscripts(int Py_UNUSED(argument)) { return 0; }
 #endif
 
 /* ---- interpreter ---- */
@@ -423,6 +435,9 @@ static inline void ssb_thread_tokens(PyThreadState *ts, void (*number)(uint64_t)
     number((uint64_t)(uintptr_t)ts->c_tracefunc);
     number((uint64_t)(uintptr_t)ts->on_delete);
 }
+
+/* Tasks of the loop that a thread runs, linked through themselves: asyncio keeps them itself. */
+static inline void ssb_each_task(PyThreadState *Py_UNUSED(ts), void (*word)(uintptr_t)) { (void)word; }
 
 /* Blocks that the next objects of some types will be made of, in order. */
 static inline void ssb_free_list_tokens(PyInterpreterState *is, void (*number)(uint64_t))

@@ -15,19 +15,65 @@
 #include "internal/pycore_code.h"
 #include "internal/pycore_frame.h"
 #include "internal/pycore_interp.h"
+#if PY_VERSION_HEX >= 0x030E0000
+#include "internal/pycore_genobject.h"
+#include "internal/pycore_interpframe.h"
+#include "internal/pycore_stackref.h"
+#endif
 
-#if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x030E0000
-#error "preemption is written for CPython 3.11 to 3.13"
+#if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x030F0000
+#error "preemption is written for CPython 3.11 to 3.14"
 #endif
 
 typedef struct _PyInterpreterFrame ssbp_frame;
+
+/* A slot of a frame: a local variable or an entry of the value stack. From 3.14 on the lowest bits say whether it owns a
+ * reference. It does not where a local variable of the same frame, or of a calling one, does (or where the object never dies);
+ * and it may be an integer that is no object, which nothing that is examined looks at. */
+#if PY_VERSION_HEX >= 0x030E0000
+typedef _PyStackRef ssbp_slot;
+static inline PyObject *ssbp_value(ssbp_slot slot)
+{
+    return PyStackRef_IsNullOrInt(slot) ? NULL : PyStackRef_AsPyObjectBorrow(slot);
+}
+static inline int ssbp_owns(ssbp_slot slot) { return PyStackRef_RefcountOnObject(slot); }
+#else
+typedef PyObject *ssbp_slot;
+static inline PyObject *ssbp_value(ssbp_slot slot) { return slot; }
+static inline int ssbp_owns(ssbp_slot Py_UNUSED(slot)) { return 1; }
+#endif
+static inline PyObject *ssbp_local(const ssbp_frame *frame, int i) { return ssbp_value(frame->localsplus[i]); }
+
+static inline PyObject *ssbp_frame_executable(const ssbp_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return PyStackRef_AsPyObjectBorrow(frame->f_executable);
+#elif PY_VERSION_HEX >= 0x030D0000
+    return frame->f_executable;
+#else
+    return (PyObject *)frame->f_code;
+#endif
+}
+
+/* Put between Python code and C, or between an evaluation loop and the frame that it began with. */
+static inline int ssbp_frame_is_entry(const ssbp_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return frame->owner >= FRAME_OWNED_BY_INTERPRETER;
+#elif PY_VERSION_HEX >= 0x030C0000
+    return frame->owner == FRAME_OWNED_BY_CSTACK;
+#else
+    (void)frame;
+    return 0;
+#endif
+}
 
 /* 3.13 calls a class from Python code without C in between, once the call is specialised. Then the frame of __init__ lies
  * on one that only looks at what it returns. It holds the new object; its globals were never set: whatever lay there. */
 static inline int ssbp_frame_is_shim(const ssbp_frame *frame)
 {
 #if PY_VERSION_HEX >= 0x030D0000
-    PyObject *code = frame->f_executable;
+    PyObject *code = ssbp_frame_executable(frame);
     return frame->owner == FRAME_OWNED_BY_THREAD && PyCode_Check(code) && ((PyCodeObject *)code)->co_flags & CO_NO_MONITORING_EVENTS;
 #else
     (void)frame;
@@ -38,21 +84,17 @@ static inline int ssbp_frame_is_shim(const ssbp_frame *frame)
 /* NULL for the frames that are no Python function's: those 3.12+ puts between Python code and C, and shims. */
 static inline PyCodeObject *ssbp_frame_code(const ssbp_frame *frame)
 {
-#if PY_VERSION_HEX >= 0x030D0000
-    PyObject *code = frame->f_executable;
-#else
-    PyObject *code = (PyObject *)frame->f_code;
-#endif
-#if PY_VERSION_HEX >= 0x030C0000
-    if (frame->owner == FRAME_OWNED_BY_CSTACK || ssbp_frame_is_shim(frame))
+    PyObject *code = ssbp_frame_executable(frame);
+    if (ssbp_frame_is_entry(frame) || ssbp_frame_is_shim(frame))
         return NULL;
-#endif
     return code != NULL && PyCode_Check(code) ? (PyCodeObject *)code : NULL;
 }
 
 static inline PyObject *ssbp_frame_function(const ssbp_frame *frame)
 {
-#if PY_VERSION_HEX >= 0x030C0000
+#if PY_VERSION_HEX >= 0x030E0000
+    return PyStackRef_AsPyObjectBorrow(frame->f_funcobj);
+#elif PY_VERSION_HEX >= 0x030C0000
     return frame->f_funcobj;
 #else
     return (PyObject *)frame->f_func;
@@ -73,7 +115,7 @@ static inline int ssbp_frame_unit(const ssbp_frame *frame, const PyCodeObject *c
 static inline int ssbp_frame_entered_from_c(const ssbp_frame *frame)
 {
 #if PY_VERSION_HEX >= 0x030C0000
-    return frame->previous != NULL && frame->previous->owner == FRAME_OWNED_BY_CSTACK;
+    return frame->previous != NULL && ssbp_frame_is_entry(frame->previous);
 #else
     return frame->is_entry;
 #endif
@@ -107,6 +149,9 @@ static inline ssbp_frame *ssbp_frame_back(const ssbp_frame *frame)
 #else
 #define SSBP_CALLABLE_FIRST 0 /* method or NULL, self or callable, arguments */
 #endif
+
+/* Is there a place for self behind what WITH_EXCEPT_START calls? It may be empty. */
+#define SSBP_EXIT_HAS_SELF (PY_VERSION_HEX >= 0x030E0000)
 
 /* Ask for events of one frame: per instruction or per line. 0, or -1 with an exception. */
 static inline int ssbp_frame_request(PyFrameObject *frame, int opcodes, int lines)
@@ -163,17 +208,36 @@ static inline int ssbp_set_code_extra(PyCodeObject *code, Py_ssize_t index, void
 #endif
 }
 
-/* listobject.c; the same in all three versions. */
+/* listobject.c; the same in all versions. */
 typedef struct ssbp_list_iterator {
     PyObject_HEAD
     Py_ssize_t index;
     PyObject *list; /* NULL at the end */
 } ssbp_list_iterator;
 
-/* The value stack is valid up to here; NULL if the version does not know now. */
-static inline PyObject **ssbp_frame_top(ssbp_frame *frame)
+/* The value stack of the frame that is traced is valid up to here; NULL if the version does not know now. */
+static inline ssbp_slot *ssbp_frame_top(ssbp_frame *frame)
 {
+#if PY_VERSION_HEX >= 0x030E0000
+    return frame->stackpointer; /* written before anything is called */
+#else
     return frame->stacktop >= 0 ? frame->localsplus + frame->stacktop : NULL;
+#endif
+}
+
+/* The same for a frame that has called another one, or C. NULL: unknown, or some slots may have been given away. */
+static inline const ssbp_slot *ssbp_caller_top(ssbp_frame *frame)
+{
+    return PY_VERSION_HEX < 0x030E0000 || ssbp_frame_is_shim(frame) ? ssbp_frame_top(frame) : NULL;
+}
+
+static inline ssbp_frame *ssbp_generator_frame(PyObject *generator)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return &((PyGenObject *)generator)->gi_iframe;
+#else
+    return (ssbp_frame *)((PyGenObject *)generator)->gi_iframe;
+#endif
 }
 
 #endif

@@ -15,25 +15,15 @@
 #endif
 #include "internal/pycore_frame.h"
 #include "internal/pycore_code.h"
-
 #if PY_VERSION_HEX >= 0x030E0000
-#error "compat_threads.h describes CPython 3.11 to 3.13"
+#include "internal/pycore_interpframe.h"
 #endif
 
-typedef struct ssb_lock_layout {
-    PyObject_HEAD
-    void *lock;
-    PyObject *weak_references;
-    char locked;
-} ssb_lock_layout;
+#include "compat_locks.h"
 
-typedef struct ssb_rlock_layout {
-    PyObject_HEAD
-    void *lock;
-    unsigned long owner;
-    unsigned long count;
-    PyObject *weak_references;
-} ssb_rlock_layout;
+#if PY_VERSION_HEX >= 0x030F0000
+#error "compat_threads.h describes CPython 3.11 to 3.14"
+#endif
 
 #if PY_VERSION_HEX >= 0x030D0000
 typedef struct ssb_simplequeue_layout {
@@ -68,13 +58,47 @@ static inline void ssb_report_lost_exception(PyObject *function)
 #endif
 }
 
+/* -- the thread state of a thread that begins, without the GIL, and that of one that is over ------ */
+
+#if PY_VERSION_HEX >= 0x030E0000
+#define SSB_LEAST_PROTECTED_STACK ((uintptr_t)512 << 10)
+
+/* A thread state wants to know its stack, and would ask the C library, which allocates memory for the answer. */
+static inline PyThreadState *ssb_thread_state_begin(uintptr_t stack_lo, uintptr_t stack_hi)
+{
+    PyThreadState *tstate = PyThreadState_New(PyInterpreterState_Main());
+    if (tstate == NULL)
+        Py_FatalError("pytest-statespace: no memory for a thread state");
+    if (stack_hi - stack_lo >= SSB_LEAST_PROTECTED_STACK)
+        (void)PyUnstable_ThreadState_SetStackProtection(tstate, (void *)stack_lo, stack_hi - stack_lo);
+    PyEval_AcquireThread(tstate);
+    return tstate;
+}
+static inline void ssb_thread_state_end(PyThreadState *tstate)
+{
+    PyThreadState_Clear(tstate);
+    PyThreadState_DeleteCurrent();
+}
+#else
+static inline PyThreadState *ssb_thread_state_begin(uintptr_t Py_UNUSED(stack_lo), uintptr_t Py_UNUSED(stack_hi))
+{
+    PyGILState_Ensure();
+    return PyThreadState_Get();
+}
+static inline void ssb_thread_state_end(PyThreadState *Py_UNUSED(tstate)) { PyGILState_Release(PyGILState_UNLOCKED); }
+#endif
+
 /* -- frames of Python functions, innermost first; what the interpreter puts between them is left out -- */
 
 typedef struct _PyInterpreterFrame ssb_frame;
 
 static inline ssb_frame *ssb_frame_real(ssb_frame *frame)
 {
-#if PY_VERSION_HEX >= 0x030D0000
+#if PY_VERSION_HEX >= 0x030E0000
+    while (frame != NULL && (frame->owner >= FRAME_OWNED_BY_INTERPRETER ||
+                             ((PyCodeObject *)PyStackRef_AsPyObjectBorrow(frame->f_executable))->co_flags & CO_NO_MONITORING_EVENTS))
+        frame = frame->previous;
+#elif PY_VERSION_HEX >= 0x030D0000
     /* Only the code of frames below an __init__ (compat_preempt.h: shims) has the flag. */
     while (frame != NULL && (frame->owner == FRAME_OWNED_BY_CSTACK ||
                              ((PyCodeObject *)frame->f_executable)->co_flags & CO_NO_MONITORING_EVENTS))
@@ -99,7 +123,9 @@ static inline ssb_frame *ssb_frame_back(ssb_frame *frame) { return ssb_frame_rea
 
 static inline PyCodeObject *ssb_frame_code(ssb_frame *frame)
 {
-#if PY_VERSION_HEX >= 0x030D0000
+#if PY_VERSION_HEX >= 0x030E0000
+    return (PyCodeObject *)PyStackRef_AsPyObjectBorrow(frame->f_executable);
+#elif PY_VERSION_HEX >= 0x030D0000
     return (PyCodeObject *)frame->f_executable;
 #else
     return frame->f_code;

@@ -18,13 +18,16 @@ void ssbf_frame(ssb_frame *frame)
     ssbf_reference(ssb_frame_locals(frame));
     int n = top >= 0 ? top : code->co_nlocalsplus + depth;
     ssbf_count((uint64_t)n);
-    PyObject *const *values = ssb_frame_values(frame);
     for (int i = 0; i < n; i++) {
+        uint64_t place;
         if (ssbf_explaining && i < code->co_nlocalsplus)
             SSBF_EDGE_LOCAL(PyTuple_GET_ITEM(code->co_localsplusnames, i));
         else
             SSBF_EDGE_INDEX(i - code->co_nlocalsplus);
-        ssbf_reference(values[i]);
+        if (ssb_frame_number(frame, i, &place))
+            ssbf_raw(place);
+        else
+            ssbf_reference(ssb_frame_value(frame, i));
     }
     PyFrameObject *o = ssb_frame_object(frame);
     if (o)
@@ -122,6 +125,7 @@ static void running(uint32_t i)
     }
     ssbf_hidden(i, frames, n);
     ssb_thread_tokens(t->tstate, number, ssbf_reference);
+    ssb_each_task(t->tstate, ssbf_word);
 }
 
 void ssbf_threads(void)

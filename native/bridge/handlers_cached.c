@@ -134,7 +134,7 @@ int ssbf_register_cached(void)
     snprintf(example, sizeof example, "(m := %s('re')) and m.compile('a').match('a')", loaded);
     register_cached("re.Match", example, sizeof(PyVarObject) + sizeof(PyObject *), "regs", 0); /* behind the text */
     register_cached("types.GenericAlias", "list[int]", sizeof(PyObject) + 2 * sizeof(PyObject *), "__parameters__", 0);
-    register_cached("types.UnionType", "int | str", sizeof(PyObject) + sizeof(PyObject *), "__parameters__", 0);
+    register_cached("types.UnionType", "int | str", SSB_UNION_PARAMETERS, "__parameters__", 0);
     return PyErr_Occurred() ? -1 : 0;
 }
 

@@ -13,6 +13,9 @@
 #ifndef SSB_STRING_IO_HAS_LISTS
 #define SSB_STRING_IO_HAS_LISTS 0
 #endif
+#ifndef SSB_STRING_IO_WRITER_IS_APART
+#define SSB_STRING_IO_WRITER_IS_APART 0
+#endif
 
 enum { REALIZED = 1, ACCUMULATING = 2 };
 
@@ -24,6 +27,8 @@ typedef struct string_io {
     int state;
 #if SSB_STRING_IO_HAS_LISTS
     PyObject *joined, *pieces; /* lists of texts, or NULL */
+#elif SSB_STRING_IO_WRITER_IS_APART
+    _PyUnicodeWriter *writer; /* NULL when the text is in the buffer */
 #else
     _PyUnicodeWriter writer;
 #endif
@@ -75,27 +80,40 @@ static int collected_is_known(const string_io *read, const string_io *written)
            PyList_GET_SIZE(written->pieces) == 1 && PyUnicode_Check(PyList_GET_ITEM(written->pieces, 0));
 }
 #else
+static const _PyUnicodeWriter *writer_of(const string_io *o)
+{
+#if SSB_STRING_IO_WRITER_IS_APART
+    return o->writer;
+#else
+    return &o->writer;
+#endif
+}
+
 static void spell_collected(speller *s, const string_io *o)
 {
-    for (Py_ssize_t i = 0; i < o->size && o->writer.buffer; i++)
-        spell(s, PyUnicode_READ(o->writer.kind, o->writer.data, i));
+    const _PyUnicodeWriter *w = writer_of(o);
+    for (Py_ssize_t i = 0; i < o->size && w && w->buffer; i++)
+        spell(s, PyUnicode_READ(w->kind, w->data, i));
 }
 
 /* The text under construction is nobody else's, unless what was written is kept as it is. */
 static void collected_buffers(string_io *o, int32_t owner)
 {
-    PyObject *text = o->writer.buffer;
-    if (o->state == ACCUMULATING && text && !o->writer.readonly)
-        ssbf_add_block((char *)text + sizeof text->ob_refcnt,
-                       (size_t)((char *)o->writer.data - (char *)text) - sizeof text->ob_refcnt +
-                           (size_t)(o->writer.size + 1) * (size_t)o->writer.kind,
+    const _PyUnicodeWriter *w = writer_of(o);
+    PyObject *text = w ? w->buffer : NULL;
+    if (SSB_STRING_IO_WRITER_IS_APART && w)
+        ssbf_add_block(w, sizeof *w, owner);
+    if (o->state == ACCUMULATING && text && !w->readonly)
+        ssbf_add_block((char *)text + SSB_COUNT_BYTES,
+                       (size_t)((const char *)w->data - (char *)text) - SSB_COUNT_BYTES + (size_t)(w->size + 1) * (size_t)w->kind,
                        owner);
 }
 
 static int collected_is_known(const string_io *read, const string_io *written)
 {
-    return !read->writer.buffer && written->writer.buffer && PyUnicode_Check(written->writer.buffer) && written->writer.pos == 2 &&
-           PyUnicode_READ(written->writer.kind, written->writer.data, 1) == 'r';
+    const _PyUnicodeWriter *unused = writer_of(read), *w = writer_of(written);
+    return (!unused || !unused->buffer) && w && w->buffer && PyUnicode_Check(w->buffer) && w->pos == 2 &&
+           PyUnicode_READ(w->kind, w->data, 1) == 'r';
 }
 #endif
 

@@ -142,7 +142,7 @@ static int times_bound(PyTypeObject *type, PyObject *function)
 static PyObject *first_argument(ssb_frame *frame)
 {
     PyCodeObject *code = ssb_frame_code(frame);
-    PyObject *first = code->co_argcount > 0 && code->co_nlocalsplus > 0 ? ssb_frame_values(frame)[0] : NULL;
+    PyObject *first = code->co_argcount > 0 && code->co_nlocalsplus > 0 ? ssb_frame_value(frame, 0) : NULL;
     return first && PyCell_Check(first) ? PyCell_GET(first) : first;
 }
 
@@ -166,7 +166,7 @@ static int class_call_is_transparent(PyTypeObject *type, ssb_frame *callee)
         return 0;
     if (class_attribute(type, "__init__") == function) {
         PyCodeObject *code = ssb_frame_code(callee);
-        PyObject *self = code->co_argcount > 0 ? ssb_frame_values(callee)[0] : NULL; /* in a cell others could change it */
+        PyObject *self = code->co_argcount > 0 ? ssb_frame_value(callee, 0) : NULL; /* in a cell others could change it */
         return self && Py_TYPE(self) == type && first_argument_is_kept(code);
     }
     return new_function && Py_TYPE(new_function) == &PyStaticMethod_Type && ssb_staticmethod_callable(new_function) == function;
@@ -202,9 +202,10 @@ static int callable_is_transparent(PyObject *c, PyObject *first, ssb_frame *call
         }
         if (t == &PyFunction_Type)
             return callee && ssb_frame_function(callee) == c;
-        if (t == &PyCFunction_Type && callee) {
+        if (callee && (t == &PyCFunction_Type || t == &PyMethodDescr_Type)) {
             /* It calls its first argument. The context that it will leave is the thread's. */
-            if (!context_run || ((PyCFunctionObject *)c)->m_ml->ml_meth != context_run || !first || !is_alive(first))
+            PyMethodDef *method = t == &PyCFunction_Type ? ((PyCFunctionObject *)c)->m_ml : ((PyMethodDescrObject *)c)->d_method;
+            if (!context_run || method->ml_meth != context_run || !first || !is_alive(first))
                 return 0;
             if (ssbf_task_step_runs(first, callee))
                 return BUT_FOR_AN_EXCEPTION;
@@ -215,7 +216,7 @@ static int callable_is_transparent(PyObject *c, PyObject *first, ssb_frame *call
         if (t == &PyCFunction_Type)
             return is_ours(((PyCFunctionObject *)c)->m_ml->ml_meth);
         if (t == &PyMethodDescr_Type)
-            return !callee && is_ours(((PyMethodDescrObject *)c)->d_method->ml_meth);
+            return is_ours(((PyMethodDescrObject *)c)->d_method->ml_meth);
         return t == &PyType_Type && callee && class_call_is_transparent((PyTypeObject *)c, callee);
     }
     return 0;
@@ -316,15 +317,40 @@ static int access_is_transparent(PyObject *o, ssb_frame *callee)
     return 0;
 }
 
+/* The value stack of a frame, as the instruction that it is in found it. */
+typedef struct operands {
+    ssb_frame *frame;
+    int bottom, depth;
+} operands;
+
+/* NULL: there is none, or it has been given up. */
+static PyObject *below(operands s, int n) { return n <= s.depth ? ssb_frame_operand(s.frame, s.bottom + s.depth - n) : NULL; }
+
 /* The first argument of a call, behind the instance of a method. */
-static PyObject *first_operand(int op, int argument, PyObject *const *sp)
+static PyObject *first_operand(int op, int argument, operands s)
 {
     if (op == CALL)
-        return argument > 0 ? sp[-argument] : NULL;
+        return argument > 0 ? below(s, argument) : NULL;
     if (op != CALL_FUNCTION_EX)
         return NULL;
-    PyObject *arguments = sp[-((argument & 1) + 1)];
+    PyObject *arguments = below(s, ssb_call_has_names(argument) + 1);
     return PyTuple_GET_SIZE(arguments) > 0 ? PyTuple_GET_ITEM(arguments, 0) : NULL;
+}
+
+/* CALL_FUNCTION_EX makes a tuple of other sequences first. */
+static int has_plain_arguments(int argument, operands s)
+{
+    int named = ssb_call_has_names(argument);
+    PyObject *arguments = below(s, named + 1), *names = named ? below(s, 1) : NULL;
+    return arguments && PyTuple_CheckExact(arguments) && (!names || PyDict_CheckExact(names));
+}
+
+/* What the instruction calls, NULL if it calls nothing that is known. */
+static PyObject *called(int op, int argument, operands s)
+{
+    int n = ssb_callable_below(op, argument);
+    PyObject *callable = n && s.depth >= n ? below(s, n) : NULL;
+    return !callable && n > 1 && s.depth >= n && ssb_callable_may_be_above(op) ? below(s, n - 1) : callable;
 }
 
 static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
@@ -337,41 +363,43 @@ static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
     const int16_t *depths = ssbf_depths(code);
     if (unit > 0 && depths && depths[unit - 1] >= 0 && ssbf_opcode_at(code, unit - 1) == EXTENDED_ARG) /* a larger argument */
         return 0;
-    PyObject *const *sp = ssb_frame_values(frame) + code->co_nlocalsplus + depth;
-#define SSBF_HAS(n) (depth >= (n))
-    PyObject *callable = ssb_callable(op, argument, sp, depth);
-    if (op == CALL && argument == 2 && callable && callable == sp[-4] && sp[-3] == Py_None && sp[-2] == Py_None && sp[-1] == Py_None)
+    operands s = {frame, code->co_nlocalsplus, depth};
+    PyObject *callable = called(op, argument, s);
+    if (op == CALL && argument == 2 && callable && callable == below(s, 4) && below(s, 3) == Py_None && below(s, 2) == Py_None &&
+        below(s, 1) == Py_None)
         return exit_call_is_transparent(callable, callee);
-    int named = argument & 1;
-    if (op == CALL_FUNCTION_EX && callable && !(PyTuple_CheckExact(sp[-(named + 1)]) && (!named || PyDict_CheckExact(sp[-1]))))
-        return 0; /* other sequences are made into a tuple first */
+    if (op == CALL_FUNCTION_EX && callable && !has_plain_arguments(argument, s))
+        return 0;
     if (callable)
-        return callable_is_transparent(callable, first_operand(op, argument, sp), callee);
+        return callable_is_transparent(callable, first_operand(op, argument, s), callee);
+#define SSBF_HAS(n) (depth >= (n) && below(s, n))
     switch (op) {
     case BEFORE_WITH:
-        return SSBF_HAS(1) && enter_is_transparent(sp[-1], callee);
+        return SSBF_HAS(1) && enter_is_transparent(below(s, 1), callee);
     case SEND:
-        return SSBF_HAS(2) && (generator_runs(sp[-2], callee) || method_runs(sp[-2], "__next__", callee) ||
-                               method_runs(sp[-2], "send", callee));
+        return SSBF_HAS(2) && (generator_runs(below(s, 2), callee) || method_runs(below(s, 2), "__next__", callee) ||
+                               method_runs(below(s, 2), "send", callee));
     case FOR_ITER:
-        return SSBF_HAS(1) && (generator_runs(sp[-1], callee) || method_runs(sp[-1], "__next__", callee));
+        return SSBF_HAS(1) && (generator_runs(below(s, 1), callee) || method_runs(below(s, 1), "__next__", callee));
     case GET_ITER:
-        return SSBF_HAS(1) && method_runs(sp[-1], "__iter__", callee);
+        return SSBF_HAS(1) && method_runs(below(s, 1), "__iter__", callee);
     case LOAD_ATTR:
     case LOAD_METHOD:
-        return SSBF_HAS(1) && access_is_transparent(sp[-1], callee);
+        return SSBF_HAS(1) && access_is_transparent(below(s, 1), callee);
     case STORE_ATTR:
-        return SSBF_HAS(2) && access_is_transparent(sp[-1], callee);
+        return SSBF_HAS(2) && access_is_transparent(below(s, 1), callee);
     case BINARY_SUBSCR:
-        return SSBF_HAS(2) && method_runs(sp[-2], "__getitem__", callee);
+        return SSBF_HAS(2) && method_runs(below(s, 2), "__getitem__", callee);
     case STORE_SUBSCR:
-        return SSBF_HAS(3) && method_runs(sp[-2], "__setitem__", callee);
+        return SSBF_HAS(3) && method_runs(below(s, 2), "__setitem__", callee);
     case CONTAINS_OP: /* without the method, the iterator is in C only */
-        return SSBF_HAS(2) && method_runs(sp[-1], "__contains__", callee);
+        return SSBF_HAS(2) && method_runs(below(s, 1), "__contains__", callee);
     case COMPARE_OP:
-        return SSBF_HAS(2) && operator_is_transparent(sp[-2], sp[-1], callee, 1, 0);
+        return SSBF_HAS(2) && operator_is_transparent(below(s, 2), below(s, 1), callee, 1, 0);
     case BINARY_OP:
-        return SSBF_HAS(2) && operator_is_transparent(sp[-2], sp[-1], callee, 0, argument >= NB_INPLACE_ADD);
+        if (ssb_operator_subscripts(argument))
+            return SSBF_HAS(2) && method_runs(below(s, 2), "__getitem__", callee);
+        return SSBF_HAS(2) && operator_is_transparent(below(s, 2), below(s, 1), callee, 0, argument >= NB_INPLACE_ADD);
     default:
         return 0;
     }
@@ -388,9 +416,8 @@ static void unpacked_items(ssb_frame *frame)
     int op = ssbf_opcode_at(code, unit);
     if (op != UNPACK_SEQUENCE && op != UNPACK_EX)
         return;
-    PyObject *const *values = ssb_frame_values(frame) + code->co_nlocalsplus;
     for (int i = depth > 0 ? depth - 1 : 0; i < code->co_stacksize; i++)
-        ssbf_word((uintptr_t)values[i]);
+        ssbf_word(ssb_frame_word(frame, code->co_nlocalsplus + i));
 }
 
 /* The words of a segment. Addresses on the stack itself count from its top: threads differ in where it lies. */
@@ -409,6 +436,7 @@ static void raw_segment(const ssb_thread *t, uintptr_t lo, uintptr_t hi)
             ssbf_token(t->stack_hi - value);
         } else {
             ssbf_word(value);
+            value &= ~SSB_REFERENCE_TAGS;
             if (ssbf_is_dict(value)) /* a position in it counts entries */
                 ssbf_dict_layout((PyDictObject *)value);
         }
@@ -437,7 +465,7 @@ static void check_exit_method(const ssb_thread *t, ssb_frame *frame, uintptr_t l
     int depth, unit = ssbf_instruction(frame, &depth), op = unit < 0 ? -1 : ssbf_opcode_at(code, unit);
     if (SSB_EXIT_METHOD_IS_ON_STACK || depth < 1 || (op != BEFORE_WITH && op != BEFORE_ASYNC_WITH))
         return;
-    PyObject *manager = ssb_frame_values(frame)[code->co_nlocalsplus + depth - 1];
+    PyObject *manager = ssb_frame_value(frame, code->co_nlocalsplus + depth - 1);
     uintptr_t hi = (uintptr_t)loop + LOOP_BYTES;
     if (!is_alive(manager))
         ssbf_fail("the manager of a with statement is gone");
@@ -451,7 +479,7 @@ static void check_exit_method(const ssb_thread *t, ssb_frame *frame, uintptr_t l
 static void exceptions(uintptr_t lo, uintptr_t hi)
 {
     for (uintptr_t at = (lo + 7) & ~(uintptr_t)7; at + sizeof(uintptr_t) <= hi; at += sizeof(uintptr_t)) {
-        PyObject *o = *(PyObject *const *)at;
+        PyObject *o = (PyObject *)(*(const uintptr_t *)at & ~SSB_REFERENCE_TAGS);
         if (!((uintptr_t)o & 7) && is_alive(o) && PyExceptionInstance_Check(o))
             ssbf_reference(o);
     }

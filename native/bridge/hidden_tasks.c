@@ -55,9 +55,14 @@ int ssbf_hidden_tasks_prepare(PyObject *modules)
         "loop = Loop()\n"
         "future = module.Future(loop=loop)\n"
         "task = module.Task(wait(future), loop=loop)\n"
-        "loop.callbacks[0]()\n"
-        "future.set_result(None)\n"
-        "loop.callbacks[1](future)\n";
+        "running = module._get_running_loop()\n"
+        "module._set_running_loop(loop)\n"
+        "try:\n"
+        "    loop.callbacks[0]()\n"
+        "    future.set_result(None)\n"
+        "    loop.callbacks[1](future)\n"
+        "finally:\n"
+        "    module._set_running_loop(running)\n";
     names = PyDict_New();
     if (!names || PyDict_SetItemString(names, "module", module) < 0 ||
         PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) < 0)

@@ -12,7 +12,7 @@
 
 PyTypeObject *ssb_lock_type;
 
-int ssb_lock_is_locked(PyObject *lock) { return ((ssb_lock_layout *)lock)->locked; }
+int ssb_lock_is_locked(PyObject *lock) { return ssb_lock_layout_locked((const ssb_lock_layout *)lock); }
 
 /* -- arguments of acquire, get and join ------------------------------------------- */
 

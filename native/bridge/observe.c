@@ -218,12 +218,20 @@ static void look_at_order(PyObject *o)
 }
 
 static getiterfunc original_set_iter;
+static reprfunc original_set_repr;
 static PyCFunction original_set_pop, original_fromkeys;
 
 static PyObject *look_set_iter(PyObject *o)
 {
     look_at_order(o);
     return original_set_iter(o);
+}
+
+/* From 3.14 on it reads the table itself. */
+static PyObject *look_set_repr(PyObject *o)
+{
+    look_at_order(o);
+    return original_set_repr(o);
 }
 
 static PyObject *look_set_pop(PyObject *o, PyObject *unused)
@@ -403,6 +411,8 @@ static void replace_inherited(PyObject *o)
     PyTypeObject *t = (PyTypeObject *)o;
     if (t->tp_iter == original_set_iter)
         t->tp_iter = look_set_iter;
+    if (t->tp_repr == original_set_repr)
+        t->tp_repr = look_set_repr;
     if (t->tp_repr == original_repr)
         t->tp_repr = look_repr;
 }
@@ -447,12 +457,15 @@ int ssbf_observe_install(void)
     if (original_set_iter)
         return 0;
     original_set_iter = PySet_Type.tp_iter;
+    original_set_repr = PySet_Type.tp_repr;
     original_repr = PyBaseObject_Type.tp_repr;
     find_value_hashes();
     find_library();
     replace_below(&PyBaseObject_Type);
     replace_wrapper(&PySet_Type, "__iter__", original_set_iter, look_set_iter);
     replace_wrapper(&PyFrozenSet_Type, "__iter__", original_set_iter, look_set_iter);
+    replace_wrapper(&PySet_Type, "__repr__", original_set_repr, look_set_repr);
+    replace_wrapper(&PyFrozenSet_Type, "__repr__", original_set_repr, look_set_repr);
     replace_wrapper(&PyBaseObject_Type, "__repr__", original_repr, look_repr);
     PyType_Modified(&PyBaseObject_Type);
     const int fast_keywords = METH_FASTCALL | METH_KEYWORDS;

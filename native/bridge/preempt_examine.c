@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MAX_ARGUMENTS 64 /* of calls that are examined */
+
 /* -- broken assumptions ----------------------------------------------------------- */
 
 static const char *text_of(PyObject *name)
@@ -93,7 +95,7 @@ static int global_access(const ssbp_view *view, int access, ssbp_access *out)
 static int cell_access(const ssbp_view *view, ssbp_access *out)
 {
     int slot = view->record->operand, check = view->record->check;
-    PyObject *cell = view->frame->localsplus[slot];
+    PyObject *cell = ssbp_local(view->frame, slot);
     PyObject *name = PyTuple_GET_ITEM(view->code->co_localsplusnames, slot);
     if (cell == NULL || !PyCell_Check(cell))
         return anywhere(out);
@@ -380,7 +382,7 @@ static int generator_is_traced(PyObject *value)
 {
     if (!PyGen_CheckExact(value) && !PyCoro_CheckExact(value))
         return 0;
-    ssbp_frame *frame = (ssbp_frame *)((PyGenObject *)value)->gi_iframe;
+    ssbp_frame *frame = ssbp_generator_frame(value);
     PyCodeObject *code = ssbp_frame_code(frame);
     if (code == NULL || ((PyGenObject *)value)->gi_frame_state >= FRAME_COMPLETED)
         return 0;
@@ -422,11 +424,17 @@ static int source(const ssbp_view *view, ssbp_access *out)
 
 static int call(const ssbp_view *view, int n, int below, ssbp_access *out)
 {
-    PyObject **args = view->top - below - n;
-    PyObject *first = args[-2], *second = args[-1];
+    PyObject *args[MAX_ARGUMENTS + 1], *first = SSBP_PEEK(view, below + n + 1), *second = SSBP_PEEK(view, below + n);
     PyObject *callable = SSBP_CALLABLE_FIRST || first != NULL ? first : second;
     int with_self = SSBP_CALLABLE_FIRST ? second != NULL : first != NULL;
-    return ssbp_call_examine(view, callable, args - with_self, n + with_self, NULL, out);
+    if (n > MAX_ARGUMENTS) {
+        out->operation = SSB_OP_CALL;
+        return anywhere(out);
+    }
+    args[0] = second;
+    for (int i = 0; i < n; i++)
+        args[with_self + i] = SSBP_PEEK(view, below + n - 1 - i);
+    return ssbp_call_examine(view, callable, args, n + with_self, NULL, out);
 }
 
 static int call_unpacked(const ssbp_view *view, ssbp_access *out)
@@ -452,6 +460,13 @@ static int enter(const ssbp_view *view, ssbp_access *out)
         return 0;
     out->operation = SSB_OP_CALL;
     return anywhere(out);
+}
+
+static int leave(const ssbp_view *view, ssbp_access *out)
+{
+    int callable = view->record->operand;
+    PyObject *self = SSBP_EXIT_HAS_SELF ? SSBP_PEEK(view, callable - 1) : NULL;
+    return ssbp_call_examine(view, SSBP_PEEK(view, callable), &self, self != NULL, NULL, out);
 }
 
 int ssbp_examine(const ssbp_view *view, ssbp_access *out)
@@ -489,7 +504,7 @@ int ssbp_examine(const ssbp_view *view, ssbp_access *out)
     case SSBP_CALL_KEYWORDS: return call(view, view->record->operand, 1, out);
     case SSBP_CALL_UNPACKED: return call_unpacked(view, out);
     case SSBP_ENTER: return enter(view, out);
-    case SSBP_EXIT: return ssbp_call_examine(view, SSBP_PEEK(view, view->record->operand), NULL, 0, NULL, out);
+    case SSBP_EXIT: return leave(view, out);
     default: return anywhere(out);
     }
 }

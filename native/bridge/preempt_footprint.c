@@ -58,8 +58,8 @@ static int is_python(PyObject *callable)
 /* Functions that call what their user gave them: is that Python code? */
 static int calls_python(ssbp_frame *frame, PyCodeObject *code)
 {
-    PyObject *self = code->co_argcount >= 1 ? frame->localsplus[0] : NULL;
-    PyObject *argument = code->co_argcount >= 2 ? frame->localsplus[1] : NULL;
+    PyObject *self = code->co_argcount >= 1 ? ssbp_local(frame, 0) : NULL;
+    PyObject *argument = code->co_argcount >= 2 ? ssbp_local(frame, 1) : NULL;
     if (self == NULL || PyCell_Check(self) || Py_TYPE(self)->tp_getattro != PyObject_GenericGetAttr)
         return 0;
     if (argument != NULL && (PyCell_Check(argument) || !is_python(argument)))
@@ -76,7 +76,7 @@ static int calls_python(ssbp_frame *frame, PyCodeObject *code)
 
 static void touch_self(ssbp_frame *frame, PyCodeObject *code)
 {
-    PyObject *self = code->co_argcount >= 1 && code->co_nlocalsplus >= 1 ? frame->localsplus[0] : NULL;
+    PyObject *self = code->co_argcount >= 1 && code->co_nlocalsplus >= 1 ? ssbp_local(frame, 0) : NULL;
     if (self == NULL || PyCell_Check(self) || Py_TYPE(self)->tp_getattro != PyObject_GenericGetAttr) {
         ssb_touch_everything();
         return;
@@ -149,7 +149,7 @@ static int may_finalize(ssbp_frame *frame, PyCodeObject *code)
         return 0;
     if (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR))
         return PyBytes_GET_SIZE(code->co_exceptiontable) != 0; /* nothing else happens when it is closed */
-    PyObject *first = code->co_argcount >= 1 ? frame->localsplus[0] : NULL;
+    PyObject *first = code->co_argcount >= 1 ? ssbp_local(frame, 0) : NULL;
     if (first == NULL || PyWeakref_Check(first))
         return first != NULL;
     PyObject *finalizer = _PyType_Lookup(Py_TYPE(first), ssbp_names[SSBP_NAME_DEL]);

@@ -78,9 +78,9 @@ typedef struct ssbp_view {
     PyCodeObject *code;
     const ssbp_code *entry;
     const ssbp_record *record;
-    PyObject **top; /* one above the topmost value; NULL: height unknown */
+    const ssbp_slot *top; /* one above the topmost value; NULL: height unknown */
 } ssbp_view;
-#define SSBP_PEEK(view, i) ((view)->top[-1 - (i)])
+#define SSBP_PEEK(view, i) ssbp_value((view)->top[-1 - (i)])
 
 /* What the choice point is about. All references borrowed. */
 typedef struct ssbp_access {

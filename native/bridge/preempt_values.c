@@ -73,7 +73,7 @@ static int has_weak_references(PyObject *value)
  * __init__ runs: true for the frame of that __init__. */
 static int is_being_constructed(ssbp_frame *frame, const PyCodeObject *code, PyObject *value)
 {
-    if (code->co_nlocalsplus < 1 || frame->localsplus[0] != value || !ssbp_frame_entered_from_c(frame) ||
+    if (code->co_nlocalsplus < 1 || ssbp_local(frame, 0) != value || !ssbp_frame_entered_from_c(frame) ||
         code->co_name != ssbp_names[SSBP_NAME_INIT])
         return 0;
     PyTypeObject *type = Py_TYPE(value);
@@ -93,7 +93,7 @@ static int is_being_constructed(ssbp_frame *frame, const PyCodeObject *code, PyO
     int callable = record->height - record->operand - (SSBP_CALLABLE_FIRST ? 2 : 1);
     if (!(record->flags & SSBP_CALLS) || callable < 0)
         return 0;
-    return caller->localsplus[caller_code->co_nlocalsplus + callable] == (PyObject *)type;
+    return ssbp_local(caller, caller_code->co_nlocalsplus + callable) == (PyObject *)type;
 }
 
 int ssbp_is_local(const ssbp_view *view, PyObject *value, Py_ssize_t extra)
@@ -107,11 +107,11 @@ int ssbp_is_local(const ssbp_view *view, PyObject *value, Py_ssize_t extra)
         PyCodeObject *code = ssbp_frame_code(frame);
         if (code == NULL && !ssbp_frame_is_shim(frame))
             continue;
-        PyObject **end = frame == view->frame ? view->top : ssbp_frame_top(frame);
+        const ssbp_slot *end = frame == view->frame ? view->top : ssbp_caller_top(frame);
         if (end == NULL) /* inside a C call: which stack slots still own their values is unknown */
             end = frame->localsplus + (code != NULL ? code->co_nlocalsplus : 0);
-        for (PyObject **slot = frame->localsplus; slot < end; slot++)
-            found += *slot == value;
+        for (const ssbp_slot *slot = frame->localsplus; slot < end; slot++)
+            found += ssbp_value(*slot) == value && ssbp_owns(*slot);
         if (found < references && code != NULL && is_being_constructed(frame, code, value))
             found++;
         if (found >= references) {

@@ -92,7 +92,7 @@ static PyObject *holder_of(const ssb_thread *t)
         holder = t->operation == SSB_OP_JOIN ? ssb_thread_of_handle(t->object) : ssb_held_by(t->object);
     } else if (t->object != NULL && PyType_IsSubtype(Py_TYPE(t->object), ssb_rlock_type)) {
         for (uint32_t i = 0; i < ssb.n_threads; i++)
-            if (ssb_thread_ident(&ssb.threads[i]) == ((ssb_rlock_layout *)t->object)->owner)
+            if (ssb_thread_ident(&ssb.threads[i]) == ssb_rlock_layout_owner((const ssb_rlock_layout *)t->object))
                 holder = i;
     } else if (t->object != NULL && ssb_is_handle(t->object)) {
         holder = ssb_thread_of_handle(t->object);

@@ -14,13 +14,13 @@ static const ssb_rlock_layout *layout(PyObject *rlock) { return (const ssb_rlock
 
 int ssb_rlock_can_acquire(PyObject *rlock, const ssb_thread *by)
 {
-    return layout(rlock)->count == 0 || layout(rlock)->owner == ssb_thread_ident(by);
+    return ssb_rlock_layout_count(layout(rlock)) == 0 || ssb_rlock_layout_owner(layout(rlock)) == ssb_thread_ident(by);
 }
 
-static int is_free(PyObject *rlock) { return layout(rlock)->count == 0; }
+static int is_free(PyObject *rlock) { return ssb_rlock_layout_count(layout(rlock)) == 0; }
 static int is_mine(PyObject *rlock)
 {
-    return layout(rlock)->count > 0 && layout(rlock)->owner == ssb_thread_ident(ssb_current());
+    return !is_free(rlock) && ssb_rlock_layout_owner(layout(rlock)) == ssb_thread_ident(ssb_current());
 }
 
 static PyObject *try_acquire(ssb_hook *hook, PyObject *self)
@@ -97,7 +97,7 @@ static PyObject *hook_acquire_restore(ssb_hook *hook, PyObject *self, PyObject *
 
 static PyObject *hook_release(ssb_hook *hook, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    if (ssb.active && is_mine(self) && layout(self)->count == 1)
+    if (ssb.active && is_mine(self) && ssb_rlock_layout_count(layout(self)) == 1)
         ssb_step(SSB_OP_RELEASE, self, 3);
     PyObject *result = ssb_original(hook, self, args, nargs, kwnames);
     if (result != NULL && ssb.active)
@@ -113,10 +113,19 @@ static PyObject *hook_release_save(ssb_hook *hook, PyObject *self, PyObject *con
     return ssb_original(hook, self, args, nargs, kwnames);
 }
 
+/* 3.14 and later. */
+static PyObject *hook_locked(ssb_hook *hook, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    if (ssb.active && !is_mine(self))
+        ssb_step(SSB_OP_LOCKED, self, 1);
+    return ssb_original(hook, self, args, nargs, kwnames);
+}
+
 SSB_HOOK(acquire_restore, "_acquire_restore", hook_acquire_restore);
 SSB_HOOK(release_method, "release", hook_release);
 SSB_HOOK(leave, "__exit__", hook_release);
 SSB_HOOK(release_save, "_release_save", hook_release_save);
+SSB_HOOK_OPTIONAL(locked, "locked", hook_locked);
 
 /* Does the layout say what the methods do? */
 static int check_layout(void)
@@ -127,7 +136,8 @@ static int check_layout(void)
     int as_expected = is_free(rlock);
     for (unsigned long depth = 1; depth <= 2; depth++) {
         PyObject *result = PyObject_CallMethod(rlock, "acquire", NULL);
-        as_expected = as_expected && layout(rlock)->count == depth && layout(rlock)->owner == PyThread_get_thread_ident();
+        as_expected = as_expected && ssb_rlock_layout_count(layout(rlock)) == depth &&
+                      ssb_rlock_layout_owner(layout(rlock)) == PyThread_get_thread_ident();
         Py_XDECREF(result);
     }
     for (int depth = 0; depth < 2; depth++)
@@ -148,7 +158,7 @@ int ssb_rlocks_take_over(PyObject *thread_module)
     ssb_rlock_type = (PyTypeObject *)PyObject_GetAttrString(thread_module, "RLock");
     if (ssb_rlock_type == NULL || check_layout() < 0)
         return -1;
-    ssb_hook *hooks[] = {&acquire_method, &enter, &acquire_restore, &release_method, &leave, &release_save};
+    ssb_hook *hooks[] = {&acquire_method, &enter, &acquire_restore, &release_method, &leave, &release_save, &locked};
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++)
         if (ssb_take_over_method(ssb_rlock_type, hooks[i]) < 0)
             return -1;

@@ -91,8 +91,8 @@ static int frames_are_known(PyObject *names)
     return ssb_frame_code(f) == (PyCodeObject *)code && ssb_frame_function(f) == PyDict_GetItemString(names, "g") &&
            ssb_frame_is_generators(f) && ssb_frame_generator(f) == g && unit > 0 && unit < Py_SIZE(code) &&
            ssb_frame_stacktop(f) >= ((PyCodeObject *)code)->co_nlocalsplus &&
-           ssb_frame_values(f)[0] == PyDict_GetItemString(names, "plain") &&
-           ssb_frame_values(f)[1] == PyDict_GetItemString(names, "shown");
+           ssb_frame_value(f, 0) == PyDict_GetItemString(names, "plain") &&
+           ssb_frame_value(f, 1) == PyDict_GetItemString(names, "shown");
 }
 
 int ssbf_layout_is_known(void)

@@ -3,9 +3,9 @@
  * │                                                                            │
  * │ A simulated thread runs on the stack and under the thread pointer of a     │
  * │ parked pthread. To Python it is that pthread: it gets its thread state     │
- * │ from PyGILState_Ensure and loses it in PyGILState_Release, which is what   │
- * │ sets free those who join it. Donors are not used twice in one execution,   │
- * │ so identities are never reused either.                                     │
+ * │ when it begins and loses it at its end, which is what sets free those who  │
+ * │ join it. Donors are not used twice in one execution, so identities are     │
+ * │ never reused either.                                                       │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "runtime.h"
 
@@ -57,8 +57,7 @@ uint32_t ssb_thread_of_handle(PyObject *handle)
 static void thread_main(void)
 {
     ssb_thread *t = ssb_current();
-    PyGILState_STATE gil = PyGILState_Ensure();
-    t->tstate = PyThreadState_Get();
+    t->tstate = ssb_thread_state_begin(t->stack_lo, t->stack_hi);
     t->operation = SSB_OP_NONE;
     t->access = 0;
     if (ssb_preempt_enter_thread() < 0)
@@ -82,7 +81,7 @@ static void thread_main(void)
         ssb_visible(SSB_OP_END, NULL, 0, 2, 0);
         ssb_record(SSB_OP_END, NULL, NULL, 2, NULL, "done");
     }
-    PyGILState_Release(gil); /* deletes the thread state and gives up the GIL */
+    ssb_thread_state_end(t->tstate); /* and gives up the GIL */
     t->tstate = NULL;
     t->bookkeeping = 0;
     t->status = SSB_DONE;
@@ -158,15 +157,25 @@ static PyObject *hook_native_id(ssb_hook *hook, PyObject *self, PyObject *const 
     return PyLong_FromUnsignedLong(ssb.current + 1ul);
 }
 
+/* 3.14 and later: all simulated threads are one for the kernel, and no program can ask for the name. */
+static PyObject *hook_set_name(ssb_hook *hook, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    int plain = nargs == 1 && kwnames == NULL && PyUnicode_Check(args[0]);
+    if (!plain || (!ssb.active && !ssb_is_paused()))
+        return ssb_original(hook, self, args, nargs, kwnames);
+    Py_RETURN_NONE;
+}
+
 SSB_HOOK(start_new_thread, "start_new_thread", hook_start);
 SSB_HOOK(start_new, "start_new", hook_start);
 SSB_HOOK_OPTIONAL(set_sentinel, "_set_sentinel", hook_set_sentinel);
 SSB_HOOK(count, "_count", hook_count);
 SSB_HOOK(native_id, "get_native_id", hook_native_id);
+SSB_HOOK_OPTIONAL(set_name, "set_name", hook_set_name);
 
 int ssb_threads_take_over(PyObject *thread_module)
 {
-    ssb_hook *hooks[] = {&start_new_thread, &start_new, &set_sentinel, &count, &native_id};
+    ssb_hook *hooks[] = {&start_new_thread, &start_new, &set_sentinel, &count, &native_id, &set_name};
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++)
         if (ssb_take_over_function(thread_module, hooks[i]) < 0)
             return -1;

@@ -17,6 +17,7 @@ names gets `Check.ALWAYS`.
 from __future__ import annotations
 
 import dis
+import opcode
 import struct
 import sys
 from collections.abc import Iterator, Mapping
@@ -49,7 +50,7 @@ class Check(IntEnum):
     SOURCE = 18  # the top is iterated over to its end
     CALL = 19  # operand: number of arguments
     CALL_KEYWORDS = 20  # as CALL, names on top (3.13)
-    CALL_UNPACKED = 21  # CALL_FUNCTION_EX; operand: 1 if keywords are on top
+    CALL_UNPACKED = 21  # CALL_FUNCTION_EX; operand: 1 if keywords are on top, or their empty place (3.14)
     ENTER = 22  # context manager on top
     EXIT = 23  # operand: how far below the top the exit method is
 
@@ -71,6 +72,12 @@ _HARMLESS = frozenset(
         "LOAD_FAST_CHECK",
         "LOAD_FAST_AND_CLEAR",
         "LOAD_FAST_LOAD_FAST",
+        "LOAD_FAST_BORROW",
+        "LOAD_FAST_BORROW_LOAD_FAST_BORROW",
+        "LOAD_SMALL_INT",
+        "LOAD_COMMON_CONSTANT",
+        "NOT_TAKEN",
+        "POP_ITER",
         "STORE_FAST",
         "STORE_FAST_LOAD_FAST",
         "STORE_FAST_STORE_FAST",
@@ -83,6 +90,8 @@ _HARMLESS = frozenset(
         "BUILD_SET",
         "BUILD_SLICE",
         "BUILD_STRING",
+        "BUILD_INTERPOLATION",
+        "BUILD_TEMPLATE",
         "BUILD_CONST_KEY_MAP",
         "JUMP_FORWARD",
         "JUMP_BACKWARD",
@@ -171,7 +180,7 @@ _SIMPLE: Mapping[str, tuple[Check, int]] = {
     "DICT_UPDATE": (Check.SOURCE, 0),
     "DICT_MERGE": (Check.SOURCE, 0),
     "BEFORE_WITH": (Check.ENTER, 0),
-    "WITH_EXCEPT_START": (Check.EXIT, 3),
+    "WITH_EXCEPT_START": (Check.EXIT, 3 if sys.version_info < (3, 14) else 4),
 }
 
 _HARMLESS_INTRINSICS = frozenset(
@@ -201,6 +210,9 @@ _ENDS = frozenset(
     {"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD",
      "JUMP_BACKWARD_NO_INTERRUPT", "INTERPRETER_EXIT"}
 )  # fmt: skip
+
+#: The argument of BINARY_OP that makes it a subscript (3.14).
+_SUBSCRIPT = next((i for i, operator in enumerate(getattr(opcode, "_nb_ops", ())) if operator[0] == "NB_SUBSCR"), -1)
 
 #: 3.11 hides the instruction behind EXTENDED_ARG from tracers: the prefix stands for it.
 PREFIX_STANDS_FOR_INSTRUCTION = sys.version_info < (3, 12)
@@ -251,7 +263,8 @@ def stack_heights(code: CodeType) -> dict[int, int]:
     """
     sequence = instructions(code)
     index = {instruction.offset: i for i, instruction in enumerate(sequence)}
-    targets: list[int] = getattr(dis, "hasjump", None) or dis.hasjrel
+    targets = set(getattr(dis, "hasjump", None) or dis.hasjrel)
+    targets.discard(dis.opmap["END_ASYNC_FOR"])  # names the loop's beginning for the sake of monitoring (3.14)
     heights: dict[int, int] = {}
     work: list[tuple[int, int]] = []
 
@@ -390,6 +403,8 @@ class Classifier:
         name, argument = instruction.opname, instruction.arg or 0
         if name in _HARMLESS:
             return Check.NONE, 0, 0
+        if name == "BINARY_OP" and argument == _SUBSCRIPT:
+            return Check.ITEM_READ, 0, 0
         if name in _SIMPLE:
             check, operand = _SIMPLE[name]
             flags = DELETE if name.startswith("DELETE") else 0
@@ -401,7 +416,7 @@ class Classifier:
         if name == "CALL_KW":
             return Check.CALL_KEYWORDS, 0, argument
         if name == "CALL_FUNCTION_EX":
-            return Check.CALL_UNPACKED, 0, argument & 1
+            return Check.CALL_UNPACKED, 0, argument & 1 if sys.version_info < (3, 14) else 1
         if name in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
             return Check.ATTRIBUTE_READ, 0, code.co_names.index(_plain(instruction))
         if name in ("STORE_ATTR", "DELETE_ATTR"):
@@ -415,8 +430,9 @@ class Classifier:
             plain = _plain(instruction)
             check = Check.GLOBAL_READ if plain in self.rebound else Check.NONE
             return check, 0, code.co_names.index(plain)
-        if name == "LOAD_SUPER_ATTR":
-            return (Check.ALWAYS if _plain(instruction) in self.stored_names else Check.NONE), 0, 0
+        if name in ("LOAD_SUPER_ATTR", "LOAD_SPECIAL"):
+            attribute = instruction.argrepr if name == "LOAD_SPECIAL" else _plain(instruction)
+            return (Check.ALWAYS if attribute in self.stored_names else Check.NONE), 0, 0
         if name in _CELL_READS or name in _CELL_WRITES:
             return self._cell(code, instruction, slots, rebound_cells)
         if name in ("CALL_INTRINSIC_1", "CALL_INTRINSIC_2"):

@@ -46,7 +46,7 @@ _any_order = False
 _loops: list[ExplorationLoop] = []  # open ones, oldest first
 
 
-class _Policy(asyncio.DefaultEventLoopPolicy):
+class _Policy(asyncio.unix_events._UnixDefaultEventLoopPolicy):  # type: ignore[name-defined,misc]
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
         return ExplorationLoop()
 
@@ -55,7 +55,8 @@ def install(bridge: ModuleType, *, any_order: bool) -> None:
     """Make every event loop of this process one of ours. Call it once, in the child."""
     global _bridge, _any_order
     _bridge, _any_order = bridge, any_order
-    asyncio.set_event_loop_policy(_Policy())
+    # 3.14 warns of policies, also of this one, which says what a loop is made of wherever one is made.
+    getattr(asyncio.events, "_set_event_loop_policy", asyncio.set_event_loop_policy)(_Policy())
     # Where it finds Python's own handler, asyncio.run puts another in its place, and back: writes that say nothing.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
