@@ -9,7 +9,8 @@
  * │   with       __enter__ and __exit__ are looked up first (LOAD_SPECIAL) and │
  * │              then called as anything else                                  │
  * │   asyncio    each thread state links the tasks of its loop                 │
- * │   free lists all of one form, in the interpreter's memory                  │
+ * │   attributes values lie behind the slots, in objects that have some        │
+ * │   free lists all of one form; they can be, and are, switched off           │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #ifndef SSB_COMPAT_314_H
 #define SSB_COMPAT_314_H
@@ -121,7 +122,7 @@ static inline int ssb_type_has_managed_dict(const PyTypeObject *t) { return (t->
 static inline PyObject *ssb_instance_dict(PyObject *o) { return (PyObject *)_PyObject_ManagedDictPointer(o)->dict; }
 static inline PyDictValues *ssb_values_in_object(PyObject *o)
 {
-    return Py_TYPE(o)->tp_flags & Py_TPFLAGS_INLINE_VALUES ? (PyDictValues *)((char *)o + sizeof(PyObject)) : NULL;
+    return Py_TYPE(o)->tp_flags & Py_TPFLAGS_INLINE_VALUES ? (PyDictValues *)((char *)o + Py_TYPE(o)->tp_basicsize) : NULL;
 }
 /* Values without a dict that speaks for them. */
 static inline PyDictValues *ssb_instance_values(PyObject *o)
@@ -523,18 +524,20 @@ static inline void ssb_free_list_tokens(PyInterpreterState *is, void (*number)(u
         number((uint64_t)(uintptr_t)t->datastack_cached_chunk);
 }
 
+/* Empty it, and off it is: the interpreter's own way to say so. */
 static inline void ssb_drain_free_list(struct _Py_freelist *list, void (*release)(void *))
 {
-    while (list->size > 0) {
+    while (list->freelist) {
         void *block = list->freelist;
         list->freelist = *(void **)block;
-        list->size--;
         release(block);
     }
+    list->size = -1;
 }
 static inline void ssb_release_object(void *o) { Py_TYPE(o)->tp_free(o); }
 
-/* Free lists hold base blocks that new objects would then be made of: empty them. */
+/* Free lists hold base blocks that new objects would then be made of. What lies in one looks alive: the link to the next
+ * overwrites the reference count. */
 static inline void ssb_drain_free_lists(void)
 {
     struct _Py_freelists *free = &PyInterpreterState_Get()->object_state.freelists;

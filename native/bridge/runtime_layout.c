@@ -18,6 +18,10 @@ static const char sample[] =
     "    pass\n"
     "plain, shown = C(), C()\n"
     "plain.first = 'x'; plain.second = 'y'\n"
+    "class S:\n"
+    "    __slots__ = ('slot', '__dict__')\n"
+    "slotted = S()\n"
+    "slotted.slot = 'z'; slotted.first = 'x'; slotted.second = 'y'\n"
     "shown.first = 'x'; shown.second = 'y'\n"
     "shown_dict = shown.__dict__\n"
     "reference = __import__('weakref').ref(plain)\n"
@@ -31,22 +35,38 @@ static const char sample[] =
 
 static int is_text(PyObject *o, const char *text) { return o && PyUnicode_Check(o) && PyUnicode_CompareWithASCIIString(o, text) == 0; }
 
-static int instances_are_known(PyObject *names)
+/* Two attributes, in the object itself. */
+static int values_are_known(PyObject *o)
 {
-    PyObject *plain = PyDict_GetItemString(names, "plain"), *shown = PyDict_GetItemString(names, "shown");
-    PyTypeObject *c = (PyTypeObject *)PyDict_GetItemString(names, "C");
-    PyDictKeysObject *keys = ssb_type_keys(c);
-    if (!ssb_type_has_managed_dict(c) || !ssb_type_is_python_class(c) || !keys)
-        return 0;
-    PyDictValues *values = ssb_instance_values(plain);
+    PyDictKeysObject *keys = ssb_type_keys(Py_TYPE(o));
+    PyDictValues *values = ssb_instance_values(o);
     const void *start;
-    if (!values || ssb_values_size(values) != 2 || ssb_values_memory(values, keys, &start) < 2 * sizeof(PyObject *))
+    if (!keys || !values || ssb_values_size(values) != 2 || ssb_values_memory(values, keys, &start) < 2 * sizeof(PyObject *))
         return 0;
     for (int i = 0; i < 2; i++) {
         int e = ssb_values_entry(values, i);
         if (e > 1 || !is_text(DK_UNICODE_ENTRIES(keys)[e].me_key, i ? "second" : "first") || !is_text(values->values[e], i ? "y" : "x"))
             return 0;
     }
+    return 1;
+}
+
+/* The same behind slots; some versions give such an object a dictionary at once. */
+static int slots_are_known(PyObject *o)
+{
+    if (!ssb_type_has_managed_dict(Py_TYPE(o)))
+        return 1;
+    PyObject *dict = ssb_instance_dict(o);
+    return ssb_instance_values(o) ? values_are_known(o) : dict && PyDict_CheckExact(dict) && PyDict_GET_SIZE(dict) == 2;
+}
+
+static int instances_are_known(PyObject *names)
+{
+    PyObject *plain = PyDict_GetItemString(names, "plain"), *shown = PyDict_GetItemString(names, "shown");
+    PyTypeObject *c = (PyTypeObject *)PyDict_GetItemString(names, "C");
+    if (!ssb_type_has_managed_dict(c) || !ssb_type_is_python_class(c) || !values_are_known(plain) ||
+        !slots_are_known(PyDict_GetItemString(names, "slotted")))
+        return 0;
     return !ssb_instance_values(shown) && ssb_instance_dict(shown) == PyDict_GetItemString(names, "shown_dict") &&
            (PyObject *)ssb_object_weakrefs(plain) == PyDict_GetItemString(names, "reference") && !ssb_object_weakrefs(shown);
 }

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType
 
 _OWN = (
-    "Thread._bootstrap Thread._bootstrap_inner Thread.run Thread._set_ident Thread._set_native_id"
+    "Thread._bootstrap Thread._bootstrap_inner Thread.run Thread._set_ident Thread._set_native_id Thread._set_os_name"
     " Thread._set_tstate_lock Thread._stop Thread._delete Thread._wait_for_tstate_lock _maintain_shutdown_locks"
     " current_thread Condition.__init__ Event.__init__ Semaphore.__init__ BoundedSemaphore.__init__ Barrier.__init__"
 )
