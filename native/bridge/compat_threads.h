@@ -63,14 +63,22 @@ static inline void ssb_report_lost_exception(PyObject *function)
 #if PY_VERSION_HEX >= 0x030E0000
 #define SSB_LEAST_PROTECTED_STACK ((uintptr_t)512 << 10)
 
-/* A thread state wants to know its stack, and would ask the C library, which allocates memory for the answer. */
+/* A thread state knows the stack that it runs on. On any other, no object with a finalizer dies: that waits until less of the
+ * stack is in use, for ever. */
+static inline void ssb_thread_state_moved(PyThreadState *tstate, uintptr_t stack_lo, uintptr_t stack_hi)
+{
+    if (stack_hi - stack_lo >= SSB_LEAST_PROTECTED_STACK)
+        (void)PyUnstable_ThreadState_SetStackProtection(tstate, (void *)stack_lo, stack_hi - stack_lo);
+}
+static inline void ssb_thread_state_moved_back(PyThreadState *tstate) { PyUnstable_ThreadState_ResetStackProtection(tstate); }
+
+/* Told about its stack, it does not ask the C library, which allocates memory for the answer. */
 static inline PyThreadState *ssb_thread_state_begin(uintptr_t stack_lo, uintptr_t stack_hi)
 {
     PyThreadState *tstate = PyThreadState_New(PyInterpreterState_Main());
     if (tstate == NULL)
         Py_FatalError("pytest-statespace: no memory for a thread state");
-    if (stack_hi - stack_lo >= SSB_LEAST_PROTECTED_STACK)
-        (void)PyUnstable_ThreadState_SetStackProtection(tstate, (void *)stack_lo, stack_hi - stack_lo);
+    ssb_thread_state_moved(tstate, stack_lo, stack_hi);
     PyEval_AcquireThread(tstate);
     return tstate;
 }
@@ -80,6 +88,8 @@ static inline void ssb_thread_state_end(PyThreadState *tstate)
     PyThreadState_DeleteCurrent();
 }
 #else
+static inline void ssb_thread_state_moved(PyThreadState *Py_UNUSED(tstate), uintptr_t Py_UNUSED(lo), uintptr_t Py_UNUSED(hi)) {}
+static inline void ssb_thread_state_moved_back(PyThreadState *Py_UNUSED(tstate)) {}
 static inline PyThreadState *ssb_thread_state_begin(uintptr_t Py_UNUSED(stack_lo), uintptr_t Py_UNUSED(stack_hi))
 {
     PyGILState_Ensure();

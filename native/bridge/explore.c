@@ -205,9 +205,13 @@ static void describe(void *Py_UNUSED(user), char *text, size_t bytes)
 /* On the main simulated stack. */
 static void run_paths(void)
 {
+    const ssb_thread *self = ssb_current();
+    ssb_thread_state_moved(self->tstate, self->stack_lo, self->stack_hi);
     begin_error = ssb.engine->begin(ssb.arena, &setup);
-    if (begin_error < 0)
+    if (begin_error < 0) {
+        ssb_thread_state_moved_back(self->tstate);
         return;
+    }
     /* From here on once per path, each time from the base snapshot. */
     if (setup.fingerprint != NULL)
         ssb_fingerprint_base(verify_base);
