@@ -278,7 +278,7 @@ SPECS: tuple[Spec, ...] = (
     Spec(
         "max_threads",
         "threads one execution may start, the main thread included (default 32)",
-        _integer(1, 128),
+        _integer(1, 512),
         _parse_integer,
         "N",
     ),

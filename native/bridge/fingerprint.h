@@ -46,7 +46,7 @@
 #define SSBF_UNEXPLAINED (1u << 15) /* changed words nothing explains */
 #define SSBF_DEFERRED 4096u        /* address-hashed sets of one state */
 #define SSBF_SET_ELEMENTS 16384u   /* of one address-hashed set */
-#define SSBF_RANGES 2048u          /* masked address ranges */
+#define SSBF_RANGES 8192u          /* masked address ranges */
 #define SSBF_NOISY 512u            /* calibrated words */
 #define SSBF_FRAMES 4096u          /* of one thread */
 #define SSBF_NO_GENERATION UINT32_MAX /* no number was given in it */

@@ -43,7 +43,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static ss_alternative alternatives[SS_MAX_THREADS];
+static ss_alternative alternatives[SS_MAX_ALTERNATIVES];
 static int switch_is_due = 1; /* at the choice point being made (ssb_switch_is_due) */
 static int invariants_due; /* a thread ended: no Python code could run at that choice point */
 
@@ -134,8 +134,8 @@ uint64_t ssb_identity_of(const ssb_thread *t)
 
 static uint32_t add_alternative(uint32_t n, const ssb_thread *t, uint32_t part)
 {
-    if (n == SS_MAX_THREADS)
-        ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "more than 128 ways to go on at one choice point");
+    if (n == SS_MAX_ALTERNATIVES)
+        ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "more than 128 ways to go on in one state");
     alternatives[n] = (ss_alternative){
         .thread = (uint16_t)(t - ssb.threads),
         .operation = t->operation,

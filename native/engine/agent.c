@@ -47,7 +47,7 @@ static void record(ss_arena *arena, uint32_t slot, const ss_choice *choice, uint
     s->context = arena->child;
     if (choice->alternatives)
         memcpy(s->alternatives, choice->alternatives,
-               (choice->n < SS_MAX_THREADS ? choice->n : SS_MAX_THREADS) * sizeof *choice->alternatives);
+               (choice->n < SS_MAX_ALTERNATIVES ? choice->n : SS_MAX_ALTERNATIVES) * sizeof *choice->alternatives);
     uint32_t n = arena->n_path;
     arena->path[n] = slot;
     arena->last_state = slot;
@@ -149,7 +149,7 @@ static uint32_t decide(ss_arena *arena, uint32_t slot) {
 static int is_sound(const ss_choice *c) {
     if (!c->n || c->n == SS_NONE) return 0;
     if (c->kind == SS_CHOICE_DATA) return 1;
-    return (c->kind == SS_CHOICE_THREAD || c->kind == SS_CHOICE_TIMEOUT) && c->n <= SS_MAX_THREADS && c->alternatives;
+    return (c->kind == SS_CHOICE_THREAD || c->kind == SS_CHOICE_TIMEOUT) && c->n <= SS_MAX_ALTERNATIVES && c->alternatives;
 }
 
 /* Sets SS_STATE_HASHED in *flags if out is valid: otherwise the state is never merged. Non-zero: it can't be trusted. */

@@ -19,7 +19,8 @@
 
 #define SS_ENGINE_VERSION 4u /* bump when any struct or function pointer below changes */
 #define SS_PAGE 4096u
-#define SS_MAX_THREADS 128u
+#define SS_MAX_THREADS 512u    /* in one execution */
+#define SS_MAX_ALTERNATIVES 128u /* at one choice point, but for SS_CHOICE_DATA */
 #define SS_MAX_PATH 65536u    /* choice points on one path */
 #define SS_MAX_SCHEDULE (1u << 20) /* forced choices in one command */
 #define SS_MAX_FOLLOWING 64u   /* paths that follow one without being asked for */
@@ -50,7 +51,7 @@ typedef struct ss_choice {
     uint32_t n;               /* number of alternatives, >= 1 */
     uint32_t flags;           /* SS_CHOICE_* */
     uint64_t label;           /* hash of thread, operation and source position; no addresses: detects divergence */
-    const ss_alternative *alternatives; /* n entries for THREAD and TIMEOUT (n <= SS_MAX_THREADS); NULL for DATA */
+    const ss_alternative *alternatives; /* n entries for THREAD and TIMEOUT (n <= SS_MAX_ALTERNATIVES); NULL for DATA */
 } ss_choice;
 #define SS_CHOICE_EXTRA 2u /* there is nothing to choose; only searches that reduce have this point */
 #define SS_CHOICE_TIME 1u /* what happens next may depend on time that passes, and none of the alternatives lets it pass */
@@ -78,7 +79,7 @@ typedef struct ss_state {
     uint64_t label;
     uint64_t fingerprint[2]; /* valid if SS_STATE_HASHED */
     ss_context context;
-    ss_alternative alternatives[SS_MAX_THREADS]; /* min(n, SS_MAX_THREADS) entries for THREAD and TIMEOUT */
+    ss_alternative alternatives[SS_MAX_ALTERNATIVES]; /* min(n, SS_MAX_ALTERNATIVES) entries for THREAD and TIMEOUT */
 } ss_state;
 #define SS_STATE_HASHED 1u  /* fingerprint computed; otherwise it is never merged */
 #define SS_STATE_VISITED 2u /* found in the visited set: the path ended here and `root` is SS_NONE */

@@ -14,6 +14,10 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "raise --statespace-max-threads, or start fewer threads in one execution",
     ),
     (
+        r"more than \d+ ways",
+        "let fewer threads be ready to run at the same time: join some before more are started",
+    ),
+    (
         r"\b(fork|vfork|clone3?|execve(at)?|posix_spawn)\b",
         "start processes in a fixture, outside the explored test, or replace them with threads",
     ),

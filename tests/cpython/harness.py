@@ -159,7 +159,7 @@ _EXPLORING = (
     "--statespace-strategy=dfs",
     "--statespace-max-executions=1",
     f"--statespace-timeout={SECONDS}",
-    "--statespace-max-threads=128",
+    "--statespace-max-threads=512",
     "--statespace-granularity=sync",
 )
 

@@ -31,7 +31,7 @@ def test_precedence_is_command_line_marker_ini_default() -> None:
         ({"max_states": 0}, ["at least 1"]),
         ({"max_executions": True}, ["whole number"]),
         ({"preemptions": -1}, ["at least 0"]),
-        ({"max_threads": 129}, ["between 1 and 128"]),
+        ({"max_threads": 513}, ["between 1 and 512"]),
         ({"max_memory": 1}, ["between 16"]),
         ({"seed": None}, ["leave the keyword out"]),
         ({"trace": ["a b"]}, ["'a b'", "importable"]),
