@@ -42,7 +42,7 @@ COVERED: dict[str, tuple[tuple[str, str], ...]] = {
     "CallableProxyType": (("weak", "callable proxy of which"),),
     "lock": (("c_objects", "lock"), ("c_objects", "lock inside")),
     "RLock": (("c_objects", "RLock"),),
-    "_ThreadHandle": (("c_objects", "Thread"),),
+    "_ThreadHandle": (("c_objects", "Thread"), ("c_objects", "handle of a thread")),
     "str": (("values", "str subclass"),),
     "bytes": (("values", "bytes subclass"),),
     "date": (("values", "date"),),

@@ -342,3 +342,14 @@ CASES: list[Case] = [
     case("counter of ids", lambda: itertools.count(), changes=[next]),
     case("deque of locks", lambda: collections.deque([_thread.allocate_lock()]), changes=[lambda o: o[0].acquire()]),
 ]
+
+if hasattr(_thread, "_make_thread_handle"):  # 3.13 and later
+    CASES.append(
+        case(
+            "handle of a thread",
+            lambda: [_thread._make_thread_handle(5)],
+            others=[lambda: [_thread._make_thread_handle(6)]],
+            changes=[lambda o: o[0]._set_done()],
+            existing=False,  # after a fork the handles of other threads are done
+        )
+    )
