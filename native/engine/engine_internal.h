@@ -188,6 +188,7 @@ typedef struct ssi_habit {
     uint8_t returns;    /* how often it was armed too soon, less how often it was not */
     uint8_t armed : 1;
     uint8_t there : 1; /* it was seen to have content; it keeps some while nobody may drop pages */
+    uint8_t guard : 1; /* of a stack: it never has any */
     uint32_t armed_at; /* number of the checkpoint */
 } ssi_habit;
 

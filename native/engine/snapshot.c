@@ -80,7 +80,8 @@ static uint32_t walk_page(ss_arena *arena, walk *w, uint32_t index, uintptr_t *a
  * the answer is remembered. */
 static int walk_has_content(ss_arena *arena, walk *w, const uint32_t *dirty, uint32_t i, uint32_t n, uintptr_t address) {
     uint32_t index = dirty[i];
-    if (arena->habits[index].there) return 1;
+    ssi_habit *known = &arena->habits[index];
+    if (known->there || known->guard) return known->there;
     if (index < w->around.first || index >= w->around.first + w->around.n) {
         const ss_region *r = &arena->regions[w->region];
         uint32_t end = r->first_page + (uint32_t)((r->hi - r->lo) / SS_PAGE), run = 1;
@@ -88,7 +89,8 @@ static int walk_has_content(ss_arena *arena, walk *w, const uint32_t *dirty, uin
         look(arena, &w->around, index, address, run);
     }
     int there = has_content(&w->around, index, address);
-    arena->habits[index].there = there && !arena->tracked.may_drop;
+    known->there = there && !arena->tracked.may_drop;
+    known->guard = w->around.known && w->around.entries[index - w->around.first] & SSI_PAGEMAP_GUARD && !arena->tracked.may_drop;
     return there;
 }
 

@@ -105,26 +105,49 @@ static long name_populated(ssi_tracked *t, const ss_region *r, uint32_t *out) {
     return ssi_list_populated(t, r, end, out);
 }
 
-/* Open pages of a region; rearm: they are closed again, run by run. */
-static long name_open(ssi_tracked *t, const ss_region *r, int rearm, uint32_t *out) {
+/* Open pages of a region, which are closed again, run by run. */
+static long close_open(ssi_tracked *t, const ss_region *r, uint32_t *out) {
     uint32_t found = 0, end = end_page(r);
     for (uint32_t page = ssi_next_bit(t->named, r->first_page, end); page < end; page = ssi_next_bit(t->named, page, end)) {
         uint32_t first = page;
         for (; page < end && t->named[page / 64] >> (page % 64) & 1; page++) {
-            if (out) out[found++] = page;
-            if (rearm) t->named[page / 64] &= ~(UINT64_C(1) << (page % 64));
+            out[found++] = page;
+            t->named[page / 64] &= ~(UINT64_C(1) << (page % 64));
         }
-        long rc = rearm ? protect(r, first, page, PROT_READ) : 0;
+        long rc = protect(r, first, page, PROT_READ);
         if (rc) return rc;
     }
     return found;
 }
 
-static long mprotect_collect(ssi_tracked *t, int rearm, uint32_t *out) {
+static uint32_t list_open(const ssi_tracked *t, uint32_t first, uint32_t end, uint32_t *out) {
+    uint32_t found = 0;
+    for (uint32_t page = ssi_next_bit(t->named, first, end); page < end; page = ssi_next_bit(t->named, page + 1, end)) out[found++] = page;
+    return found;
+}
+
+/* As it is asked at every checkpoint: the open pages of all regions between two that are always open in one go. */
+static long name_all(ssi_tracked *t, uint32_t *out) {
+    uint32_t first = 0;
     long found = 0;
     for (uint32_t i = 0; i < t->n_regions; i++) {
         const ss_region *r = &t->regions[i];
-        long n = is_always_open(r) ? name_populated(t, r, out + found) : name_open(t, r, rearm, out + found);
+        if (!is_always_open(r)) continue;
+        found += list_open(t, first, r->first_page, out + found);
+        long n = name_populated(t, r, out + found);
+        if (n < 0) return n;
+        found += n;
+        first = end_page(r);
+    }
+    return found + list_open(t, first, t->n_pages, out + found);
+}
+
+static long mprotect_collect(ssi_tracked *t, int rearm, uint32_t *out) {
+    if (!rearm) return name_all(t, out);
+    long found = 0;
+    for (uint32_t i = 0; i < t->n_regions; i++) {
+        const ss_region *r = &t->regions[i];
+        long n = is_always_open(r) ? name_populated(t, r, out + found) : close_open(t, r, out + found);
         if (n < 0) return n;
         found += n;
     }

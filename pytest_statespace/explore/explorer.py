@@ -156,6 +156,7 @@ class Explorer:
         self._graph = graph
         self._engine = engine
         self._strategy = strategy
+        self._learner = strategy if isinstance(strategy, Learner) else None  # asked for every path
         self._budget = budget
         self._nodeid = nodeid
         self._never = RunFlag.NONE if compare_states else _COMPARING
@@ -264,8 +265,8 @@ class Explorer:
             return ended
         if job.last and job.node.parent is not None:
             self._release(job.node)
-        if isinstance(strategy, Learner):
-            strategy.learn(job, arrivals)
+        if self._learner is not None:
+            self._learner.learn(job, arrivals)
         strategy.add([node for node in nodes if node.state != RELEASED])
         self._report(nodes[-1] if nodes else job.node, strategy)
         used_up = self._budget.exceeded(executions=search.executions, states=search.states)
@@ -320,7 +321,7 @@ class Explorer:
         most = self._budget.max_executions
         if most is None or self._search.executions + 1 < most:
             return False
-        return self._graph is None and not isinstance(strategy, Learner) and job.node.state >= 0
+        return self._graph is None and self._learner is None and job.node.state >= 0
 
     def _most_following(self) -> int:
         if self._graph is not None:  # which has to see where each of them leads

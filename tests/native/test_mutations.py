@@ -190,14 +190,14 @@ MUTATIONS = [
             ),
             (
                 "tracker_mprotect.c",
-                "is_always_open(r) ? name_populated(t, r, out + found) :",
-                "is_always_open(r) ? 0 :",
+                "long n = name_populated(t, r, out + found);",
+                "long n = 0;",
                 "writers",
                 "mprotect:30000:50:300",
             ),
             (
                 "tracker_mprotect.c",
-                "long rc = rearm ? protect(r, first, page, PROT_READ) : 0;",
+                "long rc = protect(r, first, page, PROT_READ);",
                 "long rc = 0;",
                 "trackers",
                 "mprotect",
