@@ -296,7 +296,7 @@ static uint32_t pick(uint64_t label)
     uint32_t k = 0;
     ssb.alone = n > 1 ? 0 : ssb.alone + 1;
     int is_due = n > 1 || is_due_alone(ssb.alone);
-    if (is_due || ssb.footprints) {
+    if (is_due || ssb.footprints || ssb.engine->wants_extra(ssb.arena)) {
         const ssb_thread *current = ssb_current();
         if (current->place.kind != SSB_PLACE_NONE)
             ssb_races_look();

@@ -364,6 +364,8 @@ int ss_begin(ss_arena *arena, const ss_setup *setup) {
     return (int)arena->answer;
 }
 
+int ss_wants_extra(ss_arena *arena) { return (arena->command.flags & SS_RUN_EXTRA) != 0; }
+
 uint32_t ss_choose(ss_arena *arena, const ss_choice *choice) {
     arena->choice = choice;
     call_agent(arena, SSI_REQUEST_CHOOSE);

@@ -53,7 +53,7 @@ typedef struct ss_choice {
     uint64_t label;           /* hash of thread, operation and source position; no addresses: detects divergence */
     const ss_alternative *alternatives; /* n entries for THREAD and TIMEOUT (n <= SS_MAX_ALTERNATIVES); NULL for DATA */
 } ss_choice;
-#define SS_CHOICE_EXTRA 2u /* there is nothing to choose; only searches that reduce have this point */
+#define SS_CHOICE_EXTRA 2u /* there is nothing to choose; only searches that reduce have this point, and SS_RUN_EXTRA */
 #define SS_CHOICE_TIME 1u /* what happens next may depend on time that passes, and none of the alternatives lets it pass */
 
 /* Machine context of a suspended simulated thread: what ss_switch saved. */
@@ -99,6 +99,7 @@ enum ss_run_flags {
     SS_RUN_STOP = 64,         /* the path ends at the first choice point behind the forced choices: SS_END_STOPPED */
     SS_RUN_ONCE = 128,        /* no path will start from states of this one: none is kept; all of the first, later some are compared with
                                  those visited; and there may be SS_MAX_SCHEDULE of them: SS_END_FULL */
+    SS_RUN_EXTRA = 256,       /* points with nothing to choose are wanted too: SS_CHOICE_EXTRA */
 };
 
 enum ss_end {
@@ -277,6 +278,7 @@ SS_EXPORT int ss_tree_diff(ss_arena *arena, uint32_t root_a, uint32_t root_b,
 /* Stored page by number (0 is the zero page). Page numbers are reused after release: ss_page_serial tells. */
 SS_EXPORT const uint8_t *ss_page_data(ss_arena *arena, uint32_t page);
 SS_EXPORT uint64_t ss_page_serial(ss_arena *arena, uint32_t page); /* unique over the arena's life */
+SS_EXPORT int ss_wants_extra(ss_arena *arena);                      /* does the present command say SS_RUN_EXTRA? */
 SS_EXPORT uint32_t ss_page_limit(ss_arena *arena);                  /* page numbers are below it */
 /* What these bytes of memory were in snapshot `root` (of a state that still has one), without restoring it. In the
  * explorer also after the child has ended. -EFAULT: not all of it is tracked memory; -EIO: base content is needed and
@@ -335,6 +337,7 @@ typedef struct ss_engine_table {
     int (*tree_diff)(ss_arena *, uint32_t, uint32_t, int (*)(void *, uint32_t, uint32_t, uint32_t), void *);
     const uint8_t *(*page_data)(ss_arena *, uint32_t);
     uint64_t (*page_serial)(ss_arena *, uint32_t);
+    int (*wants_extra)(ss_arena *);
     uint32_t (*page_limit)(ss_arena *);
     uintptr_t (*page_address)(ss_arena *, uint32_t);
     uint32_t (*page_index)(ss_arena *, uintptr_t);

@@ -29,6 +29,7 @@ static const ss_engine_table table = {
     .tree_diff = ss_tree_diff,
     .page_data = ss_page_data,
     .page_serial = ss_page_serial,
+    .wants_extra = ss_wants_extra,
     .page_limit = ss_page_limit,
     .page_address = ss_page_address,
     .page_index = ss_page_index,

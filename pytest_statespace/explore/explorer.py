@@ -189,7 +189,8 @@ class Explorer:
         while True:
             sampler.begin(search.executions)
             last = search.executions + 1 >= wanted
-            result = self._engine.sample(sampler.choose, deadline=self._budget.deadline, once=last)
+            flags = sampler.flags | RunFlag.ONCE * last
+            result = self._engine.sample(sampler.choose, deadline=self._budget.deadline, flags=flags)
             search.executions += 1
             search.transitions += result.transitions
             nodes = self._nodes(job, result.states, keep=False)
@@ -223,8 +224,7 @@ class Explorer:
             strategy.begin(base, self._release)
             while (job := strategy.next_job()) is not None:
                 ended = self._run_job(strategy, job, round_)
-                sampler = strategy.interlude(search.executions) if ended is None else None
-                if sampler is not None:
+                while ended is None and (sampler := strategy.interlude(search.executions)) is not None:
                     ended = self._interlude(sampler, base)
                 if ended is not None:
                     return ended
@@ -242,7 +242,7 @@ class Explorer:
         def choose(point: Point) -> int | None:
             return None if longest is not None and point.depth >= longest else sampler.choose(point)
 
-        result = self._engine.sample(choose, deadline=self._budget.deadline)
+        result = self._engine.sample(choose, deadline=self._budget.deadline, flags=sampler.flags)
         search.interludes += 1
         search.executions += 1
         search.transitions += result.transitions

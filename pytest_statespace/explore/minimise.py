@@ -27,7 +27,7 @@ from pytest_statespace.runtime.wire import unpack
 from pytest_statespace.sandbox.protocol import End, Engine, Point
 from pytest_statespace.types import ChoiceKind, FailureKind, Schedule
 
-__all__ = ["minimise"]
+__all__ = ["is_same", "minimise"]
 
 _MOST_RUNS = 200
 _CHANGING = re.compile(r"0x[0-9a-fA-F]+|\d+")  # of a message: addresses and values
@@ -52,6 +52,11 @@ def minimise(search: Search, engine: Engine, deadline: float) -> None:
     trials = _Trials(found, search, engine, deadline)
     trials.reduce(least)
     search.found, search.minimised_from, search.trials = trials.best, before, trials.runs
+
+
+def is_same(one: Found, other: Found) -> bool:
+    """Is it the same failure, as far as can be told from what it says?"""
+    return _signature(one) == _signature(other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +129,15 @@ class _Trials:
             kind, text, exception = FailureKind(payload["kind"]), payload["message"], payload.get("type", "")
         else:
             return None
-        best = self.best
-        if (kind, str(exception), _comparable(text)) != (best.kind, best.exception_type, _comparable(best.message)):
-            return None
         schedule = schedule_through(result.states)
+        ended = dataclasses.replace(
+            self.best, kind=kind, message=text, exception_type=str(exception), schedule=schedule, length=len(schedule)
+        )
+        if not is_same(self.best, ended):
+            return None
         if chooser.repeats:
-            return chooser.plan() if schedule.choices == best.schedule.choices else None
-        self.best = dataclasses.replace(best, message=text, schedule=schedule, length=len(schedule))
+            return chooser.plan() if schedule.choices == self.best.schedule.choices else None
+        self.best = ended
         if result.payload:
             self._search.payload = unpack(result.payload)
         return chooser.plan()
@@ -226,5 +233,5 @@ def _code(point: Point, index: int) -> int:
     return 2 * thread + (index > 0 and point.alternatives[index - 1].thread == thread)
 
 
-def _comparable(message: str) -> str:
-    return _CHANGING.sub("#", message)
+def _signature(found: Found) -> tuple[object, ...]:
+    return found.kind, found.exception_type, _CHANGING.sub("#", found.message)

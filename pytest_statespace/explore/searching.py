@@ -18,6 +18,7 @@ import pytest
 from pytest_statespace.errors import InternalError
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
+from pytest_statespace.explore.fewest import look_for_fewer
 from pytest_statespace.explore.livelock import look_for_livelock
 from pytest_statespace.explore.minimise import minimise
 from pytest_statespace.explore.races import name_races
@@ -113,7 +114,7 @@ class Searching:
                 search.noted = sandbox.explained()
             failed = search.end is SearchEnd.FAILED and self.wanted is None
             if failed and not reduces:
-                _improve(search, sandbox, budget)
+                _improve(search, sandbox, budget, compare_states=self.fingerprint)
             if graph is not None:
                 found = search.found
                 late = found is not None and bool(search.found_by or search.minimised_from is not None)
@@ -124,7 +125,7 @@ class Searching:
         if failed and reduces and search.found is not None and search.found.kind not in MUTE:
             # The choice points of its child are not those of schedules.
             with self._child(footprints=False) as sandbox:
-                _improve(search, sandbox, budget)
+                _improve(search, sandbox, budget, compare_states=self.fingerprint)
                 _note_death(search, sandbox)
         return search
 
@@ -143,9 +144,11 @@ class Searching:
         )
 
 
-def _improve(search: Search, sandbox: Sandbox, budget: Budget) -> None:
+def _improve(search: Search, sandbox: Sandbox, budget: Budget, *, compare_states: bool) -> None:
     """A failure with fewer preemptions, and a passing twin. These executions count nowhere."""
     minimise(search, sandbox, budget.deadline)
+    if sandbox.is_alive and compare_states:
+        look_for_fewer(search, sandbox, budget.deadline)
     if search.found is not None and search.found.kind not in MUTE and sandbox.is_alive:
         search.twin = find_twin(search.found.schedule, sandbox, budget.deadline)
 

@@ -226,11 +226,13 @@ class Trace:
 
     def _last_use(self, lock: int, end: int) -> int | None:
         """The thread that holds the lock at this entry, if that can be told."""
-        for i in reversed(self._uses.get(lock, ())):
+        for i in sorted(self._touching(lock), reverse=True):
             if i >= end:
                 continue
             event = self._entries[i].event
             assert event is not None
+            if event.everything:  # it may have released the lock
+                return None
             uses = event.by_object[lock]
             if any(_releases(touch) for touch in uses):
                 return None

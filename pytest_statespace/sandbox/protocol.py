@@ -43,6 +43,7 @@ class RunFlag(enum.IntFlag):
     REBUILD = 32
     STOP = 64
     ONCE = 128
+    EXTRA = 256
 
 
 class End(enum.IntEnum):
@@ -168,11 +169,16 @@ class Engine(Protocol):
         ...
 
     def sample(
-        self, choose: Callable[[Point], int | None], *, deadline: float, once: bool = False
+        self,
+        choose: Callable[[Point], int | None],
+        *,
+        deadline: float,
+        flags: RunFlag = RunFlag.NONE,
     ) -> PathResult:
         """Run one execution from the base state; ``choose`` decides at every choice point, None ends it.
 
-        ``once``: no other one is to follow, and it may be long.
+        ``flags``: ONCE if no other one is to follow, and it may be long; EXTRA to be asked where there is nothing to
+        choose as well.
         """
         ...
 

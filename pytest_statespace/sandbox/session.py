@@ -106,14 +106,17 @@ class Sandbox:
         return self._run(command, deadline, None)
 
     def sample(
-        self, choose: Callable[[Point], int | None], *, deadline: float | None, once: bool = False
+        self,
+        choose: Callable[[Point], int | None],
+        *,
+        deadline: float | None,
+        flags: RunFlag = RunFlag.NONE,
     ) -> PathResult:
         """Run one execution from the base state, asking ``choose`` at each choice point; None ends it.
 
-        ``once``: it may be long.
+        ``flags``: ONCE, EXTRA.
         """
-        flags = RunFlag.ASK | RunFlag.ONCE if once else RunFlag.ASK
-        return self._run(Command(0, 0, flags), deadline, choose)
+        return self._run(Command(0, 0, RunFlag.ASK | flags), deadline, choose)
 
     def walk(
         self, schedule: Schedule, choose: Callable[[Point], int | None], *, deadline: float | None

@@ -11,10 +11,11 @@ from support.search import Subject, explore_with
 
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Search, SearchEnd
+from pytest_statespace.explore.fewest import look_for_fewer
 from pytest_statespace.explore.minimise import minimise
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.runtime.wire import pack
-from pytest_statespace.sandbox.protocol import Command, End, PathResult, Point
+from pytest_statespace.sandbox.protocol import Command, End, PathResult, Point, RunFlag
 from pytest_statespace.sandbox.session import Sandbox
 from pytest_statespace.settings import Settings
 from pytest_statespace.types import EngineStatistics, Verdict
@@ -54,11 +55,11 @@ class _Judge:
     def run(self, command: Command, *, deadline: float) -> PathResult:
         return _judged(self._sandbox.run(command, deadline=deadline))
 
-    def sample(self, choose: object, *, deadline: float, once: bool = False) -> PathResult:
+    def sample(self, choose: object, *, deadline: float, flags: RunFlag = RunFlag.NONE) -> PathResult:
         def chosen(point: Point) -> int:
             return choose(point)  # type: ignore[operator,no-any-return]
 
-        return _judged(self._sandbox.sample(chosen, deadline=deadline, once=once))
+        return _judged(self._sandbox.sample(chosen, deadline=deadline, flags=flags))
 
 
 def _judged(result: PathResult) -> PathResult:
@@ -91,6 +92,8 @@ def hunt(
         engine = _Judge(subject.sandbox)
         search = Explorer(engine, made, budget).run()
         minimise(search, engine, budget.deadline)
+        if subject.sandbox.is_alive:
+            look_for_fewer(search, engine, budget.deadline)
         return search, time.monotonic() - started
 
     search, taken = explore_with(

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from pytest_statespace.errors import InternalError
 from pytest_statespace.explore.budget import Budget
@@ -31,7 +31,7 @@ from pytest_statespace.runtime.bookkeeping import build_table
 from pytest_statespace.runtime.wire import pack, send
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.pinning import pinned
-from pytest_statespace.sandbox.protocol import Command, End, PathResult, Point, RunFlag
+from pytest_statespace.sandbox.protocol import Command, End, Engine, PathResult, Point, RunFlag
 from pytest_statespace.sandbox.session import Sandbox
 from pytest_statespace.settings import Settings
 from pytest_statespace.types import DataRace, EngineStatistics
@@ -47,6 +47,12 @@ _FINISHED = pack({"kind": "finished", "type": "", "message": ""})
 _PROGRAM_ENDS = (End.FINISHED, End.FAILED, End.DEADLOCK)
 _END_FINISHED = 1
 _WALK = 200  # choices of a random walk that are not the default
+
+class Searched(Engine, Protocol):
+    """What searches run on: a `Sandbox`, or something in front of one."""
+
+    def races(self) -> tuple[list[Any], bool]: ...
+
 
 Program = Callable[[], object]
 T = TypeVar("T")
@@ -80,7 +86,9 @@ class Found:
         return frozenset(self.outcomes)
 
 
-class _Restart(Exception):
+class Restart(Exception):
+    """The program broke an assumption."""
+
     def __init__(self, detail: str) -> None:
         self.detail = detail
 
@@ -91,15 +99,15 @@ class Notes:
     The end of a program, however it ends, is reported as finished: the search must go on.
     """
 
-    def __init__(self, sandbox: Sandbox, notes: bool) -> None:
+    def __init__(self, sandbox: Searched, notes: bool) -> None:
         self._sandbox = sandbox
         self._ways: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {0: ((), ())}
         self._notes = notes
         self.outcomes: Counter[str] = Counter()
         self.met: list[Met] = []
 
-    def sample(self, choose: Callable[[Point], int], *, deadline: float, once: bool = False) -> PathResult:
-        return self._settle(self._sandbox.sample(choose, deadline=deadline, once=once))
+    def sample(self, choose: Callable[[Point], int], *, deadline: float, flags: RunFlag = RunFlag.NONE) -> PathResult:
+        return self._settle(self._sandbox.sample(choose, deadline=deadline, flags=flags))
 
     def run(self, command: Command, *, deadline: float) -> PathResult:
         if self._notes:  # every state is wanted, also a known one
@@ -111,13 +119,14 @@ class Notes:
 
     def _settle(self, result: PathResult) -> PathResult:
         if result.end is End.RESTART:
-            raise _Restart(result.detail)
+            raise Restart(result.detail)
         if result.end not in _PROGRAM_ENDS:
             return result
         self.outcomes["deadlock" if result.end is End.DEADLOCK else result.payload.decode()] += 1
         return result._replace(end=End.FINISHED, payload=_FINISHED, detail="")
 
     def _take_down(self, command: Command, result: PathResult) -> None:
+        assert isinstance(self._sandbox, Sandbox)
         lib, arena = self._sandbox._arena._lib, self._sandbox._arena._arena
         schedule, threads = self._ways[command.state]
         if command.state != 0:
@@ -145,7 +154,7 @@ class Notes:
 class Subject:
     """A program in a child of its own, ready to be searched as often as wanted."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Searched) -> None:
         self.sandbox = sandbox
 
     def search(
@@ -244,28 +253,35 @@ def explore_with(
     """
     promoted: frozenset[str] = frozenset()
     for _ in range(20):
-        other = {"tracker": tracker, "under_test": under_test, "max_threads": max_threads, "check": check}
-        other |= {"footprints": footprints, "races": races}
-        with _subject(program, granularity, timeouts_any, promoted, mebibytes, other) as subject:
+        with child_with(
+            lambda: program,
+            promoted=promoted,
+            granularity=granularity,
+            timeouts_any=timeouts_any,
+            tracker=tracker,
+            under_test=under_test,
+            max_threads=max_threads,
+            check=check,
+            mebibytes=mebibytes,
+            footprints=footprints,
+            races=races,
+        ) as sandbox:
             try:
-                return use(subject)
-            except _Restart as restart:
+                return use(Subject(sandbox))
+            except Restart as restart:
                 promoted |= {restart.detail}
     raise InternalError(f"the search was restarted too often: {sorted(promoted)}")
 
 
 @contextmanager
-def _subject(
-    program: Program,
-    granularity: str,
-    timeouts_any: bool,
-    promoted: frozenset[str],
-    mebibytes: int,
-    other: dict[str, Any],
-) -> Iterator[Subject]:
+def child_with(
+    load: Callable[[], Program], *, promoted: frozenset[str] = frozenset(), mebibytes: int = 512, **options: Any
+) -> Iterator[Sandbox]:
+    """A child that has loaded the program and is ready to run it; `options` as those of `explore_with`."""
+
     def main(pipe: int) -> NoReturn:
         try:
-            run_child(program, granularity, timeouts_any, promoted, **other)
+            run_child(load(), promoted=promoted, **options)
         except BaseException as error:
             send(pipe, {"setup_failed": f"{type(error).__name__}: {error}"})
         os._exit(71)
@@ -273,7 +289,7 @@ def _subject(
     sys.stdout.flush()
     sys.stderr.flush()
     with pinned(), Sandbox.open(main, mebibytes=mebibytes, hang_seconds=10.0) as sandbox:
-        yield Subject(sandbox)
+        yield sandbox
 
 
 def run_child(

@@ -233,10 +233,10 @@ class ToyEngine:
         self.released += 1
 
     def sample(
-        self, choose: Callable[[Point], int | None], *, deadline: float, once: bool = False
+        self, choose: Callable[[Point], int | None], *, deadline: float, flags: RunFlag = RunFlag.NONE
     ) -> PathResult:
         self._choose = choose
-        return self.run(Command(0, 0, RunFlag.ASK), deadline=deadline)
+        return self.run(Command(0, 0, RunFlag.ASK | flags), deadline=deadline)
 
     def run(self, command: Command, *, deadline: float) -> PathResult:
         self.commands += 1
@@ -305,7 +305,7 @@ class ToyEngine:
                 if transitions > self.limit:
                     return PathResult(End.LIMIT, tuple(new), transitions, b"", "")
             options = self._order(world, current)
-            if len(options) > 1:
+            if len(options) > 1 or (options and command.flags & RunFlag.EXTRA):
                 picked = self._record(
                     command,
                     new,
@@ -401,6 +401,7 @@ class ToyEngine:
                 taken=taken,
                 kept=bool(flags & RunFlag.SNAPSHOT),
                 visit=self._visit((world, kind, pending)) if flags & RunFlag.FINGERPRINT else -1,
+                extra=many == 1,
             )
         )
         return taken

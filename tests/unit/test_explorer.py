@@ -15,6 +15,7 @@ from support.toy import Program, ToyEngine, fewest_preemptions, terminals, termi
 from pytest_statespace.errors import InternalError, InvalidArgument
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Search, SearchEnd
+from pytest_statespace.explore.fewest import look_for_fewer
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.strategies.base import DepthFirst
 from pytest_statespace.explore.verdict import conclude
@@ -132,16 +133,22 @@ def test_snapshots_are_given_back(program: Program) -> None:
 
 @settings(deadline=None, max_examples=80)
 @given(program=PROGRAMS)
-def test_a_failure_is_found_with_the_fewest_preemptions(program: Program) -> None:
-    found, _ = search(program)
+def test_a_failure_is_left_with_the_fewest_preemptions(program: Program) -> None:
+    """Whatever the opening came across, as long as fewer than 300 executions can tell."""
+    found, engine = search(program)
+    look_for_fewer(found, engine, time.monotonic() + 3600)
     fewest = fewest_preemptions(program)
     if fewest is None:
         assert found.end is SearchEnd.EXHAUSTED
         return
     assert found.end is SearchEnd.FAILED
     assert found.found is not None
-    if fewest <= 2:
-        assert found.found.schedule.preemptions == fewest
+    left = found.found.schedule.preemptions
+    assert left >= fewest
+    if found.covered_bound is not None and found.covered_bound >= left - 1:
+        assert left == fewest
+    elif left:
+        assert left > 3 or found.trials >= 300
 
 
 @settings(deadline=None, max_examples=60)
@@ -290,8 +297,8 @@ def test_no_end_is_taken_for_success(
     end: End, detail: str, expected: Verdict, words: str
 ) -> None:
     program: Program = (LOCKED, LOCKED)
-    engine = Ends(program, 3, PathResult(end, (), 1, b"", detail))
-    found, _ = search(program, engine=engine)
+    engine = Ends(program, 2, PathResult(end, (), 1, b"", detail))
+    found, _ = search(program, "dfs", engine=engine)
     result = verdict(found)
     assert result.verdict is expected
     assert words in result.reason

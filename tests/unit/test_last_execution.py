@@ -71,19 +71,19 @@ def test_without_a_budget_there_is_no_last_one() -> None:
 
 
 def test_of_sampled_executions_the_last_may_be_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bool] = []
+    asked: list[RunFlag] = []
 
     def sample(
-        self: ToyEngine, choose: Callable[[Point], int | None], *, deadline: float, once: bool = False
+        self: ToyEngine, choose: Callable[[Point], int | None], *, deadline: float, flags: RunFlag = RunFlag.NONE
     ) -> PathResult:
-        asked.append(once)
+        asked.append(flags)
         self._choose = choose
         return self.run(Command(0, 0, RunFlag.ASK), deadline=deadline)
 
     monkeypatch.setattr(ToyEngine, "sample", sample)
     budget = Budget(time.monotonic, time.monotonic(), 60.0, max_executions=3)
     Explorer(ToyEngine((INCREMENT, INCREMENT)), RandomWalk(0), budget).run()
-    assert asked == [False, False, True]
+    assert asked == [RunFlag.NONE, RunFlag.NONE, RunFlag.ONCE]
 
 
 @pytest.mark.parametrize(("length", "compared", "said"), [(1024, 1024, False), (70_000, 2_000, True)])

@@ -13,7 +13,7 @@ from test_explorer import INCREMENT, LOCKED, ORDER, PROGRAMS, Survivor, search, 
 
 from pytest_statespace.errors import InvalidArgument
 from pytest_statespace.explore.explorer import Search, SearchEnd
-from pytest_statespace.explore.strategies import StrategyRegistry
+from pytest_statespace.explore.strategies import StrategyRegistry, exhaust
 from pytest_statespace.explore.strategies.base import Sampler
 from pytest_statespace.explore.strategies.surw import Surw
 from pytest_statespace.sandbox.protocol import Alternative, Command, Point, RunFlag
@@ -195,7 +195,9 @@ FLICKER: Program = (*[(("add", "d", 1), ("add", "d", -1))] * 10, (("assert", "d"
 STEADY: Program = (*[(("add", "d", 1), ("add", "e", 1))] * 3, (("spin", "d"),))
 
 
-def test_a_wide_space_is_sampled_in_between() -> None:
+def test_a_wide_space_is_sampled_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exhaust, "_REVERSALS", 1)
+    monkeypatch.setattr(exhaust, "_SAMPLES", 0)
     found, _ = search(FLICKER)
     assert found.end is SearchEnd.FAILED
     assert found.found is not None
@@ -208,9 +210,18 @@ def test_a_wide_space_is_sampled_in_between() -> None:
     assert [end for end, _ in again.ended] == ["failed"]
 
 
-def test_a_narrow_space_is_not() -> None:
-    found, _ = search(ORDER)
-    assert found.interludes == 0
+def test_the_opening_finds_what_is_behind_many_orders() -> None:
+    found, _ = search(FLICKER)
+    assert found.end is SearchEnd.FAILED
+    assert found.interludes == found.executions - 1 < 18
+
+
+def test_an_opening_is_short() -> None:
+    found, _ = search(STEADY)
+    assert found.executions > 300
+    alone, _ = search((INCREMENT, INCREMENT))
+    assert alone.executions < 100
+    assert 0 < alone.interludes <= 18
 
 
 def test_under_a_bound_nothing_beyond_it_is_run() -> None:

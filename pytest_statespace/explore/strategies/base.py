@@ -200,6 +200,9 @@ class Sampler(ABC):
     executions: int = 1000
     """How many executions are run unless ``max_executions`` says otherwise."""
 
+    flags: RunFlag = RunFlag.NONE
+    """EXTRA: it is asked at points with nothing to choose as well. What is done there may matter to it."""
+
     longest: int | None = None
     """Choice points after which an execution is given up as one that may never end; None: there is no limit."""
 

@@ -266,9 +266,20 @@ def source_of(seed: int, count: int) -> str:
 
 def load(source: str, seed: int) -> Callable[[], object]:
     """Compile it as a file of this folder: code under test."""
+    program = _namespace(source, seed)["program"]
+    assert callable(program)
+    return program
+
+
+def load_one(source: str, seed: int, number: int) -> Callable[[], object]:
+    """One of the programs."""
+    program = _namespace(source, seed)[f"program{number}"]
+    assert callable(program)
+    return program
+
+
+def _namespace(source: str, seed: int) -> dict[str, object]:
     name = str(_FOLDER / f"generated_{seed}.py")
     namespace: dict[str, object] = {"__name__": f"soundness.dependence.generated_{seed}", "__file__": name}
     exec(compile(source, name, "exec"), namespace)
-    program = namespace["program"]
-    assert callable(program)
-    return program
+    return namespace
