@@ -13,10 +13,6 @@ from __future__ import annotations
 import argparse
 import array
 import ctypes
-import datetime
-import os
-import platform
-import subprocess
 import sys
 import threading
 import time
@@ -26,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests"), str(HERE)]
 
 import pytest  # noqa: E402, F401  (a pytest process is what is tracked in earnest)
 from litmus import programs  # noqa: E402
 from support.search import Notes, Subject, explore_with  # noqa: E402
+from written import publish  # noqa: E402
 
 from pytest_statespace._native import _engine  # noqa: E402
 from pytest_statespace.explore.budget import Budget  # noqa: E402
@@ -158,24 +155,8 @@ def main() -> None:
     ]
     for title, program in PROGRAMS.items():
         lines.append(row(title, explore_with(program, measure)))
-    processor = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line)
-    git = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    today = datetime.datetime.now(tz=datetime.UTC).date()
-    loads = " ".join(f"{load:.1f}" for load in os.getloadavg())
-    system = f"Linux {platform.release()}, Python {platform.python_version()}"
-    head = [
-        "# Differences and compression of stored pages",
-        "",
-        f"- {processor.rpartition(': ')[2]}, {os.cpu_count()} CPUs, {system}",
-        f"- commit {commit}, {today}, load averages at the end {loads}",
-        f"- depth first, at most {EXECUTIONS} executions; pages of 4 096 bytes",
-        "",
-    ]
-    text = "\n".join([*head, *lines]) + "\n"
-    print(text)
-    if arguments.write:
-        (HERE / "results" / f"deltas-{today}.md").write_text(text)
+    facts = [f"depth first, at most {EXECUTIONS} executions; pages of 4 096 bytes"]
+    publish("deltas", "Differences and compression of stored pages", facts, lines, write=arguments.write)
 
 
 if __name__ == "__main__":

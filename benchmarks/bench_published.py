@@ -9,19 +9,17 @@ index into `build/published`.
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
 import platform
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests"), str(HERE)]
 
 from published.catalog import BUGS, Bug  # noqa: E402
 from published.trying import Stressed, Tried, explore, stress  # noqa: E402
+from written import publish  # noqa: E402
 
 STORE = HERE.parent / "build" / "published"
 COLUMNS = (
@@ -86,27 +84,13 @@ def main() -> None:
         if bug.case in arguments.only:
             lines.append(line(row(bug, arguments.seconds)))
             print(lines[-1], flush=True)
-    git = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    processor = next(entry for entry in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in entry)
-    system = f"Linux {platform.release()}, Python {platform.python_version()}"
-    today = datetime.datetime.now(tz=datetime.UTC).date()
-    loads = " ".join(f"{load:.1f}" for load in os.getloadavg())
-    head = [
-        "# Published bugs",
-        "",
-        f"- {processor.rpartition(': ')[2]}, {os.cpu_count()} CPUs, {system}",
-        f"- commit {commit}, {today}, load averages at the end {loads}",
-        "- `tests/published`; default options; *s* is the time of the whole search, to the first failure or to its end",
-        f"- *loop*: the same test unexplored, again and again for {arguments.seconds:g} seconds: failures of runs",
-        "- most asyncio tests use equal delays, so that the events meet: that is why the loop finds them too",
-        "",
+    facts = [
+        "`tests/published`; default options; *s* is the time of the whole search, to the first failure or to its end",
+        f"*loop*: the same test unexplored, again and again for {arguments.seconds:g} seconds: failures of runs",
+        "most asyncio tests use equal delays, so that the events meet: that is why the loop finds them too",
     ]
-    text = "\n".join([*head, *lines]) + "\n"
     version = ".".join(platform.python_version_tuple()[:2])
-    if arguments.write:
-        (HERE / "results" / f"published-{version}-{today}.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(f"published-{version}", "Published bugs", facts, lines, write=arguments.write)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,16 @@ choose. `--write` adds a file to `benchmarks/results`.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import textwrap
 import time
 from pathlib import Path
+
+from written import publish
 
 HERE = Path(__file__).resolve().parent
 
@@ -121,24 +121,8 @@ def main() -> None:
         row = [title, *cells(plain), f"{plain_whole:.2f}", *cells(reduced), f"{whole:.2f}"]
         lines.append("| " + " | ".join(row) + " |")
         print(lines[-1], flush=True)
-    processor = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line)
-    git = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    today = datetime.datetime.now(tz=datetime.UTC).date()
-    loads = " ".join(f"{load:.1f}" for load in os.getloadavg())
-    head = [
-        "# Searches with and without reduction",
-        "",
-        f"- {processor.rpartition(': ')[2]}, {os.cpu_count()} CPUs, Linux {platform.release()}, "
-        f"Python {platform.python_version()}",
-        f"- commit {commit}, {today}, load averages at the end {loads}",
-        f"- granularity access; each search at most {arguments.seconds} s (*cut*: it was not done then)",
-        "",
-    ]
-    text = "\n".join([*head, *lines]) + "\n"
-    print(text)
-    if arguments.write:
-        (HERE / "results" / f"reductions-{today}.md").write_text(text)
+    facts = [f"granularity access; each search at most {arguments.seconds} s (*cut*: it was not done then)"]
+    publish("reductions", "Searches with and without reduction", facts, lines, write=arguments.write)
 
 
 if __name__ == "__main__":

@@ -8,22 +8,19 @@
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests"), str(HERE)]
 
 import pytest  # noqa: E402, F401  (a pytest process is what is tracked in earnest)
 from litmus import programs  # noqa: E402
 from support.search import Subject, explore_with  # noqa: E402
+from written import publish  # noqa: E402
 
 from pytest_statespace.sandbox.arena import tracker_names  # noqa: E402
 from pytest_statespace.sandbox.probe import probe_trackers  # noqa: E402
@@ -82,30 +79,17 @@ def main() -> None:
     arguments: Any = parser.parse_args()
     reasons = {name: probe_trackers(name)[1] for name in tracker_names()}
     trackers = [name for name, reason in reasons.items() if not reason]
-    processor = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line)
     lines: list[str] = []
     for title, program in PROGRAMS.items():
         rounds = [
             {name: explore_with(program, measure, tracker=name) for name in trackers} for _ in range(arguments.rounds)
         ]
         lines += ["", f"## {title}", "", *table(rounds, trackers)]
-    git = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    today = datetime.datetime.now(tz=datetime.UTC).date()
-    loads = " ".join(f"{load:.1f}" for load in os.getloadavg())
-    system = f"Linux {platform.release()}, Python {platform.python_version()}"
-    head = [
-        "# Trackers",
-        "",
-        f"- {processor.rpartition(': ')[2]}, {os.cpu_count()} CPUs, {system}",
-        f"- commit {commit}, {today}, load averages at the end {loads}",
-        f"- medians of {arguments.rounds} rounds, trackers alternating",
-        *(f"- not here: {name} ({reason})" for name, reason in reasons.items() if reason),
+    facts = [
+        f"medians of {arguments.rounds} rounds, trackers alternating",
+        *(f"not here: {name} ({reason})" for name, reason in reasons.items() if reason),
     ]
-    text = "\n".join([*head, *lines]) + "\n"
-    print(text)
-    if arguments.write:
-        (HERE / "results" / f"trackers-{today}.md").write_text(text)
+    publish("trackers", "Trackers", facts, lines, write=arguments.write)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,8 @@ class Search:
     end: SearchEnd = SearchEnd.ERROR
     detail: str = ""
     found: Found | None = None
-    found_by: str = ""  # the sampler of the execution that failed, if it was an interlude
+    found_between: bool = False  # the execution that failed was an interlude
+    found_by: str = ""  # who drew it, if it was drawn at random
     minimised_from: int | None = None  # preemptions of the failing execution that was found first
     twin: PassingTwin | None = None  # of the failing execution
     trials: int = 0  # executions run to need fewer of them
@@ -225,7 +226,7 @@ class Explorer:
             while (job := strategy.next_job()) is not None:
                 ended = self._run_job(strategy, job, round_)
                 while ended is None and (sampler := strategy.interlude(search.executions)) is not None:
-                    ended = self._interlude(sampler, base)
+                    ended = self._interlude(sampler, base) or self._used_up(strategy, round_)
                 if ended is not None:
                     return ended
             search.refused = strategy.refused()
@@ -252,7 +253,8 @@ class Explorer:
             return None
         ended = self._account(job, nodes, result)
         if ended is SearchEnd.FAILED:
-            search.found_by = sampler.describe()
+            search.found_between = True
+            search.found_by = sampler.describe() if sampler.at_random else ""
         return ended
 
     def _run_job(self, strategy: Strategy, job: Job, round_: Round) -> SearchEnd | None:
@@ -269,6 +271,11 @@ class Explorer:
             self._learner.learn(job, arrivals)
         strategy.add([node for node in nodes if node.state != RELEASED])
         self._report(nodes[-1] if nodes else job.node, strategy)
+        return self._used_up(strategy, round_)
+
+    def _used_up(self, strategy: Strategy, round_: Round) -> SearchEnd | None:
+        """Is there a budget that does not allow what is left?"""
+        search = self._search
         used_up = self._budget.exceeded(executions=search.executions, states=search.states)
         # A further round may follow one that refused something.
         if used_up and (strategy.pending() or (round_.bound is not None and strategy.refused())):

@@ -117,7 +117,7 @@ class Searching:
                 _improve(search, sandbox, budget, compare_states=self.fingerprint)
             if graph is not None:
                 found = search.found
-                late = found is not None and bool(search.found_by or search.minimised_from is not None)
+                late = found is not None and (search.found_between or search.minimised_from is not None)
                 if found is not None and late and sandbox.is_alive and not reduces:
                     graph.run(found.schedule, sandbox, budget.deadline)
                 search.graph = graph.finish(found.kind, found.schedule) if found is not None else graph.finish()

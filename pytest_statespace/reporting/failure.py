@@ -210,7 +210,7 @@ def _numbers(result: ExplorationResult, failure: Failure, width: int) -> list[Li
     preemptions = failure.schedule.preemptions
     needed = plural(preemptions, "preemption") if preemptions else "no preemption"
     if preemptions and failure.fewest:
-        needed += " (schedules with fewer were searched first)"
+        needed += " (schedules with fewer were searched)"
     rows: list[tuple[str, str]] = []
     replayed = result.strategy == "replay"
     if not replayed:

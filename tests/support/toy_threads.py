@@ -103,7 +103,7 @@ def after(program: Program, world: World, thread: int, value: int = 0) -> World:
             case "write":
                 values[what] = (thread, values.get(register, 0))
             case "add":
-                values[what] = (here if isinstance(here, int) else 7) * 2 + thread
+                values[what] = ((here if isinstance(here, int) else 7) * 2 + thread) % 64  # also in a loop
             case "spin":
                 if not here:
                     at[thread] -= 1

@@ -216,6 +216,12 @@ def test_the_opening_finds_what_is_behind_many_orders() -> None:
     assert found.interludes == found.executions - 1 < 18
 
 
+@pytest.mark.parametrize("most", [1, 3, 10, 30])
+def test_an_opening_keeps_to_the_budget(most: int) -> None:
+    found, _ = search(STEADY, limits={"max_executions": most})
+    assert (found.end, found.executions) == (SearchEnd.BUDGET, most)
+
+
 def test_an_opening_is_short() -> None:
     found, _ = search(STEADY)
     assert found.executions > 300

@@ -200,6 +200,9 @@ class Sampler(ABC):
     executions: int = 1000
     """How many executions are run unless ``max_executions`` says otherwise."""
 
+    at_random: bool = True
+    """Do its executions depend on a seed?"""
+
     flags: RunFlag = RunFlag.NONE
     """EXTRA: it is asked at points with nothing to choose as well. What is done there may matter to it."""
 

@@ -24,6 +24,7 @@ from pytest_statespace.explore.strategies.base import DepthFirst, Job, Node, Rou
 from pytest_statespace.explore.strategies.dfs import flags_for
 from pytest_statespace.explore.strategies.reversals import Reversals
 from pytest_statespace.explore.strategies.sampling import Seeded
+from pytest_statespace.types import ChoiceKind
 
 __all__ = ["LAST_BOUND", "Exhaust"]
 
@@ -51,6 +52,7 @@ class Exhaust:
         self._drawn_at = 0  # jobs
         self._jobs = 0
         self._longest = 0  # choice points of one path
+        self._switches = 0  # those of the first path at which another thread could have run
         self._round: Round | None = None
         self._stack: DepthFirst | None = None
 
@@ -79,6 +81,8 @@ class Exhaust:
 
     def add(self, nodes: Sequence[Node]) -> None:
         self._longest = max(self._longest, len(nodes))
+        if self._jobs == 1:
+            self._switches = sum(node.kind != ChoiceKind.DATA for node in nodes)
         if self._stack is not None:
             self._stack.push(nodes)
 
@@ -104,15 +108,15 @@ class Exhaust:
         return self._hurried(self._sampler)
 
     def _open(self) -> Iterator[Sampler]:
-        """What comes after the first path, if there was any choice on it."""
+        """What comes after the first path, if another thread could have run anywhere."""
         assert self._sampler is not None
         reversals = Reversals()
-        if self._longest:
+        if self._switches:
             yield self._hurried(reversals)
         for _ in range(_REVERSALS - 1):
             if reversals.has_more:
                 yield self._hurried(reversals)
-        for _ in range(min(_SAMPLES, self._longest)):  # a short path is one of few
+        for _ in range(min(_SAMPLES, self._switches)):  # a short path is one of few
             yield self._hurried(self._sampler)
 
     def _hurried(self, sampler: S) -> S:

@@ -23,6 +23,7 @@ _LONGEST = 400  # choice points of which conflicts are looked for
 class Reversals(Sampler):
     """Executions in which one conflict after the other is the other way round."""
 
+    at_random = False
     flags = RunFlag.EXTRA
 
     def __init__(self) -> None:
