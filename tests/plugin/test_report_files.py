@@ -69,7 +69,9 @@ def test_files_of_every_explored_test(pytester: pytest.Pytester, run: Run, resul
             assert test[number] == plain[test["nodeid"].rpartition("::")[2]][number]
         name = "test_race_" + test["nodeid"].rpartition("[")[2].rstrip("]")
         graph = text_of(out, name, "states.dot")
-        assert len(re.findall(r"^  s\d+ \[", graph, re.MULTILINE)) == test["states"] + 1
+        noted = len(re.findall(r"^  s\d+ \[", graph, re.MULTILINE))
+        # The failing execution is one of the opening: the search itself may not have come to its states.
+        assert noted == test["states"] + 1 or (test["verdict"] == "failed" and noted > test["states"])
         assert "-> end" in graph
         assert "CUT" not in graph
         assert ("penwidth" in graph) == (test["verdict"] == "failed")
