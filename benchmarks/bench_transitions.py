@@ -51,10 +51,13 @@ class Series:
     def median(self, name: str) -> float:
         return statistics.median(self.values[name])
 
+    def best(self, name: str) -> float:
+        return max(self.values[name])
+
 
 def _child_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """CPU time so far: of schedstat, because the fields of stat count hundredths of a second."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
 
 
 def measure(subject: Subject, series: Series, *, prune: bool, times: int, most: int | None) -> None:
@@ -77,6 +80,7 @@ def measure(subject: Subject, series: Series, *, prune: bool, times: int, most: 
     scans_us = spent["ns_scan"] / 1e3
     series.add(
         transitions_per_second=transitions / wall,
+        transitions_per_cpu_second=transitions / (parent + child),
         executions_per_second=executions / wall,
         search_executions=executions / times,
         checkpoint_us=spent["ns_checkpoint"] / checkpoints / 1e3,
@@ -188,8 +192,9 @@ def run(rounds: int) -> Results:
 def _speed(results: Results) -> list[str]:
     forked = results.forked.median
     lines = [
-        "| | transitions/s | against fork | checkpoint µs | scan µs (part of both) | fingerprint µs | restore µs |",
-        "|---|---|---|---|---|---|---|",
+        "| | transitions/s | best round | per second of CPU time | against fork | checkpoint µs | scan µs (of both) |"
+        " fingerprint µs | restore µs |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, series in (
         ("engine, mprotect, fingerprints and visited set", results.engine),
@@ -199,9 +204,11 @@ def _speed(results: Results) -> list[str]:
         value = series.median
         ratio = value("transitions_per_second") / forked("transitions_per_second")
         costs = " | ".join(f"{value(f'{what}_us'):.0f}" for what in ("checkpoint", "scan", "fingerprint", "restore"))
-        lines.append(f"| {name} | {value('transitions_per_second'):.0f} | {ratio:.1f}x | {costs} |")
+        best, cpu = series.best("transitions_per_second"), value("transitions_per_cpu_second")
+        speed = f"{value('transitions_per_second'):.0f} | {best:.0f} | {cpu:.0f}"
+        lines.append(f"| {name} | {speed} | {ratio:.1f}x | {costs} |")
     cost = f"{forked('fork_us'):.0f} (fork, exit, wait)"
-    lines.append(f"| fork at every choice point | {forked('transitions_per_second'):.0f} | 1x | {cost} | | | |")
+    lines.append(f"| fork at every choice point | {forked('transitions_per_second'):.0f} | | | 1x | {cost} | | | |")
     ours = results.engine.median("search_executions")
     seconds = ours / results.engine.median("executions_per_second")
     theirs = results.whole / forked("executions_per_second")
@@ -226,7 +233,9 @@ def _goals(results: Results) -> list[str]:
     return [
         f"- at least 100 times the baseline's transitions: {verdict(ratio >= 100)}, {ratio:.1f}"
         f" ({without:.1f} without fingerprints)",
-        f"- at least 5 000 transitions/s: {verdict(speed >= 5000)}, {speed:.0f}",
+        f"- at least 5 000 transitions/s: {verdict(speed >= 5000)}, {speed:.0f}"
+        f" ({results.engine.best('transitions_per_second'):.0f} in the best round,"
+        f" {results.engine.median('transitions_per_cpu_second'):.0f} per second of CPU time of both processes)",
         f"- snapshots take at most 2 % of full copies: {verdict(share <= 0.02)}, {100 * share:.2f} %"
         f" ({plain('snapshots'):.0f} snapshots kept, {plain('snapshot_kib'):.0f} KiB each beyond the base,"
         f" a full copy has {plain('full_copy_kib'):.0f} KiB)",
