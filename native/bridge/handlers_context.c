@@ -30,14 +30,16 @@ typedef struct collision_node {
 } collision_node;
 
 enum node_kind { NODE_BITMAP, NODE_ARRAY, NODE_COLLISION, NODE_KINDS };
-static PyTypeObject *node_types[NODE_KINDS]; /* NULL until one was met */
+static PyTypeObject *node_types[NODE_KINDS]; /* NULL: the layout check met none */
+static int is_learning; /* the frozen copy must not write */
 static const char *const node_names[NODE_KINDS] = {"hamt_bitmap_node", "hamt_array_node", "hamt_collision_node"};
 
 static int kind_of(PyObject *node)
 {
     for (int k = 0; k < NODE_KINDS; k++)
         if (Py_TYPE(node) == node_types[k] || (!node_types[k] && !strcmp(Py_TYPE(node)->tp_name, node_names[k]))) {
-            node_types[k] = Py_TYPE(node);
+            if (is_learning)
+                node_types[k] = Py_TYPE(node);
             return k;
         }
     return -1;
@@ -120,8 +122,10 @@ static int layout_is_known(void)
                          ? PyRun_String(make, Py_file_input, globals, globals)
                          : NULL;
     PyObject *one = done ? PyDict_GetItemString(globals, "one") : NULL, *many = done ? PyDict_GetItemString(globals, "many") : NULL;
+    is_learning = 1;
     int known = PyContext_Type.tp_basicsize == sizeof(PyContext) && one && many && tree_is_known(one) && tree_is_known(many) &&
                 node_types[NODE_ARRAY] && node_types[NODE_BITMAP];
+    is_learning = 0;
     if (globals)
         PyDict_Clear(globals);
     Py_XDECREF(done);
