@@ -91,9 +91,13 @@ class Loop:
         self.ready.append((context, callback, arguments))
 
     def run(self) -> None:
-        while self.ready:
-            context, callback, arguments = self.ready.pop(0)
-            context.run(callback, *arguments)
+        _asyncio._set_running_loop(self)  # type: ignore[attr-defined]  # from 3.14 on, steps of tasks insist on it
+        try:
+            while self.ready:
+                context, callback, arguments = self.ready.pop(0)
+                context.run(callback, *arguments)
+        finally:
+            _asyncio._set_running_loop(None)  # type: ignore[attr-defined]
 
 
 class Mark:
