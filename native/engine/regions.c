@@ -102,7 +102,7 @@ static int refuse_mapping(ss_arena *arena, const mapping *m) {
  * Shared memory: writes would escape to other processes and could not be taken
  * back. Private file mappings: when a write-protected page of one is dropped
  * (MADV_DONTNEED) it reads as the file again, and the kernel keeps reporting it
- * as unwritten; anonymous memory has no such gap. Device memory can't be copied. */
+ * as unwritten; anonymous memory has no such gap. Memory that may be dropped: see is_droppable. Device memory can't be copied. */
 static int make_anonymous(ss_arena *arena, const mapping *m) {
     if (!strncmp(m->name, "/dev/", 5) && strncmp(m->name, "/dev/shm/", 9) && strncmp(m->name, "/dev/zero", 9))
         return refuse_mapping(arena, m);
@@ -117,7 +117,23 @@ static int make_anonymous(ss_arena *arena, const mapping *m) {
     return moved == (long)m->lo ? 0 : refuse_mapping(arena, m);
 }
 
+/* Memory that the kernel may drop (MAP_DROPPABLE: the C library's random numbers, glibc 2.41 and later) can't be tracked and is
+ * empty after a fork. No other memory refuses this advice, which is harmless, where the kernel knows it at all. */
+static int is_droppable(const mapping *m, int kernel_tells) {
+    if (!kernel_tells || m->file || !m->private || m->executable || m->name[0] == '[') return 0;
+    return SSI_SYSCALL(SYS_madvise, m->lo, m->hi - m->lo, MADV_KEEPONFORK) == -EINVAL;
+}
+
+static int kernel_knows_the_advice(void) {
+    long page = SSI_SYSCALL(SYS_mmap, NULL, SS_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page < 0 && page > -4096) return 0;
+    long rc = SSI_SYSCALL(SYS_madvise, page, SS_PAGE, MADV_KEEPONFORK);
+    SSI_SYSCALL(SYS_munmap, page, SS_PAGE);
+    return rc == 0;
+}
+
 int ssi_regions_read(ss_arena *arena) {
+    int kernel_tells = kernel_knows_the_advice();
     char *maps = ss_scratch_alloc(arena, MAPS_BYTES);
     if (!maps) return ssi_fail(arena, -ENOMEM, "scratch memory is used up");
     long rc = read_maps(maps, MAPS_BYTES);
@@ -129,7 +145,7 @@ int ssi_regions_read(ss_arena *arena) {
         at = parse_line(at, &m);
         if (!m.name[0] && before.file && before.hi == m.lo) memcpy(m.name, before.name, sizeof m.name);
         if (!m.writable || ssi_is_arena_memory(m.lo, m.hi)) continue;
-        if ((m.file || !m.private) && (rc = make_anonymous(arena, &m))) return (int)rc;
+        if ((m.file || !m.private || is_droppable(&m, kernel_tells)) && (rc = make_anonymous(arena, &m))) return (int)rc;
         if (n == SSI_MAX_REGIONS)
             return ssi_fail(arena, -E2BIG, "more than " SSI_STRING(SSI_MAX_REGIONS) " writable mappings");
         ss_region *r = &arena->regions[n++];
