@@ -5,8 +5,8 @@ as one by a choice at their beginning, and random ones (`dependence/generator.py
 itself is compared with the search without visited set in `test_random_programs.py`.
 
 What the reduction does for soundness is taken away, one thing at a time: each time an outcome must be lost.
-`STATESPACE_SEEDS=first:last pytest -m campaign tests/soundness/test_reductions.py` runs further files of random
-programs, 500 by default; those with more than `SIZE` executions are left out, and counted.
+`STATESPACE_BATCHES=first:last pytest -m campaign tests/soundness/test_reductions.py` compares batches of forty random
+programs, 250 by default, with all strategies that claim to be complete (`strategies_campaign`).
 """
 
 from __future__ import annotations
@@ -19,13 +19,9 @@ import pytest
 from pytest_statespace._native._bridge import choose
 from soundness.dependence.generator import load, source_of
 from soundness.dependence.programs import PROGRAMS, Program
-from soundness.equality_campaign import DRAWN
-from soundness.equality_campaign import timeouts_any as with_timeouts
-from soundness.equality_programs import batch
-from soundness.equality_programs import load as load_one
-from support.search import STATES_ARE_COMPARED, UNDER_TEST, WHY_NOT, Found, Subject, explore_with
+from soundness.strategies_campaign import STRATEGIES, check
+from support.search import STATES_ARE_COMPARED, WHY_NOT, Found, Subject, explore_with
 
-from pytest_statespace.errors import InternalError
 from pytest_statespace.explore import dependence
 from pytest_statespace.explore.dependence import Note, Touch
 from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
@@ -130,48 +126,15 @@ def test_random_programs_keep_their_outcomes() -> None:
 
 @pytest.mark.campaign
 def test_campaign(capsys: pytest.CaptureFixture[str]) -> None:
-    first, _, last = os.environ.get("STATESPACE_SEEDS", "0:500").partition(":")
+    first, _, last = os.environ.get("STATESPACE_BATCHES", "0:250").partition(":")
     failures: list[str] = []
-    large = compared = saved = 0
-    for seed in range(int(first), int(last)):
-        source = source_of(seed, 8)
-        try:
-            everything, reduced = compare(load(source, seed), timeouts_any=seed % 4 == 3)
-        except AssertionError as error:
-            failures.append(f"seed {seed}: {error}\n{source}")
-            continue
-        large += not everything.complete
-        compared += everything.complete
-        saved += everything.executions - reduced.executions
-        if seed % 20 == 0:
-            with capsys.disabled():
-                print(f"seed {seed}: {8 * compared} programs, {large} files too large, {saved} executions saved")
-    assert compared
-    assert not failures, "\n\n".join(failures)
-
-
-@pytest.mark.campaign
-def test_programs_about_all_types(capsys: pytest.CaptureFixture[str]) -> None:
-    """The random programs of state equality, four at a time: what they do is all that Python does."""
-    first, _, last = os.environ.get("STATESPACE_BATCHES", "0:10").partition(":")
-    failures: list[str] = []
-    compared = large = saved = 0
+    compared = 0
     for number in range(int(first), int(last)):
-        sources = batch(number, DRAWN)
-        for start in range(0, len(sources), 4):
-            piece = [(f"{number}.{start + i}", load_one(text, i)) for i, text in enumerate(sources[start : start + 4])]
-            try:
-                everything, reduced = compare(one_of(piece), timeouts_any=with_timeouts(number), under_test=UNDER_TEST)
-            except (AssertionError, InternalError) as error:
-                failures.append(f"batch {number}, from {start}: {error}")
-                with capsys.disabled():
-                    print(failures[-1], flush=True)
-                continue
-            compared += len(piece) * everything.complete
-            large += len(piece) * (not everything.complete)
-            saved += everything.executions - reduced.executions
+        report = check(number, STRATEGIES)
+        compared += report.compared
+        failures += report.failures
         with capsys.disabled():
-            print(f"batch {number}: {compared} programs, {large} too large, {saved} executions saved", flush=True)
+            print(f"batch {number}: {compared} programs compared, {len(failures)} failures", flush=True)
     assert compared
     assert not failures, "\n\n".join(failures)
 
