@@ -10,6 +10,7 @@ nothing is proved: when there is nothing left to reverse, executions are the def
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from pytest_statespace.explore.strategies.base import Sampler
 from pytest_statespace.sandbox.protocol import Alternative, Point, RunFlag
@@ -17,7 +18,7 @@ from pytest_statespace.types import ChoiceKind
 
 __all__ = ["Reversals"]
 
-_LONGEST = 400  # choice points of which conflicts are looked for
+_LONGEST = 250  # choice points of which conflicts are looked for
 
 
 class Reversals(Sampler):
@@ -67,27 +68,36 @@ class Reversals(Sampler):
 
     def _conflicts(self) -> Iterator[tuple[int, int]]:
         """Depths at which another alternative lets a later, conflicting access of another thread go first."""
-        events: list[tuple[int, Alternative, dict[int, int]]] = []
+        events: list[_Event] = []
         clocks: dict[int, dict[int, int]] = {}  # by thread: what happened before its next operation
-        for depth, (point, taken) in enumerate(zip(self._points, self._taken, strict=True)):
-            if point.kind == ChoiceKind.DATA or depth >= _LONGEST:
+        for depth, (point, taken) in enumerate(zip(self._points[:_LONGEST], self._taken, strict=False)):
+            if point.kind == ChoiceKind.DATA:
                 continue
-            event = point.alternatives[taken]
-            own = clocks.get(event.thread, {})
+            done = point.alternatives[taken]
+            own = clocks.get(done.thread, {})
             before, hidden = dict(own), dict(own)
-            for earlier, other, known in reversed(events):
-                if other.thread == event.thread or earlier <= own.get(other.thread, -1) or not other.conflicts(event):
+            for other in reversed(events):
+                # What is hidden happened before as well.
+                if other.depth <= hidden.get(other.done.thread, -1) or not other.done.conflicts(done):
                     continue
-                choices = self._points[earlier].alternatives
-                found = [(earlier, i) for i, choice in enumerate(choices) if choice.thread == event.thread]
-                if found and earlier > hidden.get(other.thread, -1):
-                    yield from found
-                if found:  # else it was waited for: what comes before it is not hidden by it
-                    _merge(hidden, known)
-                _merge(before, known)
-            before[event.thread] = depth
-            clocks[event.thread] = before
-            events.append((depth, event, before))
+                first = other.offered.get(done.thread)
+                if first is not None:  # else it was waited for: what comes before it is not hidden by it
+                    yield other.depth, first
+                    _merge(hidden, other.clock)
+                _merge(before, other.clock)
+            before[done.thread] = depth
+            clocks[done.thread] = before
+            offered = {choice.thread: number for number, choice in reversed(list(enumerate(point.alternatives)))}
+            events.append(_Event(depth, done, offered, before))
+
+
+class _Event(NamedTuple):
+    """An operation that was executed, which threads could have gone instead, and what happened before it."""
+
+    depth: int
+    done: Alternative
+    offered: dict[int, int]
+    clock: dict[int, int]
 
 
 def _merge(clock: dict[int, int], other: dict[int, int]) -> None:
