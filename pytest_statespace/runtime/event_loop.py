@@ -46,7 +46,7 @@ _any_order = False
 _loops: list[ExplorationLoop] = []  # open ones, oldest first
 
 
-class _Policy(asyncio.unix_events._UnixDefaultEventLoopPolicy):  # type: ignore[name-defined,misc]
+class _Policy(asyncio.unix_events._UnixDefaultEventLoopPolicy):
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
         return ExplorationLoop()
 
