@@ -2,9 +2,9 @@
 
     python benchmarks/bench_scaling.py [--states 100000] [--write]
 
-One depth-first search with the visited set of a program with many states: five threads, each of which takes a lock of its
-own and a common one, three times. Time, and CPU time of explorer and child, for each new state, from one power of ten to
-the next: later states bear whatever grows with the number of known ones.
+One depth-first search with the visited set of a program with many states: five threads, each of which takes a lock of
+its own and a common one, three times. Time, and CPU time of explorer and child, for each new state, from one power of
+ten to the next: later states bear whatever grows with the number of known ones.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +107,13 @@ def main() -> None:
     moments = explore_with(program, measure(marks), granularity="sync", mebibytes=2048)
     lines = ["| states | executions | µs a state | CPU µs a state |", "|---|---|---|---|"]
     costs = []
-    for before, now in zip(moments[1:], moments[2:], strict=False):
+    for before, now in pairwise(moments[1:]):
         new = now.states - before.states
         cost = (now.cpu - before.cpu) / new * 1e6
         costs.append(cost)
         wall = (now.seconds - before.seconds) / new * 1e6
-        lines.append(f"| {before.states} to {now.states} | {now.executions - before.executions} | {wall:.0f} | {cost:.0f} |")
+        executions = now.executions - before.executions
+        lines.append(f"| {before.states} to {now.states} | {executions} | {wall:.0f} | {cost:.0f} |")
     facts = [
         "dfs, granularity sync; CPU time of explorer and child together",
         f"the dearest of these states over the cheapest, by CPU time: {max(costs) / min(costs):.2f}",
