@@ -210,7 +210,7 @@ static void be_impatient(const char *name) {
     for (const ssi_tracker **t = ssi_trackers; *t; t++)
         if (!strcmp((*t)->name, name) && (*t)->rearm) {
             impatient = **t;
-            impatient.patience = 2;
+            impatient.patience = 1;
             *t = &impatient;
         }
 }
