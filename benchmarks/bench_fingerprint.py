@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import datetime
 import statistics
 import sys
 import threading
@@ -28,9 +27,9 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests"), str(HERE)]
 
 import pytest  # noqa: E402, F401  (a pytest process is what is searched in earnest)
-from bench_transitions import machine  # noqa: E402
 from litmus import programs  # noqa: E402
 from support.search import Program, Subject, explore_with  # noqa: E402
+from written import machine, publish_text  # noqa: E402
 
 
 class Point:
@@ -217,11 +216,7 @@ def main() -> None:
     lines += ["## Large processes", "", *process(options.rounds), ""]
     lines[2:2] = [*machine(), f"- medians of {options.rounds} rounds", ""]
     text = "\n".join(lines)
-    print(text)
-    if options.write:
-        folder = HERE / "results"
-        folder.mkdir(exist_ok=True)
-        (folder / f"fingerprint-{datetime.date.today().isoformat()}.md").write_text(text, encoding="utf-8")
+    publish_text("fingerprint", text, write=options.write)
 
 
 if __name__ == "__main__":

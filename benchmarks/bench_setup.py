@@ -11,10 +11,8 @@ explorations without the first. Wall time on a busy machine says little: CPU tim
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -22,6 +20,8 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from written import machine, publish_text
 
 HERE = Path(__file__).resolve().parent
 GOALS = {"pytest": 50.0, "pytest, 1 GiB resident": 120.0}
@@ -144,23 +144,9 @@ def _median(found: list[dict[str, object]], value: Callable[[dict[str, object]],
     return statistics.median(float(str(value(one))) for one in found)
 
 
-def _machine() -> list[str]:
-    lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
-    return [
-        f"- {models[0] if models else platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()},"
-        f" Python {platform.python_version()}",
-        f"- commit {commit or 'unknown'}, {datetime.date.today().isoformat()}, load averages at the end {load}",
-    ]
-
-
 def report(results: dict[str, list[dict[str, object]]], tests: int) -> str:
     """The results as Markdown."""
-    lines = ["# Set-up", "", *_machine(), f"- medians of {tests} explorations in one process", ""]
+    lines = ["# Set-up", "", *machine(), f"- medians of {tests} explorations in one process", ""]
     lines += [
         "| process | resident MiB | wall ms | CPU ms of the child | base pages fetched | fingerprint µs |",
         "|---|---|---|---|---|---|",
@@ -204,11 +190,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
     options = parser.parse_args()
     text = report({size.name: run(size, options.tests) for size in SIZES}, options.tests)
-    print(text)
-    if options.write:
-        folder = HERE / "results"
-        folder.mkdir(exist_ok=True)
-        (folder / f"setup-{datetime.date.today().isoformat()}.md").write_text(text, encoding="utf-8")
+    publish_text("setup", text, write=options.write)
 
 
 if __name__ == "__main__":

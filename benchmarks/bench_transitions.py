@@ -11,11 +11,7 @@ contenders take turns, medians of the rounds. Times on a shared machine vary by 
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +26,7 @@ import pytest  # noqa: E402, F401  (a pytest process is what is forked in earnes
 from fork_per_choice import baseline  # noqa: E402
 from litmus import programs  # noqa: E402
 from support.search import Program, Subject, explore_with, run_child  # noqa: E402
+from written import machine, publish_text  # noqa: E402
 
 PROGRAM: Program = programs.locked_increments(2, 3)
 _COUNTERS = (
@@ -144,20 +141,6 @@ def _whole_space() -> int:
     """Executions without a visited set: what the baseline would have to run to say the same."""
     counted: Callable[[Subject], int] = lambda subject: subject.search("dfs", prune=False).executions  # noqa: E731
     return explore_with(PROGRAM, counted, check=False)
-
-
-def machine() -> list[str]:
-    lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
-    model = models[0] if models else platform.machine()
-    return [
-        f"- {model}, {os.cpu_count()} CPUs, Linux {platform.release()}, Python {platform.python_version()}",
-        f"- commit {commit or 'unknown'}, {datetime.date.today().isoformat()}, load averages at the end {load}",
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,11 +263,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
     options = parser.parse_args()
     text = report(run(options.rounds), options.rounds)
-    print(text)
-    if options.write:
-        folder = HERE / "results"
-        folder.mkdir(exist_ok=True)
-        (folder / f"transitions-{datetime.date.today().isoformat()}.md").write_text(text, encoding="utf-8")
+    publish_text("transitions", text, write=options.write)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,11 @@ def today() -> str:
 def publish(name: str, title: str, facts: Iterable[str], lines: Iterable[str], *, write: bool) -> None:
     """Print it, and `write` it to `results`. `facts` are items of the list at the top."""
     items = [f"- {fact}" for fact in facts]
-    text = "\n".join([f"# {title}", "", *machine(), *items, "", *lines]) + "\n"
+    publish_text(name, "\n".join([f"# {title}", "", *machine(), *items, "", *lines]) + "\n", write=write)
+
+
+def publish_text(name: str, text: str, *, write: bool) -> None:
+    """The same for a text that has its head."""
     print(text)
     if write:
         (HERE / "results" / f"{name}-{today()}.md").write_text(text, encoding="utf-8")
