@@ -20,9 +20,9 @@ ASSERTING = st.lists(
 FLICKER: Program = (*[(("add", "d", 1), ("add", "d", -1))] * 6, (("assert", "d", 0),))
 
 
-def minimised(program: Program, strategy: str, seed: int = 0) -> tuple[Search, ToyEngine, int]:
+def minimised(program: Program, strategy: str, seed: int = 0, **options: object) -> tuple[Search, ToyEngine, int]:
     """A failing search after minimising, its engine, and the preemptions before."""
-    found, engine = search(program, strategy, seed=seed)
+    found, engine = search(program, strategy, seed=seed, **options)  # type: ignore[arg-type]
     assert found.found is not None
     before = found.found.schedule.preemptions
     minimise(found, engine, FOREVER)
@@ -89,7 +89,7 @@ def test_the_numbers_of_the_search_stay() -> None:
 
 def test_what_is_known_to_be_the_least_is_left_alone() -> None:
     """The round with bound 0 came to its end, so one preemption is needed."""
-    found, _engine, before = minimised((ORDER[0], ORDER[1]), "exhaust")
+    found, _engine, before = minimised((ORDER[0], ORDER[1]), "exhaust", preemptions=2)
     assert (before, found.trials, found.minimised_from) == (1, 0, None)
     assert not [note for note in verdict(found).notes if "minimised" in note]
 
