@@ -38,7 +38,8 @@ def look_for_fewer(search: Search, engine: Engine, deadline: float) -> None:
     budget = Budget(time.monotonic, now, deadline - now, max_executions=_MOST_RUNS)
     fewer = Explorer(engine, Exhaust(most), budget, wanted=lambda other: is_same(found, other)).run()
     search.trials += fewer.executions
-    search.covered_bound = fewer.covered_bound if fewer.covered_bound is not None else search.covered_bound
+    if fewer.covered_bound is not None and fewer.covered_bound > covered:
+        search.covered_bound = fewer.covered_bound
     if search.minimised_from is None:
         search.minimised_from = found.schedule.preemptions
     if fewer.end is SearchEnd.FAILED and fewer.found is not None:

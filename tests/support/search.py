@@ -93,14 +93,36 @@ class Restart(Exception):
         self.detail = detail
 
 
-class Notes:
+class InFront:
+    """Passes on what concerns no paths: the rest of an `Engine` in front of another."""
+
+    def __init__(self, sandbox: Searched) -> None:
+        self._sandbox = sandbox
+
+    def release(self, state: int) -> None:
+        self._sandbox.release(state)
+
+    def clear_visited(self) -> None:
+        self._sandbox.clear_visited()
+
+    def state_count(self) -> int:
+        return self._sandbox.state_count()
+
+    def statistics(self) -> EngineStatistics:
+        return self._sandbox.statistics()
+
+    def races(self) -> tuple[list[Any], bool]:
+        return self._sandbox.races()
+
+
+class Notes(InFront):
     """An `Engine` in front of the sandbox that takes down what goes by.
 
     The end of a program, however it ends, is reported as finished: the search must go on.
     """
 
     def __init__(self, sandbox: Searched, notes: bool) -> None:
-        self._sandbox = sandbox
+        super().__init__(sandbox)
         self._ways: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {0: ((), ())}
         self._notes = notes
         self.outcomes: Counter[str] = Counter()
@@ -137,18 +159,6 @@ class Notes:
             if native.flags & 1:
                 self.met.append(Met(schedule, (native.fingerprint[0], native.fingerprint[1])))
             schedule += (state.threads[0] if state.threads else 0,)
-
-    def release(self, state: int) -> None:
-        self._sandbox.release(state)
-
-    def clear_visited(self) -> None:
-        self._sandbox.clear_visited()
-
-    def state_count(self) -> int:
-        return self._sandbox.state_count()
-
-    def statistics(self) -> EngineStatistics:
-        return self._sandbox.statistics()
 
 
 class Subject:

@@ -10,22 +10,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pytest_statespace._native._bridge import choose
-from support.search import Program, Restart, Subject, child_with
+from support.search import InFront, Program, Restart, Subject, child_with
 
 from pytest_statespace.errors import InternalError
 from pytest_statespace.sandbox.protocol import Command, PathResult, Point, RunFlag
 from pytest_statespace.sandbox.session import Sandbox
-from pytest_statespace.types import EngineStatistics
 
 Use = Callable[[int, Subject], None]
 """Gets a program's number, and the program ready to be searched as often as wanted."""
 
 
-class Behind:
+class Behind(InFront):
     """An `Engine` whose base is what lies behind an alternative of a state."""
 
     def __init__(self, sandbox: Sandbox, state: int, alternative: int) -> None:
-        self._sandbox = sandbox
+        super().__init__(sandbox)
         self._base = {"state": state, "alternative": alternative}
 
     def run(self, command: Command, *, deadline: float) -> PathResult:
@@ -35,21 +34,6 @@ class Behind:
 
     def sample(self, choose: Callable[[Point], int], *, deadline: float, flags: RunFlag = RunFlag.NONE) -> PathResult:
         raise AssertionError("whole executions begin at the base state, where all programs are")
-
-    def release(self, state: int) -> None:
-        self._sandbox.release(state)
-
-    def clear_visited(self) -> None:
-        self._sandbox.clear_visited()
-
-    def state_count(self) -> int:
-        return self._sandbox.state_count()
-
-    def statistics(self) -> EngineStatistics:
-        return self._sandbox.statistics()
-
-    def races(self) -> tuple[list[Any], bool]:
-        return self._sandbox.races()
 
 
 Load = Callable[[], Program]

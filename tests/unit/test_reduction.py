@@ -15,8 +15,9 @@ import pytest
 from support.toy_threads import NotingEngine, Program, random_program, reachable
 
 from pytest_statespace.explore.budget import Budget
-from pytest_statespace.explore.dependence import Event, Note, Touch
+from pytest_statespace.explore.dependence import ACQUIRE, EVERYTHING, Event, Note, Touch
 from pytest_statespace.explore.explorer import Explorer, SearchEnd
+from pytest_statespace.explore.strategies.base import Node
 from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
 from pytest_statespace.explore.trace import Entry, Trace
 
@@ -75,6 +76,17 @@ def test_order_of_acquires_makes_philosophers_few() -> None:
     table = workers(*[(f"lock {a}", f"lock {b}", f"unlock {b}", f"unlock {a}") for a, b in forks])
     engine = reduced(table)
     assert len(engine.visited) * 10 < reachable(table).worlds
+
+
+def test_nobody_is_known_to_hold_a_lock_behind_what_is_not_known() -> None:
+    """It may have released it. No program was found that loses anything by it, so this looks at the trace itself."""
+    node = Node(state=1, parent=None, arrived_by=0, kind=1, current=0, count=2, threads=(0, 1), label=0, preemptions=0)
+    trace, lock = Trace(), 7
+    for touch in (Touch(0, lock, operation=ACQUIRE), EVERYTHING(0)):
+        trace.push(node, Note(b""), -1)
+        trace.execute(Event(0, [touch]))
+    assert trace._last_use(lock, 1) == 0
+    assert trace._last_use(lock, 2) is None
 
 
 # -- breaking it ----------------------------------------------------------------------------------------------
