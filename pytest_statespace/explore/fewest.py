@@ -30,9 +30,9 @@ def look_for_fewer(search: Search, engine: Engine, deadline: float) -> None:
     found = search.found
     if found is None or found.kind in (FailureKind.CRASH, FailureKind.HANG, FailureKind.LIVELOCK):
         return
-    most = found.schedule.preemptions - 1  # with which it is looked for
+    most = min(found.schedule.preemptions - 1, LAST_BOUND)  # with which it is looked for
     covered = -1 if search.covered_bound is None else search.covered_bound
-    if not covered < most <= LAST_BOUND:
+    if covered >= most:
         return
     now = time.monotonic()
     budget = Budget(time.monotonic, now, deadline - now, max_executions=_MOST_RUNS)

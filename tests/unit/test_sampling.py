@@ -16,7 +16,7 @@ from pytest_statespace.explore.explorer import Search, SearchEnd
 from pytest_statespace.explore.strategies import StrategyRegistry, exhaust
 from pytest_statespace.explore.strategies.base import Sampler
 from pytest_statespace.explore.strategies.surw import Surw
-from pytest_statespace.sandbox.protocol import Alternative, Command, Point, RunFlag
+from pytest_statespace.sandbox.protocol import Alternative, Command, PathResult, Point, RunFlag
 from pytest_statespace.settings import Settings
 from pytest_statespace.types import ChoiceKind, FailureKind, Verdict
 
@@ -214,6 +214,20 @@ def test_the_opening_finds_what_is_behind_many_orders() -> None:
     found, _ = search(FLICKER)
     assert found.end is SearchEnd.FAILED
     assert found.interludes == found.executions - 1 < 18
+
+
+def test_what_is_run_in_between_marks_no_state() -> None:
+    """Else the rounds would take for explored what an interlude only passed through. Seen to fail with PRUNE."""
+    asked: list[RunFlag] = []
+
+    class Asked(Survivor):
+        def run(self, command: Command, *, deadline: float) -> PathResult:
+            asked.extend([command.flags] if command.flags & RunFlag.ASK else [])
+            return super().run(command, deadline=deadline)
+
+    found, _ = search(STEADY, engine=Asked(STEADY))
+    assert len(asked) == found.interludes > 20
+    assert set(asked) == {RunFlag.ASK, RunFlag.ASK | RunFlag.EXTRA}
 
 
 @pytest.mark.parametrize("most", [1, 3, 10, 30])
