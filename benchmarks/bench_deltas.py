@@ -1,11 +1,13 @@
-"""What a second format for stored pages would save: differences of 64 bytes from the page before, or compression.
+"""What the page store saves by keeping pages as differences, and what that costs a search with little memory.
 
     python benchmarks/bench_deltas.py [--write]
 
-Every snapshot of a search is compared with the one before it on its path. Each page that the store got for it is
-measured three ways: as the 64-byte blocks that differ from what the page was (and a bitmap of 8 bytes), compressed by
-zlib at its fastest, and as both. The store's peak is told apart by what fills it; how far it would go down with
-differences is what their mean size makes of the share of snapshots. `--write` adds a file to `benchmarks/results`.
+The first table: every page that the store got for a snapshot, as the blocks of 64 bytes that differ from what the page
+was in the snapshot before, or in the base state; as the bytes that differ from it, as `delta.c` codes them; and
+compressed by zlib at its fastest, alone and after the blocks. Then the base pages themselves, and the store's peak.
+
+The second: the same searches under a limit, with a build that never packs, so that snapshots are dropped at once, and
+with the one in use, which packs first.
 """
 
 from __future__ import annotations
@@ -13,23 +15,32 @@ from __future__ import annotations
 import argparse
 import array
 import ctypes
+import json
 import sys
+import tempfile
 import threading
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests"), str(HERE)]
+sys.path.insert(0, str(HERE))
+
+import patched  # noqa: E402
+from written import publish  # noqa: E402
+
+if "--search" not in sys.argv:
+    sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
 
 import pytest  # noqa: E402, F401  (a pytest process is what is tracked in earnest)
 from litmus import programs  # noqa: E402
 from support.search import Notes, Subject, explore_with  # noqa: E402
-from written import publish  # noqa: E402
 
 from pytest_statespace._native import _engine  # noqa: E402
+from pytest_statespace.errors import InternalError  # noqa: E402
 from pytest_statespace.explore.budget import Budget  # noqa: E402
 from pytest_statespace.explore.explorer import Explorer  # noqa: E402
 from pytest_statespace.explore.strategies.dfs import DepthFirstSearch  # noqa: E402
@@ -41,7 +52,8 @@ EXECUTIONS = 300
 SECONDS = 60.0
 
 _Visit = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32)
-_tree_diff = ctypes.CDLL(_engine.__file__).ss_tree_diff
+_native = ctypes.CDLL(_engine.__file__)
+_tree_diff = _native.ss_tree_diff
 _tree_diff.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32, _Visit, ctypes.c_void_p]
 
 
@@ -75,6 +87,13 @@ PROGRAMS: dict[str, Callable[[], object]] = {
     "two threads, locked, 100 increments": programs.locked_increments(2, 100),
     "an array of 256 KiB, every number changed": numbers(1 << 15),
 }
+LIMITED = (
+    ("two threads, locked, 100 increments", (8, 4, 3)),
+    ("semaphore, three threads", (3, 2)),
+    ("an array of 256 KiB, every number changed", (4, 3)),
+)
+
+# ---- what is stored --------------------------------------------------------------------------------
 
 
 class Measured(Notes):
@@ -85,8 +104,11 @@ class Measured(Notes):
         arena = subject.sandbox._arena
         self._lib, self._ffi, self._arena = arena._lib, arena._ffi, arena
         self.seen: set[int] = set()
-        self.snapshots = self.pages = self.blocks = self.zipped = self.both = 0
-        self.seconds_zip = 0.0
+        self.base_root = self._lib.ss_base_root(arena._arena)
+        self.base_of: dict[int, int] = {}  # page number in the base state, of pages that differ from it
+        self.base_pages: dict[int, Counter[str]] = {}
+        self.snapshots = self.pages = 0
+        self.bytes: Counter[str] = Counter()
         self.peak = (0, 0, 0)  # pages of the base state, pages of snapshots, bytes of nodes
 
     def _take_down(self, command: Command, result: PathResult) -> None:
@@ -95,8 +117,9 @@ class Measured(Notes):
             before = self._lib.ss_get_state(self._arena._arena, native.parent)
             if state.number and state.kept and before != self._ffi.NULL:
                 self.snapshots += 1
-                visit = _Visit(self._page)
-                _tree_diff(self._arena.address, before.root, native.root, visit, None)
+                self.base_of = {}
+                for old, visit in ((self.base_root, self._base), (before.root, self._page)):
+                    _tree_diff(self._arena.address, old, native.root, _Visit(visit), None)
         now = self._arena._statistics()
         base = min(now.base_pages_fetched, now.stored_pages)
         peak = (base, now.stored_pages - base, now.stored_bytes - now.stored_pages * PAGE)
@@ -105,19 +128,41 @@ class Measured(Notes):
     def _content(self, page: int) -> bytes:
         return bytes(self._ffi.buffer(self._lib.ss_page_data(self._arena._arena, page), PAGE))
 
+    def _base(self, user: object, index: int, base: int, now: int) -> int:
+        self.base_of[index] = base
+        if base and index not in self.base_pages:
+            content = self._content(base)
+            blocks, coded = _differences(content, bytes(PAGE))
+            self.base_pages[index] = Counter(
+                blocks=len(blocks) + BITMAP, coded=coded, zlib=len(zlib.compress(content, 1))
+            )
+        return 0
+
     def _page(self, user: object, index: int, before: int, now: int) -> int:
         serial = self._lib.ss_page_serial(self._arena._arena, now) if not now & BASE_PAGE else 0
         if serial and serial not in self.seen:  # else it is the base content or zeroes, or was stored before
             self.seen.add(serial)
-            old, new = self._content(before), self._content(now)
-            changed = [at for at in range(0, PAGE, BLOCK) if old[at : at + BLOCK] != new[at : at + BLOCK]]
+            new = self._content(now)
             self.pages += 1
-            self.blocks += len(changed)
-            started = time.perf_counter()
-            self.zipped += len(zlib.compress(new, 1))
-            self.seconds_zip += time.perf_counter() - started
-            self.both += BITMAP + len(zlib.compress(b"".join(new[at : at + BLOCK] for at in changed), 1))
+            from_before, _ = _differences(new, self._content(before))
+            from_base, coded = _differences(new, self._content(self.base_of.get(index, 0)))
+            self.bytes["blocks, before"] += len(from_before) + BITMAP
+            self.bytes["blocks, base"] += len(from_base) + BITMAP
+            self.bytes["coded, base"] += coded
+            self.bytes["zlib"] += len(zlib.compress(new, 1))
+            self.bytes["blocks, base, zlib"] += len(zlib.compress(from_base, 1)) + BITMAP
         return 0
+
+
+def _differences(new: bytes, old: bytes) -> tuple[bytes, int]:
+    """Blocks that differ, and the length of delta.c's code."""
+    starts = [at for at in range(0, PAGE, BLOCK) if old[at : at + BLOCK] != new[at : at + BLOCK]]
+    coded = BITMAP + len(starts)
+    for start in starts:
+        for word in range(start, start + BLOCK, 8):
+            changed = sum(one != other for one, other in zip(old[word : word + 8], new[word : word + 8], strict=True))
+            coded += changed and changed + 1
+    return b"".join(new[at : at + BLOCK] for at in starts), coded
 
 
 def measure(subject: Subject) -> Measured:
@@ -128,34 +173,110 @@ def measure(subject: Subject) -> Measured:
     return engine
 
 
-def row(title: str, found: Measured) -> str:
+def stored_row(title: str, found: Measured) -> str:
     pages = max(found.pages, 1)
-    delta = found.blocks * BLOCK / pages + BITMAP
     base, own, nodes = found.peak
+    kinds = ("blocks, before", "blocks, base", "coded, base", "zlib", "blocks, base, zlib")
+    each = {kind: found.bytes[kind] / pages for kind in kinds}
+    base_bytes: Counter[str] = sum(found.base_pages.values(), Counter())
+    per_base = [base_bytes[kind] / max(1, len(found.base_pages)) for kind in ("blocks", "coded", "zlib")]
     total = (base + own) * PAGE + nodes
-    reduced = base * PAGE + own * delta + nodes
     cells = [
-        title, f"{found.snapshots}", f"{found.pages / max(found.snapshots, 1):.1f}",
-        f"{100 * found.blocks * BLOCK / PAGE / pages:.1f} %", f"{delta:.0f}", f"{found.zipped / pages:.0f}",
-        f"{found.both / pages:.0f}", f"{found.seconds_zip / pages * 1e6:.0f}",
+        title,
+        f"{found.snapshots}",
+        f"{found.pages / max(found.snapshots, 1):.1f}",
+        *(f"{each[kind]:.0f}" for kind in kinds),
+        ", ".join(f"{one:.0f}" for one in per_base),
         f"{total / 2**20:.2f} = {base * PAGE / 2**20:.2f} + {own * PAGE / 2**20:.2f} + {nodes / 2**20:.2f}",
-        f"{reduced / 2**20:.2f}",
-    ]  # fmt: skip
+        f"{(base * PAGE + own * each['blocks, base'] + nodes) / 2**20:.2f}",
+        f"{(base * PAGE + own * each['coded, base'] + nodes) / 2**20:.2f}",
+    ]
     return "| " + " | ".join(cells) + " |"
+
+
+# ---- with little memory ------------------------------------------------------------------------------
+
+_CHECKPOINT = "engine/snapshot.c"
+NEVER = (
+    (_CHECKPOINT, "    ssi_pack_when_near(arena);\n", ""),
+    (_CHECKPOINT, "if (ssi_pack(arena, 0, also_current))", "if (0)"),
+)
+"""Changes of a build that never packs."""
+
+
+def search(limit: int, title: str) -> None:
+    """One search under a limit, in a process of its own. Prints what it took."""
+    seconds = time.process_time()
+
+    def limited(subject: Subject) -> dict[str, Any]:
+        started = time.perf_counter()
+        budget = Budget(time.monotonic, time.monotonic(), SECONDS, max_executions=EXECUTIONS)
+        engine = Notes(subject.sandbox, notes=False)
+        found = Explorer(engine, DepthFirstSearch(None), budget).run()
+        native = subject.sandbox._arena._statistics()
+        return {
+            "end": found.end.value, "seconds": time.perf_counter() - started, "executions": found.executions,
+            "dropped": found.dropped, "repeated": found.repeated, "transitions": found.transitions,
+            "packs": native.packs, "unpacks": native.unpacks, "peak": native.peak_stored_bytes / 2**20,
+        }  # fmt: skip
+
+    try:
+        result = explore_with(PROGRAMS[title], limited, mebibytes=limit)
+    except InternalError as error:
+        result = {"end": str(error)}
+    result["cpu"] = time.process_time() - seconds
+    print(json.dumps(result))
+
+
+def limited_rows(title: str, limits: tuple[int, ...], builds: dict[str, Path]) -> list[str]:
+    rows = []
+    for limit in (512, *limits):
+        for name, folder in builds.items():
+            if limit == 512 and name != "packed first":
+                continue
+            runs = [json.loads(patched.run(folder, __file__, "--search", str(limit), title)) for _ in range(3)]
+            best = min(runs, key=lambda one: one.get("seconds", 0))
+            if "seconds" not in best:
+                rows.append(f"| {title} | {limit} | {name} | {best['end']} | | | | |")
+                continue
+            repeated = 100 * best["repeated"] / max(1, best["transitions"])
+            how = name if limit < 512 else "nothing to do"
+            rows.append(
+                f"| {title} | {limit} | {how} | {best['end']} | {best['seconds']:.2f} | {best['dropped']} "
+                f"| {repeated:.0f} % | {best['packs']} / {best['unpacks']} |"
+            )
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--search", nargs=2, metavar=("LIMIT", "TITLE"), help=argparse.SUPPRESS)
     arguments: Any = parser.parse_args()
+    if arguments.search:
+        search(int(arguments.search[0]), arguments.search[1])
+        return
     lines = [
-        "| program | snapshots | new pages each | blocks changed | as differences, bytes a page | zlib | both "
-        "| zlib, µs a page | peak of the store, MiB: base pages + snapshots + nodes | with differences |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| program | snapshots | new pages each | blocks that differ from the snapshot before, bytes a page "
+        "| from the base state | bytes that differ from it, coded | zlib | blocks from the base state and zlib "
+        "| a base page as blocks, coded, zlib | peak of the store, MiB: base pages + snapshots + nodes "
+        "| with blocks | coded |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for title, program in PROGRAMS.items():
-        lines.append(row(title, explore_with(program, measure)))
-    facts = [f"depth first, at most {EXECUTIONS} executions; pages of 4 096 bytes"]
+        lines.append(stored_row(title, explore_with(program, measure)))
+    lines += [
+        "",
+        "| program | limit, MiB | | end | seconds | dropped | transitions repeated | packed / unpacked |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    with tempfile.TemporaryDirectory() as temporary:
+        builds = {"dropped, never packed": Path(temporary) / "never", "packed first": Path(temporary) / "first"}
+        for name, changes in (("never", NEVER), ("first", ())):
+            patched.build(Path(temporary) / name, changes)
+        for title, limits in LIMITED:
+            lines += limited_rows(title, limits, builds)
+    facts = [f"depth first, at most {EXECUTIONS} executions; pages of 4 096 bytes; the best of three under a limit"]
     publish("deltas", "Differences and compression of stored pages", facts, lines, write=arguments.write)
 
 

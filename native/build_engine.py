@@ -86,6 +86,7 @@ typedef struct ss_statistics {
     uint64_t checkpoints, restores, dirty_pages, changed_pages, restored_pages, rearmed_pages;
     uint64_t ns_checkpoint, ns_scan, ns_fingerprint, ns_restore;
     uint64_t stored_pages, stored_nodes, stored_bytes, peak_stored_bytes;
+    uint64_t packed_pages, packs, unpacks;
     uint64_t tracked_pages, tracked_regions, naive_bytes;
     uint64_t base_pages_fetched, frozen_calls;
     uint64_t states, visited_hits, unhashable_states;

@@ -245,6 +245,7 @@ class EngineStatistics:
     dirty_pages: int = 0
     stored_pages: int = 0
     stored_bytes: int = 0
+    packed_pages: int = 0  # so often one was packed for want of memory
     naive_bytes: int = 0
     peak_rss_kib: int = 0
     setup_ms: float = 0.0

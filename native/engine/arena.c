@@ -11,6 +11,8 @@
 #include "syscall.h"
 
 #define MAGIC UINT64_C(0x657461747373735f)
+#define SHORT_PAGE 128u /* bytes: no more packed pages than of this length, on average */
+#define MOST_NUMBERS (1u << 30)
 #define MIN_STORE ((size_t)1 << 20)
 #define MIN_VISITED ((size_t)1 << 17) /* entries: snapshots can be dropped and rebuilt, what was visited can't */
 
@@ -50,6 +52,8 @@ static uint32_t power_of_two(uint64_t at_least) {
     return n;
 }
 
+static uint32_t at_most(uint64_t n, uint32_t most) { return n < most ? (uint32_t)n : most; }
+
 static size_t lay_out(ss_arena *header, uint8_t *base, size_t store_bytes) {
     layout l = {base, 0};
     section(&l, sizeof(ss_arena));
@@ -70,13 +74,21 @@ static size_t lay_out(ss_arena *header, uint8_t *base, size_t store_bytes) {
     header->state_next = section(&l, sizeof(uint32_t) * SSI_MAX_STATES);
 
     ssi_store *s = &header->store;
-    s->capacity = (uint32_t)(store_bytes / SS_PAGE) + 1 + SSI_STORE_BEYOND;
-    s->data = section(&l, (size_t)s->capacity * SS_PAGE);
+    s->slots = (uint32_t)(store_bytes / SS_PAGE) + 1 + SSI_STORE_BEYOND;
+    s->data = section(&l, (size_t)s->slots * SS_PAGE);
+    s->slot_next = section(&l, sizeof(uint32_t) * s->slots);
+    s->n_units = at_most(store_bytes / SSI_UNIT + 1, MOST_NUMBERS);
+    s->units = section(&l, (size_t)s->n_units * SSI_UNIT);
+    s->unit_next = section(&l, sizeof(uint32_t) * s->n_units);
+    s->unpacked = section(&l, sizeof(ssi_unpacked) * SSI_UNPACKED);
+    s->capacity = s->slots + at_most(store_bytes / SHORT_PAGE, MOST_NUMBERS);
+    s->body = section(&l, sizeof(ssi_body) * s->capacity);
+    s->marks = section(&l, sizeof(uint64_t) * (s->capacity / 64 + 1));
     s->hash = section(&l, sizeof(ssi_hash128) * s->capacity);
     s->serial = section(&l, sizeof(uint64_t) * s->capacity);
     s->ref = section(&l, sizeof(uint32_t) * s->capacity);
     s->next = section(&l, sizeof(uint32_t) * s->capacity);
-    s->bucket_mask = power_of_two(s->capacity) - 1;
+    s->bucket_mask = power_of_two(s->slots) - 1;
     s->buckets = section(&l, sizeof(uint32_t) * ((size_t)s->bucket_mask + 1));
 
     ssi_forest *f = &header->forest;
@@ -110,7 +122,8 @@ static void start_empty(ss_arena *arena) {
     arena->turn = SSI_TURN_AGENT; /* until ss_begin is done */
     arena->state_fresh = 0;
     arena->state_free = SS_NONE;
-    arena->store.fresh = arena->forest.fresh = 1;
+    arena->store.fresh = arena->store.slot_fresh = arena->store.unit_fresh = arena->forest.fresh = 1;
+    arena->store.body[0].form = SSI_FIXED;
     arena->store.next_serial = 1;
     arena->tracked.pagemap = arena->tracked.uffd = arena->tracked.clear_refs = -1;
     arena->last_state = arena->last_visit = SS_NONE;

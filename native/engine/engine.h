@@ -17,7 +17,7 @@
 
 #define SS_EXPORT __attribute__((visibility("default")))
 
-#define SS_ENGINE_VERSION 4u /* bump when any struct or function pointer below changes */
+#define SS_ENGINE_VERSION 5u /* bump when any struct or function pointer below changes */
 #define SS_PAGE 4096u
 #define SS_MAX_THREADS 512u    /* in one execution */
 #define SS_MAX_ALTERNATIVES 128u /* at one choice point, but for SS_CHOICE_DATA */
@@ -152,7 +152,8 @@ typedef struct ss_result {
 typedef struct ss_statistics {
     uint64_t checkpoints, restores, dirty_pages, changed_pages, restored_pages, rearmed_pages;
     uint64_t ns_checkpoint, ns_scan, ns_fingerprint, ns_restore;
-    uint64_t stored_pages, stored_nodes, stored_bytes, peak_stored_bytes; /* bytes: pages and nodes in use */
+    uint64_t stored_pages, stored_nodes, stored_bytes, peak_stored_bytes; /* bytes: pages, units and nodes in use */
+    uint64_t packed_pages, packs, unpacks; /* pages kept as differences now; how often one was packed, and put together */
     uint64_t tracked_pages, tracked_regions, naive_bytes; /* naive: tracked non-hole bytes x checkpoints */
     uint64_t base_pages_fetched, frozen_calls; /* see ss_in_frozen_copy */
     uint64_t states, visited_hits, unhashable_states;     /* distinct fingerprints; hits; states never merged */
@@ -275,7 +276,7 @@ SS_EXPORT void ss_root_hold(ss_arena *arena, uint32_t root);
 /* Call visit for every page that differs between two roots, ascending page index. Non-zero stops and is returned. */
 SS_EXPORT int ss_tree_diff(ss_arena *arena, uint32_t root_a, uint32_t root_b,
                            int (*visit)(void *user, uint32_t page_index, uint32_t page_a, uint32_t page_b), void *user);
-/* Stored page by number (0 is the zero page). Page numbers are reused after release: ss_page_serial tells. */
+/* Stored page by number (0 is the zero page); the content is good until the next call. Page numbers are reused after release: ss_page_serial tells. */
 SS_EXPORT const uint8_t *ss_page_data(ss_arena *arena, uint32_t page);
 SS_EXPORT uint64_t ss_page_serial(ss_arena *arena, uint32_t page); /* unique over the arena's life */
 SS_EXPORT int ss_wants_extra(ss_arena *arena);                      /* does the present command say SS_RUN_EXTRA? */

@@ -53,26 +53,85 @@ int ssi_hash_is_set(void);
 
 /* ---- store.c: content-addressed pages ------------------------------------------- */
 
+enum ssi_form {
+    SSI_PLAIN = 0,
+    SSI_FIXED = 1,  /* plain for ever: others are put together from it, or it would hardly become shorter */
+    SSI_PACKED = 2, /* see pack.c */
+};
+typedef struct ssi_body {
+    uint32_t at;        /* its slot; packed: its first unit */
+    uint32_t reference; /* packed: the page that it is put together from, and which it holds a reference to */
+    uint32_t home;      /* index of the page that had this content first, SS_NONE: not known */
+    uint32_t form;      /* enum ssi_form */
+} ssi_body;
+
+#define SSI_UNIT 64u     /* bytes */
+#define SSI_UNPACKED 512u /* packed pages that were put together lately */
+typedef struct ssi_unpacked {
+    uint64_t serial; /* 0: none */
+    _Alignas(64) uint8_t content[SS_PAGE];
+} ssi_unpacked;
+
 typedef struct ssi_store {
-    uint8_t *data; /* page i at data + i * SS_PAGE; page 0 is the zero page and never stored */
+    uint8_t *data; /* slot i at data + i * SS_PAGE; slot 0 is that of page 0, the zero page, which is never stored */
     ssi_hash128 *hash;
     uint64_t *serial;
-    uint32_t *ref;     /* how many leaf slots and borrowers hold it; ref[0] means nothing */
+    uint32_t *ref;     /* how many leaf slots, borrowers and packed pages hold it; ref[0] means nothing */
     uint32_t *next;    /* next in its bucket, or in the free list */
     uint32_t *buckets; /* heads of chains */
-    uint32_t bucket_mask, capacity, fresh, populated, free_head, live;
+    ssi_body *body;
+    uint32_t bucket_mask, capacity, fresh, free_head, live;
     uint64_t next_serial;
+    uint32_t *slot_next; /* in the free list */
+    uint32_t slots, slot_fresh, slot_free, populated, slots_live;
+    uint8_t *units; /* unit 0 ends a chain */
+    uint32_t *unit_next;
+    uint32_t n_units, unit_fresh, unit_free, units_live;
+    uint32_t packed, hand; /* packed pages; the page that was looked at last */
+    uint64_t pack_at;      /* bytes stored from which on it is tried again */
+    uint64_t *marks;       /* a bit a page, while ssi_pack looks for some */
+    ssi_unpacked *unpacked;
 } ssi_store;
 
 /* One reference to a page with this content. 0 for a page of zeroes; SS_NONE when the store is full. */
 uint32_t ssi_page_intern(ss_arena *arena, const void *content);
+/* The same for content found at this page index. */
+uint32_t ssi_page_intern_at(ss_arena *arena, const void *content, uint32_t index);
 void ssi_page_release(ss_arena *arena, uint32_t page);
+static inline uint8_t *ssi_slot_at(const ssi_store *s, uint32_t slot) { return s->data + (size_t)slot * SS_PAGE; }
+uint32_t ssi_slot_take(ss_arena *arena); /* SS_NONE when the store is full */
+void ssi_slot_free(ssi_store *s, uint32_t slot);
 static inline int ssi_page_is_zero(const void *page) {
     const uint64_t *word = page;
     for (uint32_t i = 0; i < SS_PAGE / 8; i += 8)
         if (word[i] | word[i + 1] | word[i + 2] | word[i + 3] | word[i + 4] | word[i + 5] | word[i + 6] | word[i + 7]) return 0;
     return 1;
 }
+
+/* ---- delta.c ------------------------------------------------------------------- */
+
+#define SSI_DELTA_MOST (8u + 64u + 512u + SS_PAGE)
+/* What tells the page apart from the reference, at most SSI_DELTA_MOST bytes. Returns how many. Both are aligned as words. */
+uint32_t ssi_delta_code(const void *page, const void *reference, uint8_t *out);
+/* The page has the content of the reference, and gets its own. Returns the bytes that the code has. */
+uint32_t ssi_delta_apply(const uint8_t *code, void *page);
+
+/* ---- pack.c: pages kept as differences -------------------------------------------- */
+
+/* Keep a page as what tells it apart from another one, which is not packed. 0: it was not worth it, or can't be. */
+int ssi_page_pack(ss_arena *arena, uint32_t page, uint32_t reference);
+/* Packed pages may be put together from this one from now on: it is plain and stays so. -ENOMEM: nothing changed. */
+int ssi_page_fix(ss_arena *arena, uint32_t page);
+/* Content of a packed page. Returns the bytes that its code has. */
+uint32_t ssi_page_put_together(const ss_arena *arena, uint32_t page, uint8_t *out);
+/* The same from the table of those put together lately: good until the next one is asked for. */
+const uint8_t *ssi_page_unpacked(ss_arena *arena, uint32_t page);
+/* The last reference is gone. */
+void ssi_page_drop_content(ss_arena *arena, uint32_t page);
+/* Pack until no more than so much is stored: pages that `current` does not have, or any. Returns how many. */
+uint32_t ssi_pack(ss_arena *arena, uint64_t until_bytes, int also_current);
+/* Pack some when little room is left. No pointer to a page's content may be in use. */
+void ssi_pack_when_near(ss_arena *arena);
 
 /* ---- tree.c: hash-consed radix tree over page numbers ------------------------------ */
 
@@ -300,8 +359,10 @@ int ssi_fail(ss_arena *arena, int error, const char *text);
 uint32_t ssi_state_alloc(ss_arena *arena); /* SS_NONE when the table is full */
 void ssi_state_free(ss_arena *arena, uint32_t state);
 static inline uint64_t ssi_stored_bytes(const ss_arena *arena) {
-    return (uint64_t)arena->store.live * SS_PAGE + (uint64_t)arena->forest.live * sizeof(ssi_node);
+    const ssi_store *s = &arena->store;
+    return (uint64_t)s->slots_live * SS_PAGE + (uint64_t)s->units_live * SSI_UNIT + (uint64_t)arena->forest.live * sizeof(ssi_node);
 }
+static inline uint64_t ssi_near(const ss_arena *arena) { return arena->store_bytes / 8 * 7; }
 /* Make the kernel provide this memory now, in one go. */
 void ssi_populate(void *at, size_t bytes);
 void ssi_hand_over(ss_arena *arena, enum ssi_turn to);

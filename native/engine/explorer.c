@@ -166,6 +166,7 @@ int ss_get_statistics(ss_arena *arena, ss_statistics *out) {
     *out = arena->statistics;
     out->stored_pages = arena->store.live;
     out->stored_nodes = arena->forest.live;
+    out->packed_pages = arena->store.packed;
     out->stored_bytes = ssi_stored_bytes(arena);
     out->tracked_pages = arena->tracked.n_pages;
     out->tracked_regions = arena->tracked.n_regions;

@@ -160,8 +160,9 @@ static void fetch_there(void *user) {
         if (arena->frozen.pages[index] || !(ssi_tree_get(arena, arena->base, index) & SSI_BASE_PAGE)) continue;
         arena->frozen.fetching = 1; /* beyond the limit if need be: without it nothing could be restored */
         uint32_t page = ssi_page_intern(arena, (void *)ss_page_address(arena, index));
+        int rc = page == SS_NONE ? -ENOMEM : ssi_page_fix(arena, page);
         arena->frozen.fetching = 0;
-        if (page == SS_NONE) return;
+        if (rc) return;
         arena->frozen.pages[index] = page + 1;
         arena->statistics.base_pages_fetched++;
     }

@@ -179,7 +179,7 @@ static int intern_changes(ss_arena *arena, const uint32_t *dirty, uint32_t n, ui
             continue;
         }
         ssi_predict_changed(arena, dirty[i]);
-        uint32_t now = is_base_content(arena, dirty[i], address) ? SSI_BASE_PAGE | dirty[i] : ssi_page_intern(arena, (void *)address);
+        uint32_t now = is_base_content(arena, dirty[i], address) ? SSI_BASE_PAGE | dirty[i] : ssi_page_intern_at(arena, (void *)address, dirty[i]);
         if (now == SS_NONE) return -ENOMEM;
         arena->changes[(*n_changes)++] = (ssi_change){dirty[i], now};
     }
@@ -195,14 +195,22 @@ static void note_peak(ss_arena *arena) {
     if (bytes > arena->statistics.peak_stored_bytes) arena->statistics.peak_stored_bytes = bytes;
 }
 
+static int store_changes(ss_arena *arena, uint32_t n, uint32_t *n_changes, uint32_t *next) {
+    int rc = intern_changes(arena, arena->dirty, n, n_changes);
+    if (!rc) rc = ssi_tree_update(arena, arena->current, arena->changes, *n_changes, next);
+    note_peak(arena);
+    release_changes(arena, *n_changes); /* the tree has references of its own */
+    return rc;
+}
+
 int ssi_checkpoint(ss_arena *arena, uint32_t *root, ssi_kernel_state *kernel) {
     uint64_t start = ssi_now_ns();
     save_kernel_state(kernel);
+    ssi_pack_when_near(arena);
     uint32_t n = collect(arena, 1), n_changes, next;
-    int rc = intern_changes(arena, arena->dirty, n, &n_changes);
-    if (!rc) rc = ssi_tree_update(arena, arena->current, arena->changes, n_changes, &next);
-    note_peak(arena);
-    release_changes(arena, n_changes); /* the tree has references of its own */
+    int rc = store_changes(arena, n, &n_changes, &next);
+    for (int also_current = 0; rc && also_current < 2; also_current++)
+        if (ssi_pack(arena, 0, also_current)) rc = store_changes(arena, n, &n_changes, &next);
     if (rc) {
         arena->n_dirty_kept = n; /* re-armed perhaps, but not in `current` */
         return rc;
@@ -254,6 +262,7 @@ static int read_region(ss_arena *arena, uint32_t region, uint32_t *n_changes) {
         arena->populated_pages++;
         uint32_t page = arena->frozen.pid ? SSI_BASE_PAGE | index : ssi_page_intern(arena, (void *)address);
         if (page == SS_NONE) return -ENOMEM;
+        if (page && !arena->frozen.pid) ssi_page_fix(arena, page); /* nothing is packed yet: it can't fail */
         if (page) arena->changes[(*n_changes)++] = (ssi_change){index, page};
     }
     return 0;

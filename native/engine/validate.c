@@ -9,8 +9,11 @@
 #include "syscall.h"
 
 typedef struct counts {
-    uint32_t *pages, *nodes; /* references found */
+    uint32_t *pages, *nodes;      /* references found */
     uint8_t *on_free_list;
+    uint8_t *slots, *units; /* how often met: in use, or on a free list */
+    uint32_t slots_used, units_used, packed;
+    _Alignas(64) uint8_t content[SS_PAGE];
 } counts;
 
 static int bad(ss_arena *arena, const char *what, uint32_t number) {
@@ -41,6 +44,12 @@ static int count_references(ss_arena *arena, counts *c) {
     }
     for (uint32_t i = 0; arena->frozen.pages && i < arena->tracked.n_pages; i++)
         if (arena->frozen.pages[i] > 1) c->pages[arena->frozen.pages[i] - 1]++;
+    for (uint32_t page = 1; page < arena->store.fresh; page++)
+        if (arena->store.ref[page] && arena->store.body[page].form == SSI_PACKED) {
+            uint32_t reference = arena->store.body[page].reference;
+            if (reference >= arena->store.fresh) return bad(arena, "reference out of range of packed page", page);
+            if (reference) c->pages[reference]++;
+        }
     for (uint32_t node = 1; node < f->fresh; node++) {
         if (!f->ref[node]) continue;
         for (uint32_t i = 0; i < SSI_FANOUT; i++) {
@@ -59,6 +68,54 @@ static int count_references(ss_arena *arena, counts *c) {
     return 0;
 }
 
+/* Where the content of a page lies; puts it into c->content. */
+static int check_body(ss_arena *arena, counts *c, uint32_t page) {
+    const ssi_store *s = &arena->store;
+    const ssi_body *body = &s->body[page];
+    if (body->form != SSI_PACKED) {
+        if (!body->at || body->at >= s->slot_fresh || c->slots[body->at]++) return bad(arena, "no slot of its own has page", page);
+        c->slots_used++;
+        memcpy(c->content, ssi_slot_at(s, body->at), SS_PAGE);
+        return 0;
+    }
+    c->packed++;
+    if (s->body[body->reference].form != SSI_FIXED || (body->reference && !s->ref[body->reference]))
+        return bad(arena, "put together from one that may change is page", page);
+    uint32_t n = 0;
+    for (uint32_t unit = body->at; unit; unit = s->unit_next[unit], n++)
+        if (unit >= s->unit_fresh || c->units[unit]++) return bad(arena, "broken chain of units of page", page);
+    if (!n || n >= SS_PAGE / SSI_UNIT) return bad(arena, "wrong number of units of page", page);
+    c->units_used += n;
+    uint32_t bytes = ssi_page_put_together(arena, page, c->content);
+    if ((bytes + SSI_UNIT - 1) / SSI_UNIT != n) return bad(arena, "units and code differ in length of page", page);
+    const ssi_unpacked *known = &s->unpacked[page % SSI_UNPACKED];
+    if (known->serial == s->serial[page] && memcmp(known->content, c->content, SS_PAGE)) return bad(arena, "wrongly put together: page", page);
+    return 0;
+}
+
+static int check_room(ss_arena *arena, counts *c) {
+    const ssi_store *s = &arena->store;
+    uint32_t free_slots = 0, free_units = 0;
+    if (c->slots_used != s->slots_live || c->units_used != s->units_live) return bad(arena, "wrong number of slots or units", s->units_live);
+    if (c->packed != s->packed) return bad(arena, "wrong number of packed pages", s->packed);
+    for (uint32_t slot = s->slot_free; slot; slot = s->slot_next[slot], free_slots++)
+        if (slot >= s->slot_fresh || c->slots[slot]++) return bad(arena, "free list of slots is broken at", slot);
+    for (uint32_t unit = s->unit_free; unit; unit = s->unit_next[unit], free_units++)
+        if (unit >= s->unit_fresh || c->units[unit]++) return bad(arena, "free list of units is broken at", unit);
+    if (c->slots_used + free_slots + 1 != s->slot_fresh) return bad(arena, "lost slots", s->slot_fresh);
+    if (c->units_used + free_units + 1 != s->unit_fresh) return bad(arena, "lost units", s->unit_fresh);
+    return 0;
+}
+
+/* Called where the hashes agree. */
+static int is_same(const ss_arena *arena, uint32_t other, const uint8_t *content) {
+    uint8_t its[SS_PAGE];
+    const ssi_body *body = &arena->store.body[other];
+    if (body->form != SSI_PACKED) return !memcmp(ssi_slot_at(&arena->store, body->at), content, SS_PAGE);
+    ssi_page_put_together(arena, other, its);
+    return !memcmp(its, content, SS_PAGE);
+}
+
 static int check_pages(ss_arena *arena, counts *c) {
     const ssi_store *s = &arena->store;
     uint32_t live = 0;
@@ -73,19 +130,22 @@ static int check_pages(ss_arena *arena, counts *c) {
             continue;
         }
         live++;
-        const uint8_t *data = ss_page_data(arena, page);
+        int rc = check_body(arena, c, page);
+        if (rc) return rc;
+        const uint8_t *data = c->content;
         ssi_hash128 hash = ssi_hash128_of(data, SS_PAGE);
         if (hash.low != s->hash[page].low || hash.high != s->hash[page].high) return bad(arena, "content changed of page", page);
         if (ssi_page_is_zero(data)) return bad(arena, "stored page of zeroes", page);
         int chained = 0;
         for (uint32_t other = s->buckets[hash.low & s->bucket_mask]; other; other = s->next[other]) {
             chained |= other == page;
-            if (other != page && !memcmp(ss_page_data(arena, other), data, SS_PAGE)) return bad(arena, "stored twice: page", page);
+            if (other != page && s->hash[other].low == hash.low && s->hash[other].high == hash.high && is_same(arena, other, data))
+                return bad(arena, "stored twice: page", page);
         }
         if (!chained) return bad(arena, "not in its bucket: page", page);
     }
     if (!ssi_page_is_zero(s->data)) return bad(arena, "zero page was written", 0);
-    return live == s->live ? 0 : bad(arena, "wrong number of live pages", s->live);
+    return live == s->live ? check_room(arena, c) : bad(arena, "wrong number of live pages", s->live);
 }
 
 static int check_nodes(ss_arena *arena, counts *c) {
@@ -132,10 +192,12 @@ static int check_states(ss_arena *arena) {
 int ss_arena_is_valid(ss_arena *arena) {
     if (atomic_load(&arena->mutating)) return bad(arena, "the child died while it changed the store", 0);
     size_t pages = arena->store.fresh * sizeof(uint32_t), nodes = arena->forest.fresh * sizeof(uint32_t);
-    size_t bytes = pages + nodes + arena->store.fresh + arena->forest.fresh;
+    size_t slots = arena->store.slot_fresh, units = arena->store.unit_fresh;
+    size_t bytes = pages + nodes + slots + units + arena->store.fresh + arena->forest.fresh;
     uint8_t *at = zeroed(bytes);
     if (!at) return bad(arena, "no memory to count references", 0);
-    counts c = {.pages = (uint32_t *)at, .nodes = (uint32_t *)(at + pages), .on_free_list = at + pages + nodes};
+    counts c = {.pages = (uint32_t *)at, .nodes = (uint32_t *)(at + pages), .slots = at + pages + nodes, .units = at + pages + nodes + slots};
+    c.on_free_list = c.units + units;
     int rc = check_states(arena);
     if (!rc) rc = count_references(arena, &c);
     if (!rc) rc = check_pages(arena, &c);

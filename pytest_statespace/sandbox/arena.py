@@ -214,6 +214,7 @@ class Arena:
             dirty_pages=native.dirty_pages,
             stored_pages=native.stored_pages,
             stored_bytes=native.stored_bytes,
+            packed_pages=native.packs,
             naive_bytes=native.naive_bytes,
             us_checkpoint=_microseconds(native.ns_checkpoint, checkpoints),
             us_fingerprint=_microseconds(native.ns_fingerprint, checkpoints),

@@ -1,6 +1,11 @@
-"""With next to no memory for snapshots a search is the same search: some are dropped and rebuilt."""
+"""With next to no memory for snapshots a search is the same search: pages are packed, snapshots dropped and rebuilt."""
 
 from __future__ import annotations
+
+import array
+import random
+import threading
+from collections.abc import Callable
 
 import pytest
 from litmus.test_models import CASES, Case
@@ -17,32 +22,92 @@ def _numbers(found: Found) -> tuple[object, ...]:
     return found.complete, found.executions, found.transitions, found.states, found.outcomes
 
 
-def _dropped(case: Case, mebibytes: int) -> int:
-    """How many snapshots were dropped; -1: even the least that a path needs is too much."""
+def _same_search(case: Case, mebibytes: int) -> tuple[int, int] | None:
+    """How often pages were packed, and snapshots dropped; None: even the least that a path needs is too much."""
     expected = explore(case.program, granularity=case.granularity)
     try:
         found = explore(case.program, granularity=case.granularity, mebibytes=mebibytes)
     except InternalError as error:
         if "the page store is full" not in str(error):
             raise
-        return -1
+        return None
     assert _numbers(found) == _numbers(expected)
     assert found.search.rebuilt <= found.search.dropped
-    return found.search.dropped
+    return found.search.engine.packed_pages, found.search.dropped
 
 
-def test_little_memory() -> None:
+def test_pages_are_packed() -> None:
     cases = [case for case in CASES if case.name in FEW]
-    dropped = [_dropped(case, 3) for case in cases]
-    assert -1 not in dropped
-    if max(dropped) == 0:  # an interpreter that writes fewer pages
-        dropped = [_dropped(case, 2) for case in cases]
-    assert max(dropped) > 0
+    made = [_same_search(case, 3) for case in cases]
+    assert None not in made
+    if not any(made):  # an interpreter that writes fewer pages
+        made = [_same_search(case, 2) for case in cases]
+    assert any(one is not None and one[0] for one in made)
+
+
+def random_bytes(size: int) -> Callable[[], object]:
+    """What each step writes can't be packed."""
+
+    def program() -> str:
+        data, lock = bytearray(size), threading.Lock()
+
+        def add(value: int) -> None:
+            for _ in range(2):
+                with lock:
+                    seed = data[0] * 10 + value
+                    data[:] = random.Random(seed).randbytes(size)
+
+        workers = [threading.Thread(target=add, args=(value,)) for value in (1, 2)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return bytes(data[:8]).hex()
+
+    return program
+
+
+def test_snapshots_are_dropped() -> None:
+    program = random_bytes(1 << 19)
+    expected, found = explore(program), explore(program, mebibytes=3)
+    assert _numbers(found) == _numbers(expected)
+    assert found.search.dropped >= found.search.rebuilt > 0
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("mebibytes", [2, 3, 4])
+@pytest.mark.parametrize("mebibytes", [1, 2, 3, 4])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_little_memory_on_every_model(case: Case, mebibytes: int) -> None:
-    dropped = _dropped(case, mebibytes)
-    assert dropped >= 0 or mebibytes < 4
+    made = _same_search(case, mebibytes)
+    assert made is not None or mebibytes < 4
+
+
+def large_steps(count: int) -> Callable[[], object]:
+    """Each step changes every number of an array: by far more than fits into the limit, one state after another."""
+
+    def program() -> str:
+        data, lock = array.array("q", range(count)), threading.Lock()
+
+        def add(value: int) -> None:
+            for _ in range(4):
+                with lock:
+                    for at in range(0, count, 64):
+                        data[at] += value
+
+        workers = [threading.Thread(target=add, args=(value,)) for value in (1, 1000)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return f"{data[0]} {data[count - 64] - count + 64} {sum(data)}"
+
+    return program
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("mebibytes", [16, 32])
+def test_large_steps(mebibytes: int) -> None:
+    expected = explore(large_steps(1 << 18))
+    found = explore(large_steps(1 << 18), mebibytes=mebibytes)
+    assert _numbers(found) == _numbers(expected)
+    assert found.search.engine.packed_pages > 1000

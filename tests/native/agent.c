@@ -342,7 +342,10 @@ static void eat(void) {
         if (round == 40) return;
         for (uint32_t i = 0; i < HUNGRY_PAGES; i++) {
             uint64_t value = next_random(&seed);
-            for (uint32_t k = 0; k < 4; k++) memcpy(hungry[i] + k * 1000, &value, 8);
+            for (uint32_t k = 0; k < SS_PAGE; k += 8) { /* nothing that could be packed */
+                value = value * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+                memcpy(hungry[i] + k, &value, 8);
+            }
         }
         uint64_t sum = 0, again = 0;
         for (uint32_t i = 0; i < HUNGRY_PAGES; i++) sum += hungry[i][3001] + hungry[i][2] * i;

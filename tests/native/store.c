@@ -194,9 +194,10 @@ static void test_validator(uint64_t seed) {
     arena->forest.ref[arena->states[slot].root]++;
     CHECK(ss_arena_is_valid(arena) == -EINVAL);
     arena->forest.ref[arena->states[slot].root]--;
-    arena->store.data[change.page * SS_PAGE + 7] ^= 1;
+    uint8_t *content = ssi_slot_at(&arena->store, arena->store.body[change.page].at);
+    content[7] ^= 1;
     CHECK(ss_arena_is_valid(arena) == -EINVAL);
-    arena->store.data[change.page * SS_PAGE + 7] ^= 1;
+    content[7] ^= 1;
     arena->store.live++;
     CHECK(ss_arena_is_valid(arena) == -EINVAL);
     arena->store.live--;

@@ -13,7 +13,7 @@ MUTATIONS = [
         [
             (
                 "store.c",
-                "s->hash[page].high == hash.high && !memcmp(page_at(s, page), content, SS_PAGE)",
+                "s->hash[page].high == hash.high && !memcmp(content_of(arena, page), content, SS_PAGE)",
                 "s->hash[page].high == hash.high",
                 "store",
                 "collisions",
@@ -26,6 +26,24 @@ MUTATIONS = [
                 "store",
             ),
             ("store.c", "s->serial[page] = s->next_serial++;", "s->serial[page] = page;", "store", "store"),
+            ("delta.c", "i < LINES; i++)", "i < LINES - 1; i++)", "pack", "code"),
+            # Every line compared with the first one: pages that equal it are lost.
+            ("delta.c", "*)reference + i * WORDS;", "*)reference;", "pack", "code"),
+            ("delta.c", "    word |= word >> 2;\n", "", "pack", "code"),
+            ("pack.c", "    s->ref[reference]++;\n", "", "pack", "store"),
+            ("pack.c", "ssi_slot_at(s, s->body[s->body[page].reference].at)", "ssi_slot_at(s, 0)", "pack", "store"),
+            ("pack.c", "if (entry->serial == s->serial[page])", "if (entry->serial)", "pack", "store"),
+            ("pack.c", "body->form != SSI_PLAIN || ", "", "pack", "store"),
+            ("pack.c", " || s->body[reference].form == SSI_PACKED", "", "pack", "store"),
+            ("pack.c", "    s->body[reference].form = SSI_FIXED;\n", "", "pack", "store"),
+            ("pack.c", "    ssi_page_release(arena, s->body[page].reference);\n", "", "pack", "store"),
+            ("pack.c", "        s->unit_next[unit] = s->unit_free;\n", "", "pack", "store"),
+            ("pack.c", "if (!also_current) ss_tree_diff", "if (0) ss_tree_diff", "pack", "near"),
+            ("pack.c", " && stored > arena->store.pack_at", "", "pack", "near"),
+            ("pack.c", "if (home == SS_NONE) return 0;", "return 0;", "pack", "bases"),
+            ("frozen.c", ": ssi_page_fix(arena, page);", ": 0;", "pack", "search:mprotect"),
+            ("snapshot.c", "also_current < 2", "also_current < 1", "pack", "brim:mprotect"),
+            ("snapshot.c", "if (ssi_pack(arena, 0, also_current))", "if (0)", "pack", "brim:mprotect"),
             ("tree.c", " && !memcmp(f->nodes[node].slot, slots, sizeof(ssi_node))", "", "store", "tree-collisions"),
             (
                 "tree.c",

@@ -19,6 +19,7 @@ TRACKERS = ("wpasync", "softdirty", "mprotect", "compare")
 
 WITHOUT_CHILD = [
     *(("store", name) for name in ("store", "collisions", "tree", "tree-collisions", "full")),
+    *(("pack", name) for name in ("code", "store", "collisions", "near", "bases", "validator")),
     *(("trackers", name) for name in TRACKERS),
 ]
 WITH_CHILD = [
@@ -27,6 +28,8 @@ WITH_CHILD = [
     *(("dying", name) for name in ("death", "limit", "killed:10")),
     *(("guard", name) for name in ("refused", "allowed")),
     *(("quiet", name) for name in ("first-writes", "signal")),  # "faults" is undefined on purpose
+    *(("pack", f"search:{tracker}") for tracker in TRACKERS),
+    *(("pack", f"brim:{tracker}") for tracker in TRACKERS if tracker != "compare"),
     *(("snapshot", tracker) for tracker in TRACKERS),
     *(("writers", f"{tracker}:30000:50:300") for tracker in TRACKERS),
     ("fibers", "fast-tls"),
