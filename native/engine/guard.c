@@ -36,6 +36,7 @@
 
 #define STDOUT 1
 #define STDERR 2
+#define TCGETS_2 0x802c542aul /* TCGETS2, whose header can't be had beside <termios.h>: isatty() from glibc 2.42 on */
 
 static ss_arena *guarded;         /* ordinary memory, set before the base snapshot */
 static uint64_t random_counter;   /* ordinary memory: getrandom rewinds */
@@ -186,7 +187,8 @@ static long descriptor_call(long number, const long *a) {
     case SYS_close:
         return close_file(fd);
     case SYS_ioctl:
-        if ((unsigned long)a[1] == TCGETS || (own && (a[1] == FIONREAD || a[1] == FIOCLEX || a[1] == FIONCLEX))) break;
+        if ((unsigned long)a[1] == TCGETS || (unsigned long)a[1] == TCGETS_2) break;
+        if (own && (a[1] == FIONREAD || a[1] == FIOCLEX || a[1] == FIONCLEX)) break;
         refuse_call(number, NULL);
     case SYS_fcntl:
         if (a[1] == F_GETFD || a[1] == F_GETFL || (own && a[1] == F_SETFD)) break;

@@ -3,6 +3,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -166,6 +167,8 @@ static void allowed_body(void) {
     CHECK(open("/nonexistent", O_RDONLY) == -1 && errno == ENOENT);
     CHECK(stat(path_of_file, &status) == 0 && access(path_of_file, R_OK) == 0 && uname(&names) == 0);
     CHECK(isatty(1) == (tcgetattr(1, &terminal) == 0) && getpid() != getppid());
+    unsigned char terminal2[64]; /* what isatty() asks for from glibc 2.42 on; ENOTTY if there is none */
+    CHECK(ioctl(1, 0x802c542aul, terminal2) == 0 || errno == ENOTTY);
     CHECK(clock_gettime(CLOCK_REALTIME, &now) == 0 && sched_yield() == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0);
     CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAKE_PRIVATE, 1) == 0);
     CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAIT_PRIVATE, 4, NULL) == -1 && errno == EAGAIN); /* would not block */
