@@ -48,6 +48,9 @@ typedef void (*ssb_memory_visitor)(const void *lo, size_t bytes, int32_t owner);
 #elif PY_VERSION_HEX >= 0x030e0500 && PY_VERSION_HEX < 0x030f0000 && !defined(Py_GIL_DISABLED)
 #define SSB_CAN_FINGERPRINT 1
 #include "compat_314.h"
+#elif PY_VERSION_HEX >= 0x030f0000 && PY_VERSION_HEX < 0x03100000 && !defined(Py_GIL_DISABLED)
+#define SSB_CAN_FINGERPRINT 1
+#include "compat_315.h"
 #else
 #define SSB_CAN_FINGERPRINT 0
 #define SSB_NO_FINGERPRINT_REASON \

@@ -65,6 +65,7 @@ static inline const void *ssb_entry_previous(const void *entry) { return ((const
 static inline uintptr_t ssb_entry_end(const void *entry) { return (uintptr_t)entry + sizeof(_PyCFrame); }
 /* While __enter__ runs, the manager's __exit__ has taken its place on the value stack already. */
 #define SSB_EXIT_METHOD_IS_ON_STACK 1
+#define SSB_LOOPS_COUNT 0
 
 /* ---- objects ---- */
 
@@ -109,6 +110,8 @@ static inline void *ssb_type_state(PyTypeObject *t, size_t *bytes)
     return NULL;
 }
 
+#define SSB_TUPLES_KEEP_HASHES 0
+static inline int ssb_tuple_keeps_hash(PyObject *Py_UNUSED(o)) { return 0; }
 /* Items of a variable-size object. */
 static inline Py_ssize_t ssb_var_items(PyObject *o) { return Py_SIZE(o) < 0 ? -Py_SIZE(o) : Py_SIZE(o); }
 static inline size_t ssb_long_digits(PyObject *o, const void **data, int *sign)

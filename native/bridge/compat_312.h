@@ -83,6 +83,7 @@ static inline const void *ssb_entry_previous(const void *entry) { return ssb_ent
 static inline uintptr_t ssb_entry_end(const void *entry) { return (uintptr_t)entry + sizeof(ssb_frame); }
 /* While __enter__ runs, the value stack holds the manager; its __exit__ lies in a local variable of the loop. */
 #define SSB_EXIT_METHOD_IS_ON_STACK 0
+#define SSB_LOOPS_COUNT 0
 
 /* ---- objects ---- */
 
@@ -152,6 +153,8 @@ static inline void *ssb_type_state(PyTypeObject *t, size_t *bytes)
     return ssb_builtin_state(t);
 }
 
+#define SSB_TUPLES_KEEP_HASHES 0
+static inline int ssb_tuple_keeps_hash(PyObject *Py_UNUSED(o)) { return 0; }
 /* Items of a variable-size object. */
 static inline Py_ssize_t ssb_var_items(PyObject *o)
 {

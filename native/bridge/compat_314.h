@@ -105,6 +105,7 @@ static inline const void *ssb_entry_previous(const void *entry) { return ssb_ent
 static inline uintptr_t ssb_entry_end(const void *entry) { return (uintptr_t)entry + sizeof(ssb_frame); }
 /* While __enter__ runs, its __exit__ lies on the value stack. */
 #define SSB_EXIT_METHOD_IS_ON_STACK 1
+#define SSB_LOOPS_COUNT 0
 
 /* ---- objects ---- */
 
@@ -143,6 +144,9 @@ static inline size_t ssb_values_memory(const PyDictValues *v, const PyDictKeysOb
     *start = v;
     return offsetof(PyDictValues, values) + v->capacity * sizeof(PyObject *) + ((v->capacity + 7u) & ~(size_t)7);
 }
+/* The hash of a tuple is computed once. */
+#define SSB_TUPLES_KEEP_HASHES 1
+static inline int ssb_tuple_keeps_hash(PyObject *o) { return ((PyTupleObject *)o)->ob_hash != -1; }
 /* Items of a variable-size object. */
 static inline Py_ssize_t ssb_var_items(PyObject *o)
 {
@@ -335,7 +339,7 @@ static inline int ssb_runtime_is_known(void)
 {
     const _Py_DebugOffsets *d = &_PyRuntime.debug_offsets;
     return Py_Version >= 0x030e0500 && !memcmp(d->cookie, _Py_Debug_Cookie, sizeof d->cookie) && d->version >> 16 == PY_VERSION_HEX >> 16 &&
-           !d->free_threaded && d->runtime_state.size == sizeof(_PyRuntimeState) &&
+           !d->free_threaded && !PyInterpreterState_Get()->jit && d->runtime_state.size == sizeof(_PyRuntimeState) &&
            d->interpreter_state.size == sizeof(PyInterpreterState) && d->thread_state.size == sizeof(PyThreadState) &&
            d->interpreter_state.gc == offsetof(PyInterpreterState, gc) &&
            d->interpreter_state.imports_modules == offsetof(PyInterpreterState, imports.modules) &&

@@ -21,8 +21,8 @@
 #include "internal/pycore_stackref.h"
 #endif
 
-#if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x030F0000
-#error "preemption is written for CPython 3.11 to 3.14"
+#if PY_VERSION_HEX < 0x030B0000 || PY_VERSION_HEX >= 0x03100000
+#error "preemption is written for CPython 3.11 to 3.15"
 #endif
 
 typedef struct _PyInterpreterFrame ssbp_frame;
@@ -42,6 +42,19 @@ typedef PyObject *ssbp_slot;
 static inline PyObject *ssbp_value(ssbp_slot slot) { return slot; }
 static inline int ssbp_owns(ssbp_slot Py_UNUSED(slot)) { return 1; }
 #endif
+/* Loops over lists, tuples, strings and bytes have no iterator on 3.15: these lie on the value stack themselves, and the slot
+ * above counts. For each other iterator it is empty. */
+static inline int ssbp_counts(ssbp_slot slot, Py_ssize_t *n)
+{
+#if PY_VERSION_HEX >= 0x030F0000
+    *n = PyStackRef_IsTaggedInt(slot) ? PyStackRef_UntagInt(slot) : 0;
+    return PyStackRef_IsTaggedInt(slot);
+#else
+    (void)slot;
+    *n = 0;
+    return 0;
+#endif
+}
 static inline PyObject *ssbp_local(const ssbp_frame *frame, int i) { return ssbp_value(frame->localsplus[i]); }
 
 static inline PyObject *ssbp_frame_executable(const ssbp_frame *frame)
@@ -237,6 +250,15 @@ static inline ssbp_frame *ssbp_generator_frame(PyObject *generator)
     return &((PyGenObject *)generator)->gi_iframe;
 #else
     return (ssbp_frame *)((PyGenObject *)generator)->gi_iframe;
+#endif
+}
+
+static inline int ssbp_generator_is_finished(PyObject *generator)
+{
+#if PY_VERSION_HEX >= 0x030F0000
+    return FRAME_STATE_FINISHED(((PyGenObject *)generator)->gi_frame_state);
+#else
+    return ((PyGenObject *)generator)->gi_frame_state >= FRAME_COMPLETED;
 #endif
 }
 

@@ -21,8 +21,8 @@
 
 #include "compat_locks.h"
 
-#if PY_VERSION_HEX >= 0x030F0000
-#error "compat_threads.h describes CPython 3.11 to 3.14"
+#if PY_VERSION_HEX >= 0x03100000
+#error "compat_threads.h describes CPython 3.11 to 3.15"
 #endif
 
 #if PY_VERSION_HEX >= 0x030D0000

@@ -281,6 +281,8 @@ Py_ssize_t ssbf_object_bytes(PyObject *o);
 const ssbf_handler *ssbf_handler_of(PyTypeObject *type);
 /* The local object whose key a text is, or NULL (handlers_local.c). */
 PyObject *ssbf_named_local(PyObject *text);
+/* Some versions keep the hash of a tuple: is it part of the state, because computing it may run code of the program? */
+int ssbf_hash_matters(PyObject *tuple);
 /* The content of dictionaries, for others that hold one. */
 void ssbf_dict_items(PyDictObject *d);
 /* Of the attribute dictionary of `owner`, NULL if that is unknown. */

@@ -22,10 +22,30 @@ static void references(PyObject *const *items, Py_ssize_t n)
         }
 }
 
+/* Types whose hash runs no code of the program, or leaves that to a hash that it keeps. */
+static int hashes_quietly(PyObject *o)
+{
+    if (!o) /* C is still making the tuple */
+        return 1;
+    hashfunc hash = Py_TYPE(o)->tp_hash;
+    return ssbf_is_atom(o) || hash == PyBaseObject_Type.tp_hash || hash == PyTuple_Type.tp_hash || hash == PyLong_Type.tp_hash ||
+           hash == PyUnicode_Type.tp_hash || o == Py_None;
+}
+
+int ssbf_hash_matters(PyObject *o)
+{
+    Py_ssize_t n = Py_SIZE(o), i = 0;
+    while (SSB_TUPLES_KEEP_HASHES && i < n && hashes_quietly(((PyTupleObject *)o)->ob_item[i]))
+        i++;
+    return SSB_TUPLES_KEEP_HASHES && i < n;
+}
+
 static void tuple_content(PyObject *o)
 {
     Py_ssize_t n = Py_SIZE(o);
     ssbf_count((uint64_t)n);
+    if (ssbf_hash_matters(o))
+        ssbf_count((uint64_t)ssb_tuple_keeps_hash(o));
     references(((PyTupleObject *)o)->ob_item, n);
     if (Py_TYPE(o) == &PyTuple_Type)
         return;
@@ -128,6 +148,15 @@ static void dict_buffers(PyObject *o, int32_t owner)
         ssbf_add_block(d->ma_keys, keys_bytes(d->ma_keys), owner);
     }
 }
+
+#ifdef SSB_DICTS_FREEZE
+/* Values may have a hash that runs code, once: then it is kept. */
+static void frozen_dict_content(PyObject *o)
+{
+    ssbf_dict_items((PyDictObject *)o);
+    ssbf_count(((PyFrozenDictObject *)o)->ma_hash != -1);
+}
+#endif
 
 /* An iterator sees holes and when the table will be rebuilt: while one lives, both are part of the state. */
 void ssbf_dict_layout(PyDictObject *d)
@@ -423,6 +452,10 @@ int ssbf_register_containers(void)
     ssbf_register(&PyTuple_Type, &tuple);
     ssbf_register(&PyList_Type, &list);
     ssbf_register(&PyDict_Type, &dict);
+#ifdef SSB_DICTS_FREEZE
+    static const ssbf_handler frozen_dict = {"frozendict", frozen_dict_content, dict_buffers, sizeof(PyFrozenDictObject)};
+    ssbf_register(&PyFrozenDict_Type, &frozen_dict);
+#endif
     int ordered_is_known = ordered_layout_is_known();
     ssbf_register_layout("collections.OrderedDict", &PyODict_Type, ordered_is_known, &ordered);
     ssbf_register_layout("OrderedDict iterator", &PyODictIter_Type,

@@ -373,14 +373,17 @@ static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
     if (callable)
         return callable_is_transparent(callable, first_operand(op, argument, s), callee);
 #define SSBF_HAS(n) (depth >= (n) && below(s, n))
+    const int iterator = SSB_LOOPS_COUNT ? 2 : 1; /* a number above it, or its empty place */
     switch (op) {
     case BEFORE_WITH:
         return SSBF_HAS(1) && enter_is_transparent(below(s, 1), callee);
     case SEND:
-        return SSBF_HAS(2) && (generator_runs(below(s, 2), callee) || method_runs(below(s, 2), "__next__", callee) ||
-                               method_runs(below(s, 2), "send", callee));
+        return SSBF_HAS(iterator + 1) &&
+               (generator_runs(below(s, iterator + 1), callee) || method_runs(below(s, iterator + 1), "__next__", callee) ||
+                method_runs(below(s, iterator + 1), "send", callee));
     case FOR_ITER:
-        return SSBF_HAS(1) && (generator_runs(below(s, 1), callee) || method_runs(below(s, 1), "__next__", callee));
+        return SSBF_HAS(iterator) &&
+               (generator_runs(below(s, iterator), callee) || method_runs(below(s, iterator), "__next__", callee));
     case GET_ITER:
         return SSBF_HAS(1) && method_runs(below(s, 1), "__iter__", callee);
     case LOAD_ATTR:

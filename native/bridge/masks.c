@@ -102,13 +102,13 @@ static void mask_thread_local(const void *here, size_t bytes)
     ssbf_mask(here, bytes);
 }
 
-/* CPython 3.12 and later keep the current thread state in a thread-local variable without a name. Who is current is
- * a matter of scheduling. */
+/* CPython 3.12 and later keep the current thread state in a thread-local variable without a name, 3.15 its interpreter in
+ * another one. Who is current is a matter of scheduling. */
 static void mask_current_thread_state(const struct dl_phdr_info *info, size_t bytes)
 {
     void *const *words = info->dlpi_tls_data;
     for (size_t i = 0; words && i < bytes / sizeof *words; i++)
-        if (words[i] == PyThreadState_Get())
+        if (words[i] == PyThreadState_Get() || words[i] == PyThreadState_Get()->interp)
             mask_thread_local(&words[i], sizeof *words);
 }
 

@@ -384,7 +384,7 @@ static int generator_is_traced(PyObject *value)
         return 0;
     ssbp_frame *frame = ssbp_generator_frame(value);
     PyCodeObject *code = ssbp_frame_code(frame);
-    if (code == NULL || ((PyGenObject *)value)->gi_frame_state >= FRAME_COMPLETED)
+    if (code == NULL || ssbp_generator_is_finished(value))
         return 0;
     const ssbp_code *entry = ssbp_find_code(code, frame->f_globals);
     if (entry == NULL)
@@ -406,6 +406,23 @@ static int is_private_iterator(const ssbp_view *view, PyObject *iterator)
         return list == NULL || ssbp_is_local(view, list, 1);
     }
     return generator_is_traced(iterator);
+}
+
+static int next_of(const ssbp_view *view, ssbp_access *out)
+{
+    int below = view->record->operand;
+    PyObject *iterator = SSBP_PEEK(view, below);
+    Py_ssize_t index;
+    if (below > 0 && ssbp_counts(view->top[-below], &index)) { /* a sequence; all but lists are immutable */
+        if (!PyList_CheckExact(iterator) || ssbp_is_local(view, iterator, 0))
+            return 0;
+        ssbp_place_index(out, iterator, index, SSBP_READ);
+        return at(out, iterator, NULL, SSBP_READ, NULL);
+    }
+    if (is_private_iterator(view, iterator) || ssbp_special_is_traced(iterator, SSBP_NAME_NEXT))
+        return 0;
+    ssbp_place_next(out, view, iterator);
+    return anywhere(out);
 }
 
 static int source(const ssbp_view *view, ssbp_access *out)
@@ -492,13 +509,7 @@ int ssbp_examine(const ssbp_view *view, ssbp_access *out)
     case SSBP_COMPARE: return compared(view, out);
     case SSBP_TRUTH: return truth(view, out);
     case SSBP_ITERATE: return iterate(view, out);
-    case SSBP_NEXT: {
-        PyObject *iterator = SSBP_PEEK(view, view->record->operand);
-        if (is_private_iterator(view, iterator) || ssbp_special_is_traced(iterator, SSBP_NAME_NEXT))
-            return 0;
-        ssbp_place_next(out, view, iterator);
-        return anywhere(out);
-    }
+    case SSBP_NEXT: return next_of(view, out);
     case SSBP_SOURCE: return source(view, out);
     case SSBP_CALL: return call(view, view->record->operand, 0, out);
     case SSBP_CALL_KEYWORDS: return call(view, view->record->operand, 1, out);

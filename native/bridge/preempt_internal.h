@@ -192,6 +192,7 @@ void ssbp_place_item(ssbp_access *out, const ssbp_view *view, PyObject *containe
 void ssbp_place_method(ssbp_access *out, const ssbp_view *view, const char *name, PyObject *self, PyObject *const *args,
                        Py_ssize_t n, int access);
 /* What next() of an iterator touches. */
+void ssbp_place_index(ssbp_access *out, PyObject *sequence, Py_ssize_t index, int access);
 void ssbp_place_next(ssbp_access *out, const ssbp_view *view, PyObject *iterator);
 /* A class attribute: in the class whose own it is. */
 void ssbp_place_of_class(ssbp_access *out, PyTypeObject *owner, PyObject *name, int access);

@@ -59,6 +59,12 @@ void ssbp_place_method(ssbp_access *out, const ssbp_view *view, const char *name
     out->place.method = 1;
 }
 
+void ssbp_place_index(ssbp_access *out, PyObject *sequence, Py_ssize_t index, int access)
+{
+    ssbp_place(out, SSB_PLACE_INDEX, sequence, NULL, access);
+    out->place.index = index;
+}
+
 void ssbp_place_next(ssbp_access *out, const ssbp_view *view, PyObject *iterator)
 {
     if (Py_TYPE(iterator) != &PyListIter_Type || !ssbp_is_local(view, iterator, 0))
@@ -66,8 +72,7 @@ void ssbp_place_next(ssbp_access *out, const ssbp_view *view, PyObject *iterator
     const ssbp_list_iterator *of_list = (const ssbp_list_iterator *)iterator;
     if (of_list->list == NULL)
         return;
-    ssbp_place(out, SSB_PLACE_INDEX, of_list->list, NULL, SSBP_READ);
-    out->place.index = of_list->index;
+    ssbp_place_index(out, of_list->list, of_list->index, SSBP_READ);
 }
 
 void ssbp_place_of_class(ssbp_access *out, PyTypeObject *owner, PyObject *name, int access)

@@ -284,7 +284,7 @@ static int plain_instance(PyObject *o, PyTypeObject *t, int depth)
 static int plain_content(PyObject *o, PyTypeObject *t, int depth)
 {
     if (t == &PyTuple_Type)
-        return Py_SIZE(o) <= MOST_ITEMS && plain_all(((PyTupleObject *)o)->ob_item, Py_SIZE(o), depth);
+        return Py_SIZE(o) <= MOST_ITEMS && !ssbf_hash_matters(o) && plain_all(((PyTupleObject *)o)->ob_item, Py_SIZE(o), depth);
     if (t == &PyList_Type) {
         if (Py_SIZE(o) > MOST_ITEMS || (Py_SIZE(o) && !note_block((uintptr_t)((PyListObject *)o)->ob_item)))
             return 0;

@@ -171,8 +171,8 @@ _SIMPLE: Mapping[str, tuple[Check, int]] = {
     "POP_JUMP_IF_TRUE": (Check.TRUTH, 0),
     "GET_ITER": (Check.ITERATE, 0),
     "GET_YIELD_FROM_ITER": (Check.ITERATE, 0),
-    "FOR_ITER": (Check.NEXT, 0),
-    "SEND": (Check.NEXT, 1),
+    "FOR_ITER": (Check.NEXT, 0 if sys.version_info < (3, 15) else 1),  # 3.15: a number, or its empty place, on top
+    "SEND": (Check.NEXT, 1 if sys.version_info < (3, 15) else 2),
     "UNPACK_SEQUENCE": (Check.SOURCE, 0),
     "UNPACK_EX": (Check.SOURCE, 0),
     "LIST_EXTEND": (Check.SOURCE, 0),

@@ -13,6 +13,7 @@ COVERED: dict[str, tuple[tuple[str, str], ...]] = {
     "odict_iterator": (("iterators", "OrderedDict iterator"), ("iterators", "OrderedDict items")),
     "set": (("containers", "set"), ("containers", "set of objects"), ("containers", "set subclass")),
     "frozenset": (("containers", "frozenset"),),
+    "frozendict": (("containers", "frozendict"),),
     "dict_keyiterator": (("iterators", "dict iterator"), ("iterators", "attribute iterator")),
     "dict_valueiterator": (("iterators", "dict value iterator"),),
     "dict_itemiterator": (("iterators", "dict item iterator"),),

@@ -24,6 +24,7 @@ HANDLED: dict[str, Subject] = {
     "dict": _of("[{}]", ["$s[0] = {'k': $v}", "$s[0][$v] = 1"], "list($s[0].items())"),
     "set": _of("{1, 5}", ["$s.add($v)", "$s.discard($v)"], "sorted($s)"),
     "frozenset": _of("[frozenset()]", ["$s[0] = frozenset([$v])", "$s[0] |= {$v}"], "sorted($s[0])"),
+    "frozendict": _of("[frozendict()]", ["$s[0] = frozendict(k=$v)", "$s[0] = frozendict(k=[$v])"], "list($s[0].items())"),
     "OrderedDict": _of("collections.OrderedDict(a=1, b=2, c=3)", ["$s.move_to_end('ab'[$v])", "$s.move_to_end('a')"], "list($s)"),
     "odict_iterator": _over("iter(collections.OrderedDict(a=1, b=2, c=3))"),
     "dict_keyiterator": _over("iter({'a': 1, 'b': 2, 'c': 3})"),
@@ -72,7 +73,7 @@ HANDLED: dict[str, Subject] = {
     "SimpleQueue": _of("queue.SimpleQueue()", ["$s.put($v)", "$s.put([$v])"], "[$s.get_nowait() for _ in range($s.qsize())]"),
     "_ThreadHandle": _of("[_thread._make_thread_handle(5)]", ["$s[0] = _thread._make_thread_handle(5 + $v)", "$s[0]._set_done() if $v else None"], "($s[0].ident, $s[0].is_done())"),
 }  # fmt: skip
-"""Under the names of the types. `_ThreadHandle` exists from 3.13 on; `memoryview` is compared word by word."""
+"""Under the names of the types. `_ThreadHandle` exists from 3.13 on, `frozendict` from 3.15 on; `memoryview` is compared word by word."""
 
 UNHANDLED = [
     _of("asyncio.Future(loop=Turns())", ["$s.done() or $s.set_result($v)", "$s.cancel() if $v else None", "$s.add_done_callback((len, max)[$v])"],

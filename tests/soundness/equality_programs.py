@@ -9,6 +9,7 @@ drawing, so that most programs can be run without a visited set.
 from __future__ import annotations
 
 import _thread
+import builtins
 import gc
 import math
 import random
@@ -31,10 +32,10 @@ _SOURCES = ("choose(2)", "choose(2)", "box.t", "box.t", "who", "1")
 
 
 _IF = "if $v:\n"
-_NEW = ("_ThreadHandle",)
+_NEW = {"_ThreadHandle": _thread, "frozendict": builtins}
 """Types that not every version has. Other programs do without them: they are the same ones on all versions."""
 _ALL_HANDLED = [*(one for name, one in HANDLED.items() if name not in _NEW), *UNHANDLED]
-_NEW_HANDLED = [HANDLED[name] for name in _NEW if hasattr(_thread, name)]
+_NEW_HANDLED = [HANDLED[name] for name, module in _NEW.items() if hasattr(module, name)]
 _FAMILIES = [family for family, weight in [*FAMILIES, (_ALL_HANDLED, 9)] for _ in range(weight)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import collections
 import types
 from typing import Any, NamedTuple
@@ -333,3 +334,18 @@ CASES: list[Case] = [
         changes=[put("a", 2), put("b", 1), drop("a")],
     ),
 ]
+if hasattr(builtins, "frozendict"):  # 3.15
+    frozendict: Any = builtins.frozendict
+    CASES.append(
+        case(
+            "frozendict",
+            lambda: frozendict(a=1, b=[2]),
+            again=[lambda: frozendict([("a", 1), ("b", [2])]), lambda: frozendict(a=1) | {"b": [2]}],
+            others=[
+                lambda: frozendict(a=1, b=[3]),
+                lambda: frozendict(b=[2], a=1),
+                lambda: {"a": 1, "b": [2]},
+            ],
+            changes=[lambda o: o["b"].append(1)],
+        )
+    )

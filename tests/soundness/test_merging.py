@@ -7,6 +7,7 @@ fingerprint could overlook it: in C frames, in addresses, in the order of sets, 
 from __future__ import annotations
 
 import _thread
+import builtins
 import datetime
 import functools
 import gc
@@ -312,6 +313,28 @@ def hash_from_an_earlier_zone() -> object:
     return datetime.time(0, tzinfo=datetime.timezone(datetime.timedelta(hours=1))) in seen, len(seen)
 
 
+class Valued:
+    value = 1
+
+    def __hash__(self) -> int:
+        return self.value
+
+
+def hash_from_an_earlier_value(holding: Callable[[Valued], object]) -> Program:
+    """Some hashes are computed once and kept (those of tuples from 3.14 on), by code of what is hashed."""
+
+    def program() -> bool:
+        valued = Valued()
+        holder = holding(valued)
+        if _bridge.choose(2):
+            hash(holder)
+        meet()
+        valued.value = 2
+        return hash(holder) == hash(holding(valued))
+
+    return program
+
+
 class Zone(datetime.tzinfo):
     hours = 1
 
@@ -336,7 +359,12 @@ PROGRAMS: dict[str, tuple[Program, tuple[str, ...]]] = {
     "hash of a dead reference": (hash_of_dead_reference, ()),
     "hash of a released view": (hash_of_released_view, ()),
     "hash from an earlier zone": (hash_from_an_earlier_zone, ()),
+    "hash of a tuple": (hash_from_an_earlier_value(lambda valued: (0, valued)), ()),
+    "hash of a tuple in a tuple": (hash_from_an_earlier_value(lambda valued: (0, (1, valued))), ()),
 }
+if hasattr(builtins, "frozendict"):  # 3.15
+    FROZEN = hash_from_an_earlier_value(lambda valued: builtins.frozendict(k=valued))
+    PROGRAMS["hash of a frozendict"] = (FROZEN, ("observe addresses",))
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
