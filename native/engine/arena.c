@@ -42,7 +42,9 @@ typedef struct layout {
 
 static void *section(layout *l, size_t bytes) {
     void *at = l->base ? l->base + l->used : NULL;
-    l->used += (bytes + SS_PAGE - 1) / SS_PAGE * SS_PAGE;
+    size_t room = (bytes + SS_PAGE - 1) / SS_PAGE * SS_PAGE + SSI_ASAN_GAP;
+    if (at) ssi_asan_poison((uint8_t *)at + bytes, room - bytes);
+    l->used += room;
     return at;
 }
 
@@ -159,6 +161,7 @@ int ss_arena_destroy(ss_arena *arena) {
             *link = arena->next_arena;
             break;
         }
+    ssi_asan_unpoison(arena, arena->bytes);
     return (int)SSI_SYSCALL(SYS_munmap, arena, arena->bytes);
 }
 

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "asan.h"
 #include "engine.h"
 #include "text.h"
 #include "tracker.h"
@@ -101,7 +102,7 @@ void ssi_page_release(ss_arena *arena, uint32_t page);
 static inline uint8_t *ssi_slot_at(const ssi_store *s, uint32_t slot) { return s->data + (size_t)slot * SS_PAGE; }
 uint32_t ssi_slot_take(ss_arena *arena); /* SS_NONE when the store is full */
 void ssi_slot_free(ssi_store *s, uint32_t slot);
-static inline int ssi_page_is_zero(const void *page) {
+SSI_READS_ANYTHING static inline int ssi_page_is_zero(const void *page) {
     const uint64_t *word = page;
     for (uint32_t i = 0; i < SS_PAGE / 8; i += 8)
         if (word[i] | word[i + 1] | word[i + 2] | word[i + 3] | word[i + 4] | word[i + 5] | word[i + 6] | word[i + 7]) return 0;

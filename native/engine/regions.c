@@ -144,7 +144,7 @@ int ssi_regions_read(ss_arena *arena) {
     for (const char *at = maps; *at; before = m) {
         at = parse_line(at, &m);
         if (!m.name[0] && before.file && before.hi == m.lo) memcpy(m.name, before.name, sizeof m.name);
-        if (!m.writable || ssi_is_arena_memory(m.lo, m.hi)) continue;
+        if (!m.writable || ssi_is_arena_memory(m.lo, m.hi) || ssi_asan_is_shadow(m.lo)) continue;
         if ((m.file || !m.private || is_droppable(&m, kernel_tells)) && (rc = make_anonymous(arena, &m))) return (int)rc;
         if (n == SSI_MAX_REGIONS)
             return ssi_fail(arena, -E2BIG, "more than " SSI_STRING(SSI_MAX_REGIONS) " writable mappings");

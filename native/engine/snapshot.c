@@ -326,6 +326,8 @@ void ssi_restore(ss_arena *arena, uint32_t root, const ssi_kernel_state *kernel)
     arena->current = root;
     arena->n_dirty_kept = 0;
     arena->undisturbed = 1;
+    ssi_asan_unpoison((const void *)arena->stacks_lo, arena->stacks_hi - arena->stacks_lo);
+    ssi_asan_unpoison(arena->signal_stack, SSI_SIGNAL_STACK);
     ssi_guard_restore_actions(arena);
     arena->statistics.restores++;
     arena->statistics.ns_restore += ssi_now_ns() - start;

@@ -56,7 +56,7 @@ static const uint8_t *content_of(ss_arena *arena, uint32_t page) {
 }
 
 uint32_t ssi_page_intern(ss_arena *arena, const void *content) {
-    if (*(const uint64_t *)content == 0 && ssi_page_is_zero(content)) return 0;
+    if (ssi_page_is_zero(content)) return 0;
     ssi_store *s = &arena->store;
     ssi_hash128 hash = ssi_hash128_of(content, SS_PAGE);
     uint32_t *bucket = &s->buckets[hash.low & s->bucket_mask];

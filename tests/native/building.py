@@ -23,9 +23,11 @@ FLAGS = [
 class Builder:
     """Compiles into one folder; objects of the engine are made once and shared."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, of_programs: tuple[str, ...] = ()) -> None:
+        """`options` of the compiler for everything, `of_programs` for test programs alone."""
         self.folder = folder
         self.options = options
+        self.of_programs = of_programs
         # The compiler this Python was built with: its name without flags.
         self.compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
         self.sources = sorted([*ENGINE.glob("*.c"), *ENGINE.glob(f"*_{ISA}.S")])
@@ -53,7 +55,7 @@ class Builder:
                 else self.compile(source)
                 for source in self.sources
             ]
-            objects.append(self.compile(HERE / f"{program}.c", self._programs()))
+            objects.append(self.compile(HERE / f"{program}.c", self._programs(), *self.of_programs))
             self._run("-shared", "-Wl,-z,now", *map(str, objects), "-o", str(target))
         return target
 

@@ -24,6 +24,13 @@
 
 SS_EXPORT int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed);
 
+#ifdef __SANITIZE_ADDRESS__
+/* Called before functions that don't return. The sanitizer's own knows one stack a thread, and maps memory to say so. What it
+ * would do is done where it is needed: see asan.h. */
+__attribute__((visibility("hidden"))) void __asan_handle_no_return(void);
+void __asan_handle_no_return(void) {}
+#endif
+
 static inline uint64_t next_random(uint64_t *state) {
     uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);

@@ -128,6 +128,7 @@ static void test_untouched(const ssi_tracker *tracker, int may_drop) {
     s.tracked.n_pages = bytes / SS_PAGE;
     s.tracked.seen = calloc(bytes / SS_PAGE / 64 + 1, 8);
     s.tracked.named = calloc(bytes / SS_PAGE / 64 + 1, 8);
+    s.tracked.present = calloc(bytes / SS_PAGE / 64 + 1, 8);
     s.out = calloc(bytes / SS_PAGE, sizeof *s.out);
     big[0] = big[bytes / 2] = 1;
     CHECK(tracker->open(&s.tracked, &text) == 0 && tracker->arm(&s.tracked, &text) == 0);
