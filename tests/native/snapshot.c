@@ -165,6 +165,7 @@ static void exercise(void) {
     if (rc) ssi_panic(ss_last_error(arena));
     for (uint32_t step = 0; step < STEPS; step++) {
         for (uint32_t n = below(&w->seed, below(&w->seed, 10) ? 20 : 600); n; n--) write_somewhere();
+        if (below(&w->seed, 4) == 0) ssi_pack(arena, 0, (int)below(&w->seed, 2)); /* as if there were no room */
         image *i = &w->slots[below(&w->seed, SLOTS)];
         if (below(&w->seed, 2)) arena->last_collected = UINT32_MAX; /* the next checkpoint re-arms */
         if (i->used && below(&w->seed, 2)) {
@@ -187,6 +188,7 @@ static void exercise(void) {
     }
     CHECK(w->reads > 3 * STEPS);
     CHECK(w->restores > STEPS / 5);
+    CHECK(arena->statistics.packs > 100 && arena->statistics.unpacks > 100);
     for (uint32_t i = 0; i < SLOTS; i++)
         if (w->slots[i].used) ssi_root_release(arena, w->slots[i].root);
     CHECK_VALID(arena);
