@@ -105,9 +105,10 @@ def large_steps(count: int) -> Callable[[], object]:
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("mebibytes", [16, 32])
+@pytest.mark.parametrize("mebibytes", [16, 32, 64])
 def test_large_steps(mebibytes: int) -> None:
-    expected = explore(large_steps(1 << 18))
-    found = explore(large_steps(1 << 18), mebibytes=mebibytes)
+    count = mebibytes << 14  # an eighth of the limit for each state
+    expected = explore(large_steps(count))
+    found = explore(large_steps(count), mebibytes=mebibytes)
     assert _numbers(found) == _numbers(expected)
     assert found.search.engine.packed_pages > 1000
