@@ -84,6 +84,7 @@ static size_t lay_out(ss_arena *header, uint8_t *base, size_t store_bytes) {
     s->unit_next = section(&l, sizeof(uint32_t) * s->n_units);
     s->unpacked = section(&l, sizeof(ssi_unpacked) * SSI_UNPACKED);
     s->capacity = s->slots + at_most(store_bytes / SHORT_PAGE, MOST_NUMBERS);
+    s->at = section(&l, sizeof(uint32_t) * s->capacity);
     s->body = section(&l, sizeof(ssi_body) * s->capacity);
     s->marks = section(&l, sizeof(uint64_t) * (s->capacity / 64 + 1));
     s->hash = section(&l, sizeof(ssi_hash128) * s->capacity);

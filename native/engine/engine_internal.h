@@ -54,13 +54,13 @@ int ssi_hash_is_set(void);
 
 /* ---- store.c: content-addressed pages ------------------------------------------- */
 
+#define SSI_IN_UNITS 0x80000000u
 enum ssi_form {
     SSI_PLAIN = 0,
     SSI_FIXED = 1,  /* plain for ever: others are put together from it, or it would hardly become shorter */
     SSI_PACKED = 2, /* see pack.c */
 };
 typedef struct ssi_body {
-    uint32_t at;        /* its slot; packed: its first unit */
     uint32_t reference; /* packed: the page that it is put together from, and which it holds a reference to */
     uint32_t home;      /* index of the page that had this content first, SS_NONE: not known */
     uint32_t form;      /* enum ssi_form */
@@ -80,6 +80,7 @@ typedef struct ssi_store {
     uint32_t *ref;     /* how many leaf slots, borrowers and packed pages hold it; ref[0] means nothing */
     uint32_t *next;    /* next in its bucket, or in the free list */
     uint32_t *buckets; /* heads of chains */
+    uint32_t *at; /* of a page: its slot; packed: its first unit, and SSI_IN_UNITS. Apart, since every comparison asks for it */
     ssi_body *body;
     uint32_t bucket_mask, capacity, fresh, free_head, live;
     uint64_t next_serial;
@@ -99,6 +100,7 @@ uint32_t ssi_page_intern(ss_arena *arena, const void *content);
 /* The same for content found at this page index. */
 uint32_t ssi_page_intern_at(ss_arena *arena, const void *content, uint32_t index);
 void ssi_page_release(ss_arena *arena, uint32_t page);
+static inline uint32_t ssi_first_unit(const ssi_store *s, uint32_t page) { return s->at[page] & ~SSI_IN_UNITS; }
 static inline uint8_t *ssi_slot_at(const ssi_store *s, uint32_t slot) { return s->data + (size_t)slot * SS_PAGE; }
 uint32_t ssi_slot_take(ss_arena *arena); /* SS_NONE when the store is full */
 void ssi_slot_free(ssi_store *s, uint32_t slot);

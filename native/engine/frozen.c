@@ -43,8 +43,6 @@ static void wait_while(_Atomic uint32_t *word, uint32_t value) {
 }
 
 static _Noreturn void serve(ss_arena *arena) {
-    uint64_t all = ~UINT64_C(0);
-    SSI_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
     SSI_SYSCALL(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     SSI_SYSCALL(SYS_close_range, 0, ~0u, 0); /* nobody shall wait for the end of a pipe because of this process */
     for (;;) {
@@ -61,9 +59,13 @@ static _Noreturn void serve(ss_arena *arena) {
 /* On a stack that both processes have a copy of: the agent's own lies in shared memory. */
 static void fork_here(void) {
     ss_arena *arena = forking;
+    /* The copy is deaf from its first instruction on: all but SIGKILL is blocked in it for ever. */
+    uint64_t all = ~UINT64_C(0), before;
+    SSI_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
     /* The kernel notes the number before the copy exists: however this process ends, the explorer finds it. */
     long pid = SSI_SYSCALL(SYS_clone, CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD, 0, &arena->frozen.pid, 0, 0);
     if (pid == 0) serve(arena);
+    SSI_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
     arena->frozen.pid = pid > 0 ? (int)pid : 0;
 }
 

@@ -59,14 +59,14 @@ int ssi_page_pack(ss_arena *arena, uint32_t page, uint32_t reference) {
     ssi_body *body = &s->body[page];
     uint8_t code[SSI_DELTA_MOST];
     if (page == reference || body->form != SSI_PLAIN || s->body[reference].form == SSI_PACKED) return 0;
-    uint32_t bytes = ssi_delta_code(ssi_slot_at(s, body->at), ssi_slot_at(s, s->body[reference].at), code);
+    uint32_t bytes = ssi_delta_code(ssi_slot_at(s, s->at[page]), ssi_slot_at(s, s->at[reference]), code);
     if (bytes > PAYS) {
         body->form = SSI_FIXED;
         return 0;
     }
     if (s->units_live + units_for(bytes) >= s->n_units) return 0; /* unit 0 is none */
-    ssi_slot_free(s, body->at);
-    body->at = put_into_units(s, code, bytes);
+    ssi_slot_free(s, s->at[page]);
+    s->at[page] = put_into_units(s, code, bytes) | SSI_IN_UNITS;
     body->form = SSI_PACKED;
     body->reference = reference;
     s->body[reference].form = SSI_FIXED;
@@ -79,8 +79,8 @@ int ssi_page_pack(ss_arena *arena, uint32_t page, uint32_t reference) {
 uint32_t ssi_page_put_together(const ss_arena *arena, uint32_t page, uint8_t *out) {
     const ssi_store *s = &arena->store;
     uint8_t code[PAYS + SSI_UNIT], *end = code;
-    memcpy(out, ssi_slot_at(s, s->body[s->body[page].reference].at), SS_PAGE);
-    for (uint32_t unit = s->body[page].at; unit; unit = s->unit_next[unit], end += SSI_UNIT) {
+    memcpy(out, ssi_slot_at(s, s->at[s->body[page].reference]), SS_PAGE);
+    for (uint32_t unit = ssi_first_unit(s, page); unit; unit = s->unit_next[unit], end += SSI_UNIT) {
         SS_ASSERT(end + SSI_UNIT <= code + sizeof code);
         memcpy(end, unit_at(s, unit), SSI_UNIT);
     }
@@ -90,7 +90,7 @@ uint32_t ssi_page_put_together(const ss_arena *arena, uint32_t page, uint8_t *ou
 /* It has no content of its own any more. */
 static void forget(ss_arena *arena, uint32_t page) {
     ssi_store *s = &arena->store;
-    free_units(s, s->body[page].at);
+    free_units(s, ssi_first_unit(s, page));
     s->packed--;
     ssi_page_release(arena, s->body[page].reference);
 }
@@ -100,7 +100,7 @@ void ssi_page_drop_content(ss_arena *arena, uint32_t page) {
     if (s->body[page].form == SSI_PACKED)
         forget(arena, page);
     else
-        ssi_slot_free(s, s->body[page].at);
+        ssi_slot_free(s, s->at[page]);
 }
 
 int ssi_page_fix(ss_arena *arena, uint32_t page) {
@@ -110,7 +110,7 @@ int ssi_page_fix(ss_arena *arena, uint32_t page) {
         if (slot == SS_NONE) return -ENOMEM;
         ssi_page_put_together(arena, page, ssi_slot_at(&arena->store, slot));
         forget(arena, page);
-        body->at = slot;
+        arena->store.at[page] = slot;
     }
     body->form = SSI_FIXED;
     return 0;

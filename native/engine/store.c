@@ -46,13 +46,14 @@ static uint32_t take_number(ss_arena *arena) {
         s->free_head = s->next[page];
     else
         page = s->fresh++;
-    s->body[page] = (ssi_body){.at = slot, .home = SS_NONE};
+    s->at[page] = slot;
+    s->body[page] = (ssi_body){.home = SS_NONE};
     return page;
 }
 
 static const uint8_t *content_of(ss_arena *arena, uint32_t page) {
-    const ssi_body *body = &arena->store.body[page];
-    return body->form == SSI_PACKED ? ssi_page_unpacked(arena, page) : ssi_slot_at(&arena->store, body->at);
+    uint32_t at = arena->store.at[page];
+    return at & SSI_IN_UNITS ? ssi_page_unpacked(arena, page) : ssi_slot_at(&arena->store, at);
 }
 
 uint32_t ssi_page_intern(ss_arena *arena, const void *content) {
@@ -67,7 +68,7 @@ uint32_t ssi_page_intern(ss_arena *arena, const void *content) {
         }
     uint32_t page = take_number(arena);
     if (page == SS_NONE) return SS_NONE;
-    memcpy(ssi_slot_at(s, s->body[page].at), content, SS_PAGE);
+    memcpy(ssi_slot_at(s, s->at[page]), content, SS_PAGE);
     s->hash[page] = hash;
     s->serial[page] = s->next_serial++;
     s->ref[page] = 1;

@@ -72,17 +72,19 @@ static int count_references(ss_arena *arena, counts *c) {
 static int check_body(ss_arena *arena, counts *c, uint32_t page) {
     const ssi_store *s = &arena->store;
     const ssi_body *body = &s->body[page];
+    if ((body->form == SSI_PACKED) != (s->at[page] >= SSI_IN_UNITS)) return bad(arena, "packed or not is page", page);
     if (body->form != SSI_PACKED) {
-        if (!body->at || body->at >= s->slot_fresh || c->slots[body->at]++) return bad(arena, "no slot of its own has page", page);
+        uint32_t slot = s->at[page];
+        if (!slot || slot >= s->slot_fresh || c->slots[slot]++) return bad(arena, "no slot of its own has page", page);
         c->slots_used++;
-        memcpy(c->content, ssi_slot_at(s, body->at), SS_PAGE);
+        memcpy(c->content, ssi_slot_at(s, slot), SS_PAGE);
         return 0;
     }
     c->packed++;
     if (s->body[body->reference].form != SSI_FIXED || (body->reference && !s->ref[body->reference]))
         return bad(arena, "put together from one that may change is page", page);
     uint32_t n = 0;
-    for (uint32_t unit = body->at; unit; unit = s->unit_next[unit], n++)
+    for (uint32_t unit = ssi_first_unit(s, page); unit; unit = s->unit_next[unit], n++)
         if (unit >= s->unit_fresh || c->units[unit]++) return bad(arena, "broken chain of units of page", page);
     if (!n || n >= SS_PAGE / SSI_UNIT) return bad(arena, "wrong number of units of page", page);
     c->units_used += n;
@@ -110,8 +112,8 @@ static int check_room(ss_arena *arena, counts *c) {
 /* Called where the hashes agree. */
 static int is_same(const ss_arena *arena, uint32_t other, const uint8_t *content) {
     uint8_t its[SS_PAGE];
-    const ssi_body *body = &arena->store.body[other];
-    if (body->form != SSI_PACKED) return !memcmp(ssi_slot_at(&arena->store, body->at), content, SS_PAGE);
+    if (arena->store.body[other].form != SSI_PACKED)
+        return !memcmp(ssi_slot_at(&arena->store, arena->store.at[other]), content, SS_PAGE);
     ssi_page_put_together(arena, other, its);
     return !memcmp(its, content, SS_PAGE);
 }

@@ -226,13 +226,14 @@ static void test_validator(uint64_t seed) {
     CHECK_VALID(arena);
     CHECK(ssi_page_pack(arena, page, changes[0].page) && ssi_page_pack(arena, changes[2].page, changes[0].page));
     CHECK_VALID(arena);
-    uint8_t *unit = s->units + (size_t)s->body[page].at * SSI_UNIT;
-    uint32_t first = s->body[page].at, second = s->unit_next[first];
+    uint32_t first = ssi_first_unit(s, page), second = s->unit_next[first];
+    uint8_t *unit = s->units + (size_t)first * SSI_UNIT;
     CHECK(second);
     NOTICED(unit[12] ^= 1, unit[12] ^= 1);
-    NOTICED(s->body[page].at = second, s->body[page].at = first);
+    NOTICED(s->at[page] = second | SSI_IN_UNITS, s->at[page] = first | SSI_IN_UNITS);
+    NOTICED(s->at[page] = first, s->at[page] = first | SSI_IN_UNITS);
     NOTICED(s->unit_next[first] = 0, s->unit_next[first] = second);
-    NOTICED(s->unit_next[first] = s->body[changes[2].page].at, s->unit_next[first] = second);
+    NOTICED(s->unit_next[first] = ssi_first_unit(s, changes[2].page), s->unit_next[first] = second);
     NOTICED(s->body[page].reference = 0, s->body[page].reference = changes[0].page);
     NOTICED(s->body[changes[0].page].form = SSI_PLAIN, s->body[changes[0].page].form = SSI_FIXED);
     NOTICED(s->ref[changes[0].page]--, s->ref[changes[0].page]++);

@@ -194,7 +194,7 @@ static void test_validator(uint64_t seed) {
     arena->forest.ref[arena->states[slot].root]++;
     CHECK(ss_arena_is_valid(arena) == -EINVAL);
     arena->forest.ref[arena->states[slot].root]--;
-    uint8_t *content = ssi_slot_at(&arena->store, arena->store.body[change.page].at);
+    uint8_t *content = ssi_slot_at(&arena->store, arena->store.at[change.page]);
     content[7] ^= 1;
     CHECK(ss_arena_is_valid(arena) == -EINVAL);
     content[7] ^= 1;

@@ -32,7 +32,7 @@ MUTATIONS = [
             ("delta.c", "*)reference + i * WORDS;", "*)reference;", "pack", "code"),
             ("delta.c", "    word |= word >> 2;\n", "", "pack", "code"),
             ("pack.c", "    s->ref[reference]++;\n", "", "pack", "store"),
-            ("pack.c", "ssi_slot_at(s, s->body[s->body[page].reference].at)", "ssi_slot_at(s, 0)", "pack", "store"),
+            ("pack.c", "ssi_slot_at(s, s->at[s->body[page].reference])", "ssi_slot_at(s, 0)", "pack", "store"),
             ("pack.c", "if (entry->serial == s->serial[page])", "if (entry->serial)", "pack", "store"),
             ("pack.c", "body->form != SSI_PLAIN || ", "", "pack", "store"),
             ("pack.c", " || s->body[reference].form == SSI_PACKED", "", "pack", "store"),
