@@ -18,6 +18,7 @@ import pickle
 import queue
 import random
 import sqlite3
+import sys
 import threading
 import zlib
 from collections.abc import Callable
@@ -196,7 +197,7 @@ CASES: list[Case] = [
             lambda name=name: hashlib.new(name, b"a"),
             changes=[lambda o: o.update(b"b"), lambda o: o.update(b"c")],
             others=[lambda name=name: hashlib.new(name, b"q")],
-            moves=name.startswith("blake"),
+            moves=name.startswith("blake") and sys.version_info < (3, 14),  # else with memory of C
         )
         for name in HASHES
     ),

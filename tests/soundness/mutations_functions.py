@@ -410,5 +410,11 @@ CASES: list[Case] = [
         others=[lambda: operator.methodcaller("a", 1, k=3), lambda: operator.methodcaller("b", 1, k=2)],
     ),
     case("context manager", managed, undone=[], changes=[lambda o: o.__enter__()]),
-    case("exit stack", entered, changes=[call("close"), lambda o: o.callback(len)], existing=False),
+    case(
+        "exit stack",
+        entered,
+        changes=[call("close"), lambda o: o.callback(len)],
+        existing=False,
+        repeats=sys.version_info < (3, 15),  # it looks methods up through a cache that counts
+    ),
 ]

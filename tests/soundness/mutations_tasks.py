@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _asyncio
 import asyncio
 import asyncio.futures
 import asyncio.tasks
@@ -33,7 +34,11 @@ class Loop:
 
     def step(self) -> None:
         function, args = self.ready.pop(0)
-        function(*args)
+        _asyncio._set_running_loop(self)  # type: ignore[attr-defined]  # from 3.14 on, steps of tasks insist on it
+        try:
+            function(*args)
+        finally:
+            _asyncio._set_running_loop(None)  # type: ignore[attr-defined]
 
 
 class Pause:

@@ -104,7 +104,7 @@ CASES: list[Case] = [
     case(
         "reference that was hashed",  # without a look at an address; `hash` goes on when the object is dead
         lambda: which(weakref.ref, 0, Hashed),
-        undone=[lambda o: hash(o[0])],
+        undone=[lambda o: hash(o[0][0])],
         changes=[lambda o: {o[1]}],
     ),
     case(

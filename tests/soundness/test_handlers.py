@@ -21,7 +21,9 @@ from pytest_statespace._native import _bridge
 pytestmark = pytest.mark.skipif(not _bridge.supported()[0], reason=_bridge.supported()[1])
 
 CASES: dict[tuple[str, str], Case] = {(family, case.name): case for family in FAMILIES for case in cases(family)}
-TYPES: dict[str, type] = {kind.__name__: kind for kind, _ in _bridge.handlers()}
+NAMES = {"Union": "UnionType"}
+"""Names that a type has had since 3.14, and before."""
+TYPES: dict[str, type] = {NAMES.get(kind.__name__, kind.__name__): kind for kind, _ in _bridge.handlers()}
 OF_ONE_VERSION = {"_local" if "_ThreadHandle" in TYPES else "_ThreadHandle", "frozendict"}
 """From 3.13 on handles of threads need a handler, and locals need none. 3.15 has frozen dictionaries."""
 
