@@ -119,7 +119,7 @@ def _pack(example: Counterexample, plain: bool) -> bytes | None:
             else:
                 gap += 1
     settings = example.settings
-    major_minor = [int(part) for part in re.findall(r"\d+", example.python)[:2]]
+    major_minor = [int(part) for part in re.findall(r"\d{1,4}", example.python)[:2]]
     packed: bytes = msgpack.packb(
         [
             _text(example.nodeid),
