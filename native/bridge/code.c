@@ -15,13 +15,23 @@
 
 int ssbf_opcode_at(PyCodeObject *code, int unit) { return ssb_unit_opcode(code, unit); }
 int ssbf_argument_at(PyCodeObject *code, int unit) { return ssb_unit_argument(code, unit); }
+static int is_hushed(PyCodeObject *code, int unit)
+{
+    if (unit == 0 || !ssb_opcode_hushes(ssb_unit_opcode(code, unit - 1)))
+        return 0;
+    int at = 0; /* what looks like an instruction may belong to the one before it */
+    while (at < unit - 1)
+        at = ssbf_next_unit(code, at);
+    return at == unit - 1;
+}
+
 enum ssbf_switching ssbf_switching_at(PyCodeObject *code, int unit)
 {
     int op = ssb_unit_opcode(code, unit);
     if (ssb_opcode_is_extended(op))
         return SSBF_PREFIX;
     if (ssb_opcode_checks_after(op))
-        return SSBF_SWITCH_AFTER;
+        return is_hushed(code, unit) ? SSBF_NO_SWITCH : SSBF_SWITCH_AFTER;
     if (ssb_opcode_checks_jumping(op))
         return SSBF_SWITCH_JUMP;
     return ssb_opcode_is_silent_resume(op, ssb_unit_argument(code, unit)) ? SSBF_SILENT_RESUME : SSBF_NO_SWITCH;

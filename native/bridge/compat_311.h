@@ -172,6 +172,7 @@ static inline int ssb_opcode_ends_block(int op)
 /* Where this interpreter looks whether another thread wants the GIL (CHECK_EVAL_BREAKER in ceval.c), in the ordinary or
  * any specialised form of the instruction. RESUME looks first thing in a frame, unless what goes on is an await or yield from. */
 static inline int ssb_opcode_checks_after(int op) { return op == CALL || op == CALL_FUNCTION_EX; }
+static inline int ssb_opcode_hushes(int Py_UNUSED(op)) { return 0; }
 static inline int ssb_opcode_checks_jumping(int op)
 {
     return op == JUMP_BACKWARD || (op >= POP_JUMP_BACKWARD_IF_NOT_NONE && op <= POP_JUMP_BACKWARD_IF_TRUE);

@@ -273,6 +273,7 @@ static inline int ssb_opcode_ends_block(int op)
 /* Where this interpreter looks whether another thread wants the GIL (HAS_EVAL_BREAK_FLAG in pycore_opcode_metadata.h), in the
  * ordinary or any specialised form. RESUME looks first thing in a frame, unless what goes on is an await or yield from. */
 static inline int ssb_opcode_checks_after(int op) { return op == CALL || op == CALL_KW || op == CALL_FUNCTION_EX; }
+static inline int ssb_opcode_hushes(int Py_UNUSED(op)) { return 0; }
 static inline int ssb_opcode_checks_jumping(int op) { return op == JUMP_BACKWARD; }
 static inline int ssb_opcode_is_silent_resume(int op, int argument) { return op == RESUME && (argument & 3) >= 2; }
 /* Change of the stack depth. What the optimizer made in place of instructions (no build does by default) has none. */

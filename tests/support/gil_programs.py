@@ -182,9 +182,17 @@ def provoked(program: Callable[[Box, Any], None]) -> int:
     return box.value
 
 
+def warmed(program: Callable[[Box, Any], None]) -> Callable[[Box, Any], None]:
+    """From 3.14 on some specialised instructions are such places, and the ordinary ones are not."""
+    for _ in range(1000):
+        program(Box(), Mark)
+    return program
+
+
 def main() -> None:
     sys.setswitchinterval(1000.0)  # nobody asks for the GIL by himself
-    json.dump({name: provoked(program) for name, program in PROGRAMS.items()}, sys.stdout)
+    found = {name: min(provoked(program), provoked(warmed(program))) for name, program in PROGRAMS.items()}
+    json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":
