@@ -274,6 +274,18 @@ static uint32_t choice_flags(void)
     return depends ? SS_CHOICE_TIME : 0;
 }
 
+/* A search that reduces runs one alternative first and the others only where their order turns out to matter. Who starts threads,
+ * begins or ends rarely stands in another's way: if those steps are behind all threads, there are fewer states to come to. */
+static uint32_t first_of(uint32_t n)
+{
+    static const uint8_t eager[] = {SSB_OP_START, SSB_OP_END, SSB_OP_BEGIN};
+    for (size_t i = 0; i < sizeof eager && ssb.footprints; i++)
+        for (uint32_t k = 0; k < n; k++)
+            if (alternatives[k].operation == eager[i])
+                return k;
+    return 0;
+}
+
 /* Decide who goes on and mark it ready. label 0: made from the current position. */
 static uint32_t pick(uint64_t label)
 {
@@ -307,6 +319,7 @@ static uint32_t pick(uint64_t label)
             .flags = choice_flags() | (is_due ? 0 : SS_CHOICE_EXTRA),
             .label = label != 0 ? label : make_label(current, current->operation),
             .alternatives = alternatives,
+            .first = first_of(n),
         };
         k = ask(&choice);
         if (ssb.recording)

@@ -124,7 +124,7 @@ static uint32_t ask(ss_arena *arena) {
 /* The alternative to go on with, or SS_NONE with a reason. */
 static uint32_t decide(ss_arena *arena, uint32_t slot) {
     const ss_state *s = &arena->states[slot];
-    if (arena->forced_used == arena->command.n_forced) return arena->command.flags & SS_RUN_ASK ? ask(arena) : 0;
+    if (arena->forced_used == arena->command.n_forced) return arena->command.flags & SS_RUN_ASK ? ask(arena) : arena->choice->first;
     uint32_t wanted = arena->forced[arena->forced_used];
     uint64_t label = arena->forced_labels[arena->forced_used++];
     ssi_text text = ssi_text_on(arena->text, sizeof arena->text);
@@ -147,7 +147,7 @@ static uint32_t decide(ss_arena *arena, uint32_t slot) {
 }
 
 static int is_sound(const ss_choice *c) {
-    if (!c->n || c->n == SS_NONE) return 0;
+    if (!c->n || c->n == SS_NONE || c->first >= c->n) return 0;
     if (c->kind == SS_CHOICE_DATA) return 1;
     return (c->kind == SS_CHOICE_THREAD || c->kind == SS_CHOICE_TIMEOUT) && c->n <= SS_MAX_ALTERNATIVES && c->alternatives;
 }
