@@ -1,101 +1,33 @@
-"""What a transition touched, and which two transitions commute.
-
-The bridge writes a note about every choice point (`native/bridge/footprint.c`): the pending operation of
-each thread, what the transition that led there touched besides its operation, and the number that state
-equality gave to each new object. A `Touch` is one object, or part of it, that is read or written.
-Two transitions of different threads are *dependent* if they touch the same, one of them by writing, or
-if one of them touches *everything*, which is what a thing that is not understood is said to do.
-
-Objects are addresses. In one execution they tell objects apart: an address that is used again makes two
-transitions dependent that are not. Between executions that meet in one state they don't; there the
-numbers are used (`Note.numbers`).
-"""
+"""Which two transitions commute, and what is known of the order of those that don't."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import TypeVar
 
-__all__ = ["ACQUIRE", "EVERYTHING", "NOBODY", "RELEASE", "Event", "Note", "Touch", "never_together"]
+from pytest_statespace.explore.touches import ACQUIRE, END, JOIN, NOBODY, THREAD, WAITING, Touch, clash, never_together
 
-_HEADER = struct.Struct("=6I")
-_PENDING = struct.Struct("=HBBIQ")
-_TOUCHED = struct.Struct("=QII")
-_NUMBER = struct.Struct("=QII")
+__all__ = ["Event"]
 
-_WRITE, _READ_OR_WRITE, _ALL, _HELD, _NEW = 2, 3, 4, 8, 16
-_THREAD = 1 << 63
-_REGISTRY = 8  # SSB_REGISTRY
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
-# enum ssb_operation
-_BEGIN, _START, _END, _JOIN, ACQUIRE, RELEASE, _GET, _SLEEP, _RESUME = 1, 2, 3, 4, 5, 7, 10, 12, 18
-_UNKNOWN = 255  # of what depends on everything
-_WAITING = frozenset({_JOIN, ACQUIRE, _GET, _SLEEP, _RESUME, _UNKNOWN})
-"""Those that are impossible in some states."""
-
-NOBODY = -1  # a thread that is not known
-
-
-class Touch(NamedTuple):
-    """Thread ``thread`` reads or writes ``part`` (0: all) of ``object``; ``everything``: nothing is known.
-
-    ``operation`` is 0 if it did so on the way. ``held``: a release of a lock that is locked. ``after``, bits:
-    threads of which all that happened before some state comes before this in any order, since one of them has
-    to be joined first, or to start the thread. ``under``: locks, and whether they are new, that the thread acquires
-    between that state and this.
-    """
-
-    thread: int
-    object: int
-    part: int = 0
-    writes: bool = True
-    operation: int = 0
-    held: bool = False
-    new: bool = False
-    everything: bool = False
-    after: int = 0
-    under: frozenset[tuple[int, bool]] = frozenset()
-
-    def addresses(self) -> list[int]:
-        """Those of new objects in it."""
-        found = [lock for lock, new in self.under if new]
-        return [*found, self.object] if self.new else found
-
-    def moved(self, there: Mapping[int, int | None]) -> Touch:
-        """With other addresses of new objects; None: they are not known."""
-        locks = ((there[lock] if new else lock, new) for lock, new in self.under)
-        under = frozenset((lock, new) for lock, new in locks if lock is not None)
-        if not self.new:
-            return self._replace(under=under)
-        target = there[self.object]
-        if target is None:
-            return Touch(self.thread, 0, everything=True, after=self.after, under=under)
-        return self._replace(object=target, under=under)
-
-
-def EVERYTHING(thread: int) -> Touch:  # a value for each thread
-    """What is not understood."""
-    return Touch(thread, 0, everything=True)
-
-
-def never_together(earlier: Touch, later: Touch) -> bool:
-    """Is the later one never possible in a state in which the earlier one is? Then no order of them is left out.
-
-    An acquire while the lock is held, and a join before its thread has ended.
-    """
-    if earlier.operation == RELEASE:
-        return earlier.held and later.operation == ACQUIRE
-    return later.operation == _JOIN and earlier.operation in (_BEGIN, _END)
+_MOST_KNOWN = 4096  # answers that an event keeps
 
 
 class Event:
-    """A transition that was executed."""
+    """A transition that was executed.
+
+    The same few transitions are executed again and again, and compared with each other; so an event keeps the answers.
+    """
 
     __slots__ = (
         "_acquires",
         "_comes_first",
         "_follower",
+        "_ordered",
+        "_relations",
+        "_reversible",
         "by_object",
         "everything",
         "joins",
@@ -113,38 +45,48 @@ class Event:
         self.by_object: dict[int, list[Touch]] = {}
         for touch in self.touches:
             self.by_object.setdefault(touch.object, []).append(touch)
-        self.joins = [touch.object for touch in self.touches if touch.operation == _JOIN and touch.object & _THREAD]
+        self.joins = [touch.object for touch in self.touches if touch.operation == JOIN and touch.object & THREAD]
         self._acquires = frozenset((touch.object, touch.new) for touch in self.touches if touch.operation == ACQUIRE)
         self._follower, self._comes_first = thread, 0
         if starts != NOBODY:
             self._follower, self._comes_first = starts, 1 << thread
         elif self.joins:
             for joined in self.joins:
-                self._comes_first |= 1 << (joined & ~_THREAD)
-            self.touches = tuple(touch._replace(after=self._comes_first) for touch in self.touches)
+                self._comes_first |= 1 << (joined & ~THREAD)
+            self.touches = tuple(touch.ordered(self._comes_first, touch.under) for touch in self.touches)
+        self._ordered: dict[Touch, Touch] = {}
+        self._relations: dict[Event, tuple[bool, bool, bool]] = {}
+        self._reversible: dict[frozenset[Touch], tuple[Touch, ...]] = {}
 
     def order(self, later: Iterable[Touch]) -> Iterable[Touch]:
         """What comes after this transition, with what that says about its order."""
+        if not self._comes_first and not self._acquires:
+            return later
+        known = self._ordered
+        return [known[touch] if touch in known else self._put_in_order(touch) for touch in later]
+
+    def _put_in_order(self, touch: Touch) -> Touch:
         if self._comes_first:
-            follower, bits = self._follower, self._comes_first
-            return [
-                touch._replace(after=touch.after | bits)
-                if touch.thread == follower or touch.after >> follower & 1
-                else touch
-                for touch in later
-            ]
-        if self._acquires:
-            return [
-                touch._replace(under=touch.under | self._acquires)
-                if touch.thread == self.thread and not self._acquires <= touch.under
-                else touch
-                for touch in later
-            ]
-        return later
+            follows = touch.thread == self._follower or touch.after >> self._follower & 1
+            ordered = touch.ordered(touch.after | self._comes_first, touch.under) if follows else touch
+        else:
+            own = touch.thread == self.thread
+            ordered = touch.ordered(touch.after, touch.under | self._acquires) if own else touch
+        _keep(self._ordered, touch, ordered)
+        return ordered
 
     def ends(self, thread: int) -> bool:
         """Is it the end of this thread (its object)?"""
-        return any(touch.operation == _END for touch in self.by_object.get(thread, ()))
+        return any(touch.operation == END for touch in self.by_object.get(thread, ()))
+
+    def relation(self, earlier: Event) -> tuple[bool, bool, bool]:
+        """Does it depend on the earlier one, may it have waited for that, and may it come before that?"""
+        known = self._relations.get(earlier)
+        if known is None:
+            depends = self.depends_on(earlier)
+            known = depends, depends and self.may_wait_for(earlier), depends and self.may_precede(earlier)
+            _keep(self._relations, earlier, known)
+        return known
 
     def depends_on(self, earlier: Event) -> bool:
         """Do they touch the same, one of them by writing?"""
@@ -162,82 +104,32 @@ class Event:
     def may_wait_for(self, earlier: Event) -> bool:
         """Can the earlier one be what made this one impossible for a while?"""
         return any(
-            touch.operation in _WAITING and (touch.everything or earlier.everything or earlier.clashes(touch))
+            touch.operation in WAITING and (touch.everything or earlier.everything or earlier.clashes(touch))
             for touch in self.touches
         )
 
     def clashes(self, later: Touch) -> bool:
         """Does it touch the same, one of them by writing?"""
-        return any(_clash(touch, later) for touch in self.by_object.get(later.object, ()))
+        return any(clash(touch, later) for touch in self.by_object.get(later.object, ()))
 
-    def reversible(self, later: Touch) -> bool:
-        """Are they dependent, and may either come first?"""
+    def reversible(self, later: frozenset[Touch]) -> tuple[Touch, ...]:
+        """Which of these does it depend on, while either may come first?"""
+        known = self._reversible.get(later)
+        if known is None:
+            known = tuple(touch for touch in later if not touch.after >> self.thread & 1 and self._may_swap(touch))
+            _keep(self._reversible, later, known)
+        return known
+
+    def _may_swap(self, later: Touch) -> bool:
         if self.everything or later.everything:
             return True
         return any(
-            _clash(touch, later) and not never_together(touch, later)
+            clash(touch, later) and not never_together(touch, later)
             for touch in self.by_object.get(later.object, ())
         )
 
 
-def _clash(one: Touch, other: Touch) -> bool:
-    return (one.writes or other.writes) and (not one.part or not other.part or one.part == other.part)
-
-
-class Note:
-    """What the bridge noted about one choice point."""
-
-    __slots__ = ("_addresses", "_numbers", "_objects", "arrived_by", "numbered", "pending", "starts")
-
-    def __init__(self, data: bytes) -> None:
-        self.pending: dict[int, Touch] = {}
-        self.starts: dict[int, int] = {}  # threads that stand before a start: the thread that it would start
-        self.arrived_by: tuple[Touch, ...] = (EVERYTHING(NOBODY),)  # of the transition that led here; thread unknown
-        self.numbered = False
-        self._objects = b""
-        self._numbers: dict[int, int] | None = None
-        self._addresses: dict[int, int] | None = None
-        if not data:
-            return
-        everything, numbered, n_pending, n_touched, n_objects, _ = _HEADER.unpack_from(data)
-        at = _HEADER.size
-        for _ in range(n_pending):
-            self._add_pending(*_PENDING.unpack_from(data, at))
-            at += _PENDING.size
-        if not everything:
-            self.arrived_by = tuple(
-                Touch(NOBODY, address, part, bool(access & _WRITE), new=bool(access & _NEW))
-                for address, part, access in _TOUCHED.iter_unpack(data[at : at + n_touched * _TOUCHED.size])
-            )
-        at += n_touched * _TOUCHED.size
-        self.numbered = bool(numbered)
-        self._objects = data[at : at + n_objects * _NUMBER.size]
-
-    def _add_pending(self, thread: int, operation: int, access: int, part: int, target: int) -> None:
-        if access & _ALL:
-            self.pending[thread] = EVERYTHING(thread)._replace(operation=_UNKNOWN)
-            return
-        if operation == _START:  # the number of the new thread depends on who starts one first
-            self.starts[thread] = target & ~_THREAD
-            self.pending[thread] = Touch(thread, _REGISTRY, operation=operation)
-            return
-        if not access & _READ_OR_WRITE:  # it still depends on what ends the test
-            self.pending[thread] = Touch(thread, 0, writes=False, operation=operation)
-            return
-        self.pending[thread] = Touch(
-            thread, target, part, bool(access & _WRITE), operation, bool(access & _HELD), bool(access & _NEW)
-        )
-
-    @property
-    def numbers(self) -> dict[int, int]:
-        """Of the objects that exist, by address."""
-        if self._numbers is None:
-            self._numbers = {address: number for address, _, number in _NUMBER.iter_unpack(self._objects)}
-        return self._numbers
-
-    @property
-    def addresses(self) -> dict[int, int]:
-        """Of the objects that exist, by number."""
-        if self._addresses is None:
-            self._addresses = {number: address for address, number in self.numbers.items()}
-        return self._addresses
+def _keep(answers: dict[Key, Value], key: Key, answer: Value) -> None:
+    if len(answers) >= _MOST_KNOWN:
+        answers.clear()
+    answers[key] = answer

@@ -22,11 +22,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytest_statespace.explore.dependence import ACQUIRE, RELEASE, Event, Note, Touch
+from pytest_statespace.explore.dependence import Event
+from pytest_statespace.explore.notes import Note
 from pytest_statespace.explore.strategies.base import Node
+from pytest_statespace.explore.touches import ACQUIRE, RELEASE, Touch
 from pytest_statespace.types import ChoiceKind
 
 __all__ = ["Entry", "Trace"]
+
+_MOST_GROUPS = 1 << 12
 
 Clock = dict[int, int]
 """By thread: the index of its last transition that happened before."""
@@ -68,6 +72,7 @@ class Trace:
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        self._groups: dict[frozenset[Touch], dict[int, frozenset[Touch]]] = {}  # of `below`, by thread
         self._uses: dict[int, list[int]] = {}  # by object: entries whose transition touches it
         self._unknown: list[int] = []  # entries whose transition may touch everything
         self._steps: dict[int, list[int]] = {}  # by thread: entries whose transition it makes, or that starts it
@@ -114,10 +119,12 @@ class Trace:
             entry = self._entries[i]
             other = entry.event
             assert other is not None
-            if i <= before.get(other.thread, -1) or not event.depends_on(other):
+            if i <= before.get(other.thread, -1):
                 continue
-            hidden = i <= clock.get(other.thread, -1) and not event.may_wait_for(other)
-            if not hidden and event.may_precede(other):
+            depends, may_wait, may_precede = event.relation(other)
+            if not depends:
+                continue
+            if may_precede and (may_wait or i > clock.get(other.thread, -1)):  # else what lies between hides it
                 races.append(i)
             _merge(clock, entry.clock)
         for i in races:
@@ -135,24 +142,41 @@ class Trace:
 
     def below(self, touches: Iterable[Touch]) -> None:
         """These are touched by transitions that come after all of the trace."""
-        found = set(touches)
-        racing: set[tuple[int, int]] = set()  # entries and threads, so that no order of sets matters
-        for touch in found:
-            thread = touch.thread
-            before = self._clock_of(thread)
-            for i in range(len(self._entries)) if touch.everything else self._touching(touch.object):
-                entry = self._entries[i]
-                event = entry.event
-                assert event is not None
-                if event.thread == thread or i <= before.get(event.thread, -1) or touch.after >> event.thread & 1:
-                    continue
-                if (i, thread) in racing or entry.chooser < 0 or self._entries[entry.chooser].covers(thread):
-                    continue
-                if event.reversible(touch) and not self._is_locked_out(i, touch, found):
-                    racing.add((i, thread))
+        found = frozenset(touches)
+        racing = [
+            (i, thread)
+            for thread, later in self._by_thread(found).items()
+            for i, event in self._open_to(thread)
+            if any(not self._is_locked_out(i, touch, found) for touch in event.reversible(later))
+        ]
         for i, thread in sorted(racing):
             self._let_go_first(i, thread, self._clock_of(thread))
         self.top.add_below(found)
+
+    def _by_thread(self, touches: frozenset[Touch]) -> dict[int, frozenset[Touch]]:
+        if touches not in self._groups:
+            if len(self._groups) >= _MOST_GROUPS:
+                self._groups.clear()
+            threads = {touch.thread for touch in touches}
+            self._groups[touches] = {
+                thread: frozenset(touch for touch in touches if touch.thread == thread) for thread in sorted(threads)
+            }
+        return self._groups[touches]
+
+    def _open_to(self, thread: int) -> list[tuple[int, Event]]:
+        """Entries of other threads that did not happen before this thread's next transition in any order, and where it
+        is not settled that this thread goes first as well.
+        """
+        before = self._clock_of(thread)
+        found: list[tuple[int, Event]] = []
+        for i, entry in enumerate(self._entries):
+            event = entry.event
+            assert event is not None
+            if event.thread == thread or i <= before.get(event.thread, -1) or entry.chooser < 0:
+                continue
+            if not self._entries[entry.chooser].covers(thread):
+                found.append((i, event))
+        return found
 
     # -- order ----------------------------------------------------------------------------
 
@@ -215,7 +239,7 @@ class Trace:
 
     # -- locks ----------------------------------------------------------------------------
 
-    def _is_locked_out(self, index: int, touch: Touch, found: set[Touch]) -> bool:
+    def _is_locked_out(self, index: int, touch: Touch, found: frozenset[Touch]) -> bool:
         """Must the touch wait for a lock that this entry's thread holds, and that nobody else releases?"""
         event = self._entries[index].event
         assert event is not None
@@ -240,7 +264,7 @@ class Trace:
                 return event.thread
         return None
 
-    def _keeps(self, lock: int, holder: int, index: int, found: set[Touch]) -> bool:
+    def _keeps(self, lock: int, holder: int, index: int, found: frozenset[Touch]) -> bool:
         """From this entry on, does nobody but the holder release the lock who has not acquired it?"""
         acquired: set[int] = set()
         for i in sorted(self._touching(lock)):

@@ -160,6 +160,7 @@ def test_no_process_is_left(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # it is ignored in a shell's background jobs
     )
     try:
         deadline = time.monotonic() + 60

@@ -15,6 +15,7 @@ def test_interrupts_and_hooks(pytester: pytest.Pytester, results: Any) -> None:
         from pytest_statespace import observe
 
         pytestmark = pytest.mark.statespace
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in a shell's background jobs
 
         def test_interrupted_by_a_thread():
             thread = threading.Thread(target=_thread.interrupt_main)

@@ -23,8 +23,9 @@ from soundness.strategies_campaign import STRATEGIES, check
 from support.search import STATES_ARE_COMPARED, WHY_NOT, Found, Subject, explore_with
 
 from pytest_statespace.explore import dependence
-from pytest_statespace.explore.dependence import Note, Touch
+from pytest_statespace.explore.notes import Note
 from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
+from pytest_statespace.explore.touches import Touch
 from pytest_statespace.explore.trace import Trace
 from pytest_statespace.sandbox.protocol import NewState
 
@@ -190,11 +191,11 @@ def no_full_expansion_in_a_loop(patch: pytest.MonkeyPatch) -> None:
 @breaks("handed_over_in_lists")
 def the_whole_is_no_part(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        dependence, "_clash", lambda one, other: (one.writes or other.writes) and one.part == other.part
+        dependence, "clash", lambda one, other: (one.writes or other.writes) and one.part == other.part
     )
 
 
-@breaks("left_behind_waiting")
+@breaks("counted_from_the_end")
 def pending_operations_do_not_count(patch: pytest.MonkeyPatch) -> None:
     real = Trace.below
 
@@ -224,7 +225,7 @@ def the_unknown_is_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(PartialOrderReduction, "_executed", executed)
 
 
-@breaks("left_behind")
+@breaks("left_behind_unread")
 def the_end_is_no_transition(patch: pytest.MonkeyPatch) -> None:
     real = PartialOrderReduction._executed
 

@@ -15,10 +15,12 @@ import pytest
 from support.toy_threads import NotingEngine, Program, random_program, reachable
 
 from pytest_statespace.explore.budget import Budget
-from pytest_statespace.explore.dependence import ACQUIRE, EVERYTHING, Event, Note, Touch
+from pytest_statespace.explore.dependence import Event
 from pytest_statespace.explore.explorer import Explorer, SearchEnd
+from pytest_statespace.explore.notes import Note
 from pytest_statespace.explore.strategies.base import Node
 from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
+from pytest_statespace.explore.touches import ACQUIRE, EVERYTHING, Touch
 from pytest_statespace.explore.trace import Entry, Trace
 
 
@@ -99,7 +101,7 @@ def set_on(owner: object, name: str, value: Callable[..., object]) -> Callable[[
 
 
 def _also_of_others(self: Event, later: list[Touch]) -> list[Touch]:
-    return [touch._replace(after=touch.after | 1 << self.thread) for touch in later]
+    return [touch.ordered(touch.after | 1 << self.thread, touch.under) for touch in later]
 
 
 def _only_if_possible(self: Trace, index: int, thread: int, before: object) -> None:

@@ -16,7 +16,7 @@ What makes it conservative:
 * Threads that can't go on, or that were not asked any more, count with their pending operations.
 * Data choices are always explored in full. They are part of the transition in which they are made.
 
-Without a state's note (see `dependence`) everything depends on everything, and the search is depth-first search.
+Without a state's note (see `notes`) everything depends on everything, and the search is depth-first search.
 
 Deviations from the papers: summaries are sets kept with closed states instead of a graph, so what belongs to
 objects that did not exist yet is dropped, and objects are named by the numbers of state equality.
@@ -27,14 +27,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from pytest_statespace.explore.dependence import EVERYTHING, NOBODY, Event, Note, Touch
+from pytest_statespace.explore.dependence import Event
+from pytest_statespace.explore.notes import Note
 from pytest_statespace.explore.strategies.base import Arrival, Job, Learner, Node, Round, Sampler
 from pytest_statespace.explore.strategies.dfs import flags_for
+from pytest_statespace.explore.touches import EVERYTHING, NOBODY, Touch
 from pytest_statespace.explore.trace import Trace
 from pytest_statespace.sandbox.protocol import NewState
 from pytest_statespace.types import ChoiceKind
 
 __all__ = ["PartialOrderReduction"]
+
+
+_MOST_EVENTS = 1 << 14
 
 
 class _Summary:
@@ -43,19 +48,18 @@ class _Summary:
     __slots__ = ("_numbers", "_touches")
 
     def __init__(self, touches: Iterable[Touch], note: Note) -> None:
-        numbers = note.numbers if note.numbered else {}
+        found = frozenset(touches)
         if note.numbered:  # what was created below is nothing that others could have touched before
-            touches = [touch for touch in touches if not touch.new or touch.object in numbers]
-        self._touches = frozenset(touches)
-        named = {address for touch in self._touches for address in touch.addresses()}
-        self._numbers = [(address, numbers.get(address, -1)) for address in named]
+            found = frozenset(touch for touch in found if not touch.new or _is_there(touch, note))
+        addresses = frozenset[int]().union(*(touch.named for touch in found))
+        self._touches = found
+        self._numbers = [(address, note.number_of(address)) for address in addresses]
 
     def touches(self, note: Note) -> Iterable[Touch]:
         """The same in another execution that came to this state."""
-        addresses = note.addresses
-        there = {address: addresses.get(number) for address, number in self._numbers}
-        if all(address == other for address, other in there.items()):
+        if all(number is not None and note.number_of(address) == number for address, number in self._numbers):
             return self._touches
+        there = {address: None if number is None else note.address_of(number) for address, number in self._numbers}
         return [touch.moved(there) for touch in self._touches]
 
 
@@ -70,6 +74,7 @@ class PartialOrderReduction(Learner):
         self._begun = False
         self._trace = Trace()
         self._closed: dict[int, _Summary] = {}  # by place in the visited set
+        self._events: dict[tuple[int, frozenset[Touch], int], Event] = {}
 
     # -- what the explorer asks --------------------------------------------------------
 
@@ -122,37 +127,47 @@ class PartialOrderReduction(Learner):
         for state, node in arrivals:
             note = Note(state.note)
             if len(self._trace):  # else the main thread was alone, before there was any choice
-                self._executed(taken, note.arrived_by, note)
+                self._executed(taken, note.arrived_by(self._mover(taken)), note)
             if state.visited or node is None:
                 self._met_again(state, note)
                 return
             self._trace.push(node, note, state.visit)
             taken = node.taken
         if len(self._trace):
-            self._executed(taken, (EVERYTHING(NOBODY),), None)
+            self._executed(taken, [EVERYTHING(self._mover(taken))], None)
             last = self._trace.top
             assert last.event is not None
             self._trace.below(touch for thread, touch in last.note.pending.items() if thread != last.event.thread)
 
+    def _mover(self, taken: int) -> int:
+        """The thread whose transition it is, from the top of the trace."""
+        node = self._trace.top.node
+        return node.current if node.kind == ChoiceKind.DATA else node.threads[taken]
+
     def _executed(self, taken: int, on_the_way: Iterable[Touch], after: Note | None) -> None:
         """The transition from the top of the trace, to the state that ``after`` is about."""
         entry = self._trace.top
-        node, note = entry.node, entry.note
+        node, note, thread = entry.node, entry.note, self._mover(taken)
+        touches = set(on_the_way)
         if after is not None and after.numbered and note.numbered:  # neither there before nor afterwards
-            old, new = note.numbers, after.numbers
-            on_the_way = [touch for touch in on_the_way if not touch.new or touch.object in old or touch.object in new]
-        if node.kind == ChoiceKind.DATA:
-            thread, starts = node.current, NOBODY
-        else:
-            thread = node.threads[taken]
-            starts = note.starts.get(thread, NOBODY)
-        touches = {touch._replace(thread=thread) for touch in on_the_way}
+            touches = {touch for touch in touches if not touch.new or _is_there(touch, note) or _is_there(touch, after)}
+        starts = NOBODY
         if node.kind != ChoiceKind.DATA:
+            starts = note.starts.get(thread, NOBODY)
             if thread in note.pending:
                 touches.add(note.pending[thread])
             elif not note.pending and not note.numbered:
                 touches.add(EVERYTHING(thread))
-        self._trace.execute(Event(thread, touches, starts))
+        self._trace.execute(self._event(thread, frozenset(touches), starts))
+
+    def _event(self, thread: int, touches: frozenset[Touch], starts: int) -> Event:
+        """The same transition is the same event each time: it knows already what it depends on."""
+        if len(self._events) >= _MOST_EVENTS:
+            self._events.clear()
+        key = thread, touches, starts
+        if key not in self._events:
+            self._events[key] = Event(thread, touches, starts)
+        return self._events[key]
 
     def _met_again(self, state: NewState, note: Note) -> None:
         """The path ends in a known state: what lies below it comes after the transitions of the trace."""
@@ -174,3 +189,8 @@ class PartialOrderReduction(Learner):
             self._closed[entry.visit] = summary
         if len(self._trace):
             self._trace.top.add_below(summary.touches(entry.note))
+
+
+def _is_there(touch: Touch, note: Note) -> bool:
+    """Does the object exist in the state that the note is about?"""
+    return note.number_of(touch.object) is not None

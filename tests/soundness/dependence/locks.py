@@ -125,6 +125,20 @@ def left_behind() -> object:
 
 
 @program
+def left_behind_unread() -> object:
+    """What the test returns is looked at after its last step, which has nothing to do with the thread that is left."""
+    log: list[str] = []
+
+    def worker() -> None:
+        log.append("begun")
+        log.append("ended")
+
+    threading.Thread(target=worker, daemon=True).start()
+    with threading.Lock():
+        return log
+
+
+@program
 def left_behind_waiting() -> object:
     """The thread that is left has done nothing that anybody noticed when the test ends."""
     lock, box = threading.Lock(), Box()
