@@ -159,7 +159,7 @@ static ss_alternative pending(uint32_t ordinal)
     };
 }
 
-size_t ssb_footprint_write(void *user, uint8_t *out, size_t room)
+size_t ssb_footprint_write(void *user, int hashed, uint8_t *out, size_t room)
 {
     (void)user;
     header h = {.everything = (uint32_t)everything, .n_touched = n_touched};
@@ -176,7 +176,8 @@ size_t ssb_footprint_write(void *user, uint8_t *out, size_t room)
     }
     memcpy(out + used, touched, n_touched * sizeof *touched);
     used += n_touched * sizeof *touched;
-    h.n_objects = ssb_fingerprint_numbers(out + used, room - used, &h.numbered);
+    if (hashed) /* else the numbers are those of another state */
+        h.n_objects = ssb_fingerprint_numbers(out + used, room - used, &h.numbered);
     used += h.n_objects * SSB_NUMBER_BYTES;
     memcpy(out, &h, sizeof h);
     return used;

@@ -38,6 +38,6 @@ void ssb_footprint_begin(void);
 /* preempt_footprint.c: the current thread goes on from a choice point. */
 void ssbp_footprint_resume(void);
 /* ss_setup.note: header, pending operations, what was touched, numbers of new objects. */
-size_t ssb_footprint_write(void *user, uint8_t *out, size_t room);
+size_t ssb_footprint_write(void *user, int hashed, uint8_t *out, size_t room);
 
 #endif

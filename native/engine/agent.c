@@ -186,7 +186,8 @@ static uint32_t out_of_memory(ss_arena *arena, uint32_t slot, const char *what) 
 static void take_note(ss_arena *arena, uint32_t slot) {
     ss_state *s = &arena->states[slot];
     s->note_at = arena->notes_used;
-    s->note_bytes = (uint32_t)arena->setup.note(arena->setup.user, arena->notes + s->note_at, SSI_NOTES_BYTES - s->note_at);
+    s->note_bytes = (uint32_t)arena->setup.note(arena->setup.user, (s->flags & SS_STATE_HASHED) != 0, arena->notes + s->note_at,
+                                                SSI_NOTES_BYTES - s->note_at);
     arena->notes_used += s->note_bytes;
 }
 
@@ -202,9 +203,13 @@ static uint32_t arrive(ss_arena *arena) {
     const ss_choice *choice = arena->choice;
     uint32_t run = arena->command.flags, root = SS_NONE, flags = 0;
     uint64_t out[2] = {0, 0};
-    if (choice->flags & SS_CHOICE_EXTRA) flags |= SS_STATE_EXTRA;
     if (run & SS_RUN_STOP && arena->forced_used == arena->command.n_forced) return end_with(arena, SS_END_STOPPED, "");
     if (refuse(arena, choice)) return SS_NONE;
+    int is_noted = arena->setup.note && run & (SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT | SS_RUN_PRUNE);
+    if (choice->flags & SS_CHOICE_EXTRA) { /* nothing starts here, and the next choice point is compared anyway */
+        flags |= SS_STATE_EXTRA;
+        run &= ~(uint32_t)(SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT | SS_RUN_PRUNE);
+    }
     if (run & SS_RUN_ONCE) run &= ~(uint32_t)(SS_RUN_SNAPSHOT | (compares(arena) ? 0 : SS_RUN_FINGERPRINT | SS_RUN_PRUNE));
     uint32_t forced_left = arena->command.n_forced - arena->forced_used;
     if (run & SS_RUN_REBUILD && forced_left > 1) run &= ~(uint32_t)(SS_RUN_SNAPSHOT | SS_RUN_FINGERPRINT | SS_RUN_PRUNE);
@@ -240,7 +245,7 @@ static uint32_t arrive(ss_arena *arena) {
     }
     if (answer == SSI_VISIT_FULL) return out_of_memory(arena, slot, "the table of visited states is full");
     record(arena, slot, choice, root, cut ? flags | SS_STATE_VISITED : flags, out, visit);
-    if (arena->setup.note && (hash || run & SS_RUN_SNAPSHOT)) take_note(arena, slot);
+    if (is_noted) take_note(arena, slot);
     if (cut) {
         arena->statistics.visited_hits++;
         return end_with(arena, SS_END_VISITED, "");

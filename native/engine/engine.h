@@ -54,7 +54,7 @@ typedef struct ss_choice {
     const ss_alternative *alternatives; /* n entries for THREAD and TIMEOUT (n <= SS_MAX_ALTERNATIVES); NULL for DATA */
     uint32_t first;           /* the alternative to go on with where nobody says anything; 0, but for searches that reduce */
 } ss_choice;
-#define SS_CHOICE_EXTRA 2u /* there is nothing to choose; only searches that reduce have this point, and SS_RUN_EXTRA */
+#define SS_CHOICE_EXTRA 2u /* there is nothing to choose; only searches that reduce have this point, and SS_RUN_EXTRA: neither snapshot nor hash */
 #define SS_CHOICE_TIME 1u /* what happens next may depend on time that passes, and none of the alternatives lets it pass */
 
 /* Machine context of a suspended simulated thread: what ss_switch saved. */
@@ -222,9 +222,10 @@ typedef struct ss_setup {
      * state must not be merged with any other; positive when it contradicted
      * itself: the path ends with SS_END_ERROR. NULL: no state is hashed. */
     int (*fingerprint)(void *user, uint32_t root, uint64_t out[2]);
-    /* What the explorer wants to know about a choice point besides, after its fingerprint was computed, on the
-     * agent's stack and under the same rules: bytes written, 0 if there is not enough room. NULL: nothing. */
-    size_t (*note)(void *user, uint8_t *out, size_t room);
+    /* What the explorer wants to know about a choice point besides, after its fingerprint was computed (`hashed`; else
+     * it was not), on the agent's stack and under the same rules: bytes written, 0 if there is not enough room.
+     * NULL: nothing. */
+    size_t (*note)(void *user, int hashed, uint8_t *out, size_t room);
     /* Where is the running code? Writes "file:line" style text for a refused
      * system call. Async-signal-safe: reads only. May be NULL. */
     void (*describe)(void *user, char *text, size_t bytes);

@@ -367,7 +367,7 @@ class Explorer:
             if keep and not state.kept and state.count > 1 and unkept == RELEASED:
                 self._search.cuts["a choice point that could not be kept"] += 1
             node = Node(
-                state=state.number if state.kept else unkept,
+                state=state.number if state.kept else DROPPED if state.extra else unkept,
                 parent=parent,
                 arrived_by=arrived_by,
                 kind=state.kind,

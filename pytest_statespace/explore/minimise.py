@@ -11,6 +11,10 @@ how many-th time, because positions in a schedule move when something before the
 Where it is left out the thread goes on. What must be decided otherwise (which thread is next after one
 that has to wait, data) is decided as before where the same thing comes up, else by alternative 0.
 
+A preemption that takes the processor from a thread that has only begun says nothing: the thread might have begun later.
+A search that begins all threads first (`dpor`) makes many of these, and one can't go without the next. So they are left
+out together before anything else.
+
 What is found so is an execution like any other: it was run, and it failed.
 """
 
@@ -61,11 +65,15 @@ def is_same(one: Found, other: Found) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What an execution decided: its preemptions in order, everything else, and what it took last."""
+    """What an execution decided: its preemptions in order, everything else, and what it took last.
+
+    ``early``: those of threads that had only begun.
+    """
 
     preemptions: tuple[tuple[Moment, int], ...]
     others: dict[Moment, int]
     last: int
+    early: frozenset[Moment] = frozenset()
 
 
 class _Trials:
@@ -83,6 +91,9 @@ class _Trials:
     def reduce(self, least: int) -> None:
         """Delta debugging down to ``least`` preemptions."""
         plan = self._fails(_Again(self.best.schedule))
+        if plan is not None and plan.early and self._may_go_on(least):
+            late = tuple(preemption for preemption in plan.preemptions if preemption[0] not in plan.early)
+            plan = self._fails(_Following(dataclasses.replace(plan, preemptions=late))) or plan
         pieces = 1
         while plan is not None and self._may_go_on(least):
             smaller, only = self._part_of(plan, pieces, least)
@@ -163,9 +174,12 @@ class _Chooser:
         self._others: dict[Moment, int] = {}
         self._seen: Counter[Moment] = Counter()
         self._last = 0
+        self._early: set[Moment] = set()
+        self._begun: set[int] = set()
+        self._beginner: int | None = None  # the thread that was chosen last, if that was for the first time
 
     def plan(self) -> _Plan:
-        return _Plan(tuple(self._preemptions), self._others, self._last)
+        return _Plan(tuple(self._preemptions), self._others, self._last, frozenset(self._early))
 
     def choose(self, point: Point) -> int:
         moment = self._moment(point)
@@ -173,10 +187,15 @@ class _Chooser:
         code = _code(point, taken)
         if taken and _can_go_on(point):
             self._preemptions.append((moment, code))
+            if point.current == self._beginner:
+                self._early.add(moment)
         else:
             self._others[moment] = code
         if point.alternatives:
             self._last = code
+            thread = point.alternatives[taken].thread
+            self._beginner = None if thread in self._begun else thread
+            self._begun.add(thread)
         return taken
 
     def decide(self, point: Point, moment: Moment) -> int:

@@ -166,7 +166,7 @@ def two_acquires_are_independent(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-@breaks("three_that_copy")
+@breaks("two_that_look_back")
 def no_summary_at_a_known_state(patch: pytest.MonkeyPatch) -> None:
     real = PartialOrderReduction._met_again
 
@@ -195,7 +195,7 @@ def the_whole_is_no_part(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-@breaks("counted_from_the_end")
+@breaks("two_that_look_back")
 def pending_operations_do_not_count(patch: pytest.MonkeyPatch) -> None:
     real = Trace.below
 

@@ -25,7 +25,7 @@ No sleep sets: kept with states they save transitions, not states, and were not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from pytest_statespace.explore.dependence import Event
 from pytest_statespace.explore.notes import Note
@@ -48,11 +48,8 @@ class _Summary:
     __slots__ = ("_numbers", "_touches")
 
     def __init__(self, touches: Iterable[Touch], note: Note) -> None:
-        found = frozenset(touches)
-        if note.numbered:  # what was created below is nothing that others could have touched before
-            found = frozenset(touch for touch in found if not touch.new or _is_there(touch, note))
-        addresses = frozenset[int]().union(*(touch.named for touch in found))
-        self._touches = found
+        self._touches = frozenset(touches)
+        addresses = frozenset[int]().union(*(touch.named for touch in self._touches))
         self._numbers = [(address, note.number_of(address)) for address in addresses]
 
     def touches(self, note: Note) -> Iterable[Touch]:
@@ -184,11 +181,24 @@ class PartialOrderReduction(Learner):
         """Everything below the top of the trace has been explored."""
         entry = self._trace.pop()
         self._release(entry.node)
-        summary = _Summary(entry.summary, entry.note)
+        below = _of_what_is_there(entry.summary, entry.note) if entry.note.numbered else entry.summary
         if entry.visit >= 0:
-            self._closed[entry.visit] = summary
+            self._closed[entry.visit] = _Summary(below, entry.note)
         if len(self._trace):
-            self._trace.top.add_below(summary.touches(entry.note))
+            self._trace.top.add_below(below)
+
+
+def _of_what_is_there(touches: Collection[Touch], note: Note) -> Collection[Touch]:
+    """What was created below a state is nothing that others could have touched before, and no lock that they hold."""
+    named = frozenset[int]().union(*(touch.named for touch in touches))
+    gone = {address for address in named if note.number_of(address) is None}
+    if not gone:
+        return touches
+    return [
+        touch.ordered(touch.after, frozenset((lock, new) for lock, new in touch.under if not new or lock not in gone))
+        for touch in touches
+        if not touch.new or touch.object not in gone
+    ]
 
 
 def _is_there(touch: Touch, note: Note) -> bool:

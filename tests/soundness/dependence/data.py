@@ -565,3 +565,25 @@ def three_that_copy() -> object:
 
     run(first, second, third)
     return out["third"], p.value, q.value
+
+
+@program
+def two_that_look_back() -> object:
+    """What a thread reads after it has written decides, and that comes after states that are met again."""
+    p, q = Box(), Box()
+    out: dict[str, object] = {}
+
+    def first() -> None:
+        p.value = 1
+        out["first"] = p.value
+
+    def second() -> None:
+        p.value = 3
+        out["second"] = p.value
+
+    def third() -> None:
+        q.value = 2
+        q.value = p.value
+
+    run(first, second, third)
+    return out["first"], out["second"], p.value, q.value
