@@ -103,7 +103,7 @@ def test_a_drawn_failure_is_minimised_and_replayed(pytester: pytest.Pytester, ru
     assert failure["preemptions"] <= 3
     again = run("--statespace-replay", failure["token"])
     again.assert_outcomes(failed=1)
-    again.stdout.fnmatch_lines(["*assert 1 == 0*"])
+    again.stdout.fnmatch_lines(["*assert [1-9] == 0*"])
 
 
 def test_a_preemption_bound_is_refused(pytester: pytest.Pytester, run: Any) -> None:
