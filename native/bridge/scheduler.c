@@ -279,7 +279,7 @@ static uint32_t choice_flags(void)
 static uint32_t first_of(uint32_t n)
 {
     static const uint8_t eager[] = {SSB_OP_START, SSB_OP_END, SSB_OP_BEGIN};
-    for (size_t i = 0; i < sizeof eager && ssb.footprints; i++)
+    for (size_t i = 0; i < sizeof eager; i++)
         for (uint32_t k = 0; k < n; k++)
             if (alternatives[k].operation == eager[i])
                 return k;

@@ -124,7 +124,10 @@ static uint32_t ask(ss_arena *arena) {
 /* The alternative to go on with, or SS_NONE with a reason. */
 static uint32_t decide(ss_arena *arena, uint32_t slot) {
     const ss_state *s = &arena->states[slot];
-    if (arena->forced_used == arena->command.n_forced) return arena->command.flags & SS_RUN_ASK ? ask(arena) : arena->choice->first;
+    if (arena->forced_used == arena->command.n_forced) {
+        if (arena->command.flags & SS_RUN_ASK) return ask(arena);
+        return arena->command.flags & SS_RUN_EAGER ? arena->choice->first : 0;
+    }
     uint32_t wanted = arena->forced[arena->forced_used];
     uint64_t label = arena->forced_labels[arena->forced_used++];
     ssi_text text = ssi_text_on(arena->text, sizeof arena->text);

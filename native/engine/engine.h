@@ -52,7 +52,7 @@ typedef struct ss_choice {
     uint32_t flags;           /* SS_CHOICE_* */
     uint64_t label;           /* hash of thread, operation and source position; no addresses: detects divergence */
     const ss_alternative *alternatives; /* n entries for THREAD and TIMEOUT (n <= SS_MAX_ALTERNATIVES); NULL for DATA */
-    uint32_t first;           /* the alternative to go on with where nobody says anything; 0, but for searches that reduce */
+    uint32_t first;           /* the alternative to go on with for SS_RUN_EAGER */
 } ss_choice;
 #define SS_CHOICE_EXTRA 2u /* there is nothing to choose; only searches that reduce have this point, and SS_RUN_EXTRA: neither snapshot nor hash */
 #define SS_CHOICE_TIME 1u /* what happens next may depend on time that passes, and none of the alternatives lets it pass */
@@ -101,6 +101,7 @@ enum ss_run_flags {
     SS_RUN_ONCE = 128,        /* no path will start from states of this one: none is kept; all of the first, later some are compared with
                                  those visited; and there may be SS_MAX_SCHEDULE of them: SS_END_FULL */
     SS_RUN_EXTRA = 256,       /* points with nothing to choose are wanted too: SS_CHOICE_EXTRA */
+    SS_RUN_EAGER = 512,       /* where nobody says anything it goes on with `ss_choice.first`, not with alternative 0 */
 };
 
 enum ss_end {
@@ -122,7 +123,7 @@ enum ss_end {
 };
 
 /* A path to execute: restore `state`, take `alternative`, then the forced
- * choices, then always the first alternative (`ss_choice.first`; SS_RUN_ASK: what ss_answer says). */
+ * choices, then always alternative 0 (SS_RUN_ASK: what ss_answer says; SS_RUN_EAGER). */
 typedef struct ss_command {
     uint32_t state, alternative;
     uint32_t flags;       /* enum ss_run_flags */

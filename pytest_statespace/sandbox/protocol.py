@@ -44,6 +44,7 @@ class RunFlag(enum.IntFlag):
     STOP = 64
     ONCE = 128
     EXTRA = 256
+    EAGER = 512
 
 
 class End(enum.IntEnum):

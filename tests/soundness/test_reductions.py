@@ -110,6 +110,26 @@ def test_no_dependence_is_overlooked(part: int) -> None:
     assert reduced.executions < everything.executions
 
 
+def test_depth_first_search_is_the_same_in_a_child_that_notes_what_steps_touch() -> None:
+    """It is what the reduction is compared with there (`strategies_campaign`)."""
+    found = [
+        explore_with(
+            PROGRAMS["two_that_look_back"],
+            lambda subject: subject.search("dfs"),
+            granularity="access",
+            footprints=footprints,
+            under_test=FOLDER,
+        )
+        for footprints in (False, True)
+    ]
+    assert found[0].complete
+    assert (found[0].results, found[0].executions, found[0].states) == (
+        found[1].results,
+        found[1].executions,
+        found[1].states,
+    )
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("granularity", ["access", "opcode"])
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in LARGE])

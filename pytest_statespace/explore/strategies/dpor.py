@@ -33,7 +33,7 @@ from pytest_statespace.explore.strategies.base import Arrival, Job, Learner, Nod
 from pytest_statespace.explore.strategies.dfs import flags_for
 from pytest_statespace.explore.touches import EVERYTHING, NOBODY, Touch
 from pytest_statespace.explore.trace import Trace
-from pytest_statespace.sandbox.protocol import NewState
+from pytest_statespace.sandbox.protocol import NewState, RunFlag
 from pytest_statespace.types import ChoiceKind
 
 __all__ = ["PartialOrderReduction"]
@@ -79,7 +79,7 @@ class PartialOrderReduction(Learner):
         if self._begun:
             return None
         self._begun = True
-        return Round(None, flags_for(None))
+        return Round(None, flags_for(None) | RunFlag.EAGER)
 
     def begin(self, base: Node, release: Callable[[Node], None]) -> None:
         self._base = base
