@@ -1,13 +1,8 @@
-"""One search of one test: children, restarts, and the phases of the default search.
+"""One search of one test: children, and restarts.
 
 The search may find that one of its assumptions does not hold (a global that was taken for
 constant is rebound after all). It is then done again from the start in a fresh child without
 that assumption; the numbers that are reported are those of the last search.
-
-The default search begins with what finds most bugs soon: an opening, and preemption bounds. If the space is
-larger than that, everything is searched without the orders of steps that make no difference (strategy `dpor`), in a
-child that notes what steps touch. Should that take too long, or come to a livelock, of which it knows no
-schedule, the plain search has the rest of the time.
 """
 
 from __future__ import annotations
@@ -20,7 +15,7 @@ from typing import NoReturn
 
 import pytest
 
-from pytest_statespace.errors import InternalError, InvalidArgument
+from pytest_statespace.errors import InternalError
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
 from pytest_statespace.explore.fewest import look_for_fewer
@@ -42,9 +37,6 @@ __all__ = ["MUTE", "Searching", "task_of"]
 MUTE = (FailureKind.CRASH, FailureKind.HANG, FailureKind.LIVELOCK)
 """Failures after which the child can't say anything itself."""
 _MOST_RESTARTS = 200
-_PATIENCE = 100, 400  # executions of the plain search before the reduced one has a turn; more where they are long
-_SHARE = 0.4  # of the time that is left then
-_OPEN_ENDS = (SearchEnd.BUDGET, SearchEnd.MEMORY)
 
 
 def task_of(
@@ -65,8 +57,7 @@ class Searching:
     """How a test is searched.
 
     ``fingerprint``: states can be compared on this interpreter. ``wanted``: go on after a failure for which it
-    returns false; such a search answers one question, and is done in one phase. ``note_graph``: `Search.graph` is
-    wanted, of the plain search.
+    returns false. ``note_graph``: `Search.graph` is wanted.
     """
 
     item: pytest.Function
@@ -81,7 +72,7 @@ class Searching:
     def run(self) -> Search:
         """The last of the searches; ``settings.promoted`` may have grown."""
         for _ in range(_MOST_RESTARTS):
-            search = self._in_phases()
+            search = self._search()
             if search.end is not SearchEnd.RESTART:
                 return search
             if not search.detail or search.detail in self.settings.promoted:
@@ -89,50 +80,20 @@ class Searching:
             self.settings = dataclasses.replace(self.settings, promoted=(*self.settings.promoted, search.detail))
         raise InternalError(f"more than {_MOST_RESTARTS} restarts of one search")
 
-    def _in_phases(self) -> Search:
+    def _search(self) -> Search:
+        """One search in one child."""
         settings = self.settings
-        whole = Budget(
+        budget = Budget(
             clock=time.monotonic,
             started=self.started,
             timeout=settings.timeout,
             max_states=settings.max_states,
             max_executions=settings.max_executions,
         )
-        reducing = self._reducing()
-        if reducing is None:
-            return self._search(settings, whole)
-        first = self._search(settings, whole.first(*_PATIENCE))
-        if first.end is not SearchEnd.BUDGET or first.weakened or _is_used_up(whole, first, first.states):
-            return first
-        reduced = self._search(reducing, whole.share(_SHARE, first.executions))
-        _add(reduced, first)
-        if reduced.end not in _OPEN_ENDS and not reduced.cuts and not reduced.unending and not _is_livelock(reduced):
-            return reduced
-        if _is_used_up(whole, reduced, 0):  # its states are more: also those where there is nothing to choose
-            return reduced
-        last = self._search(settings, whole.after(reduced.executions))
-        _add(last, reduced)
-        return last
-
-    def _reducing(self) -> Settings | None:
-        """The settings of the phase that leaves out orders; None: there is none."""
-        settings = self.settings
-        plain = settings.strategy != "exhaust" or settings.preemptions is not None or settings.explain_state
-        if plain or self.note_graph or self.wanted is not None or not self.fingerprint:
-            return None
-        reducing = dataclasses.replace(settings, strategy="dpor")
-        try:
-            self.registry.create(reducing)
-        except InvalidArgument:
-            return None
-        return reducing
-
-    def _search(self, settings: Settings, budget: Budget) -> Search:
-        """One search in one child."""
         strategy = self.registry.create(settings)
         reduces = isinstance(strategy, Learner)
         graph = GraphRecorder() if self.note_graph else None
-        with self._child(settings, footprints=reduces) as sandbox:
+        with self._child(footprints=reduces) as sandbox:
             explorer = Explorer(
                 sandbox,
                 strategy,
@@ -163,13 +124,13 @@ class Searching:
             _note_death(search, sandbox)
         if failed and reduces and search.found is not None and search.found.kind not in MUTE:
             # The choice points of its child are not those of schedules.
-            with self._child(settings, footprints=False) as sandbox:
+            with self._child(footprints=False) as sandbox:
                 _improve(search, sandbox, budget, compare_states=self.fingerprint)
                 _note_death(search, sandbox)
         return search
 
-    def _child(self, settings: Settings, *, footprints: bool) -> Sandbox:
-        before = time.monotonic()
+    def _child(self, *, footprints: bool) -> Sandbox:
+        before, settings = time.monotonic(), self.settings
         task = child_side.with_tables(
             task_of(self.item, settings, fingerprint=self.fingerprint, footprints=footprints)
         )
@@ -195,38 +156,3 @@ def _improve(search: Search, sandbox: Sandbox, budget: Budget, *, compare_states
 def _note_death(search: Search, sandbox: Sandbox) -> None:
     if search.found is not None and search.found.kind is not FailureKind.CRASH:
         search.died_later = sandbox.died
-
-
-def _is_livelock(search: Search) -> bool:
-    return search.found is not None and search.found.kind is FailureKind.LIVELOCK
-
-
-def _is_used_up(budget: Budget, search: Search, states: int) -> bool:
-    """Is there nothing left for a further phase? Then the search says so."""
-    used_up = budget.exceeded(executions=search.executions, states=states)
-    if used_up and search.end is SearchEnd.BUDGET:
-        search.detail = used_up
-    return bool(used_up)
-
-
-def _add(search: Search, earlier: Search) -> None:
-    """Count an earlier phase of the same search as well."""
-    for count in ("executions", "transitions", "interludes", "finished", "skipped", "left_running"):
-        setattr(search, count, getattr(search, count) + getattr(earlier, count))
-    for count in ("dropped", "rebuilt", "repeated"):
-        setattr(search, count, getattr(search, count) + getattr(earlier, count))
-    search.left_names |= earlier.left_names
-    search.warnings = earlier.warnings | search.warnings
-    search.outcomes |= earlier.outcomes
-    for label, held in earlier.sometimes.items():
-        search.sometimes[label] = held or search.sometimes.get(label, False)
-    search.races = tuple(dict.fromkeys((*earlier.races, *search.races)))
-    search.more_races |= earlier.more_races
-    if search.covered_bound is None:
-        search.covered_bound = earlier.covered_bound
-    if search.found is not None:
-        search.found = dataclasses.replace(
-            search.found,
-            executions=search.found.executions + earlier.executions,
-            transitions=search.found.transitions + earlier.transitions,
-        )
