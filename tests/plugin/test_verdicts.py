@@ -372,6 +372,7 @@ def test_nesting_is_refused(pytester: pytest.Pytester, run: Run) -> None:
 def test_snapshots_are_dropped_when_memory_is_short(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(
         """
+    import random
     import threading
     import pytest
     from pytest_statespace import observe
@@ -384,8 +385,7 @@ def test_snapshots_are_dropped_when_memory_is_short(pytester: pytest.Pytester, r
                 with lock:
                     order.append(name)
                     mark = int("1" + "".join(order), 3)
-                    for page in range(0, len(data), 4096):  # no two pages alike, whatever the order
-                        data[page : page + 8] = (mark * len(data) + page).to_bytes(8, "little")
+                    data[:] = random.Random(mark).randbytes(len(data))  # no two pages alike, and nothing to pack
 
         threads = [threading.Thread(target=work, args=one) for one in "12"]
         for thread in threads:
