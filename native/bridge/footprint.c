@@ -31,7 +31,7 @@ static uint32_t n_touched, from; /* entries before `from` are of earlier instruc
 static int everything;
 
 /* The numbers of native/engine/engine.h's ss_alternative.access, and beyond. */
-enum { ALL = 4, HELD = 8, NEW = 16 };
+enum { WRITE = 2, ALL = 4, HELD = 8, NEW = 16, FREED = 32 };
 
 typedef struct header {
     uint32_t everything, numbered, n_pending, n_touched, n_objects, unused;
@@ -60,6 +60,8 @@ void ssb_touch(const void *object, uint32_t part, int access)
     uint32_t new = ssb_heap_is_new((uintptr_t)object) ? NEW : 0;
     touched[n_touched++] = (ssb_touched){identity, part, (uint32_t)access | new};
 }
+
+void ssb_touch_freed(const void *lock) { ssb_touch(lock, 0, WRITE | FREED); }
 
 ssb_touch_mark ssb_touch_begin(void)
 {

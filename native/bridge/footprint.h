@@ -10,7 +10,7 @@
 
 typedef struct ssb_touched {
     uint64_t object;
-    uint32_t part, access; /* as of an operation; access 16: the object is new */
+    uint32_t part, access; /* as of an operation; access 16: the object is new, 32: it was freed */
 } ssb_touched;
 
 #define SSB_CARRIED 8u /* of one instruction */
@@ -19,6 +19,8 @@ typedef struct ssb_touched {
 /* The running transition touches a part of an object, or may touch anything. */
 void ssb_touch(const void *object, uint32_t part, int access);
 void ssb_touch_everything(void);
+/* A lock was freed. The next one may have its address, and is another. */
+void ssb_touch_freed(const void *lock);
 /* An instruction is examined before the choice point that belongs to it. What is noted in between is also part of the
  * transition that begins there, so it is carried over. */
 typedef struct ssb_touch_mark {

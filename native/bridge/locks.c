@@ -4,6 +4,7 @@
  * │ The state stays in the real lock. Originals are called without blocking;   │
  * │ waiting happens in the scheduler.                                          │
  * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "footprint.h"
 #include "runtime.h"
 
 #include "compat_threads.h"
@@ -218,6 +219,14 @@ static int check_layout(PyObject *thread_module)
     return 0;
 }
 
+static destructor original_dealloc;
+
+static void hook_dealloc(PyObject *self)
+{
+    ssb_touch_freed(self);
+    original_dealloc(self);
+}
+
 int ssb_locks_take_over(PyObject *thread_module)
 {
     ssb_lock_type = (PyTypeObject *)PyObject_GetAttrString(thread_module, "LockType");
@@ -227,5 +236,7 @@ int ssb_locks_take_over(PyObject *thread_module)
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++)
         if (ssb_take_over_method(ssb_lock_type, hooks[i]) < 0)
             return -1;
+    original_dealloc = ssb_lock_type->tp_dealloc;
+    ssb_lock_type->tp_dealloc = hook_dealloc;
     return 0;
 }

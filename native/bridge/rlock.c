@@ -4,6 +4,7 @@
  * │ Only the outermost acquire and release are visible operations: what the    │
  * │ owner does in between no other thread can notice or prevent.               │
  * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "footprint.h"
 #include "runtime.h"
 
 #include "compat_threads.h"
@@ -153,6 +154,14 @@ static int check_layout(void)
     return 0;
 }
 
+static destructor original_dealloc;
+
+static void hook_dealloc(PyObject *self)
+{
+    ssb_touch_freed(self);
+    original_dealloc(self);
+}
+
 int ssb_rlocks_take_over(PyObject *thread_module)
 {
     ssb_rlock_type = (PyTypeObject *)PyObject_GetAttrString(thread_module, "RLock");
@@ -162,5 +171,7 @@ int ssb_rlocks_take_over(PyObject *thread_module)
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++)
         if (ssb_take_over_method(ssb_rlock_type, hooks[i]) < 0)
             return -1;
+    original_dealloc = ssb_rlock_type->tp_dealloc;
+    ssb_rlock_type->tp_dealloc = hook_dealloc;
     return 0;
 }

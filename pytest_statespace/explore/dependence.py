@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from pytest_statespace.explore.touches import ACQUIRE, END, JOIN, NOBODY, THREAD, WAITING, Touch, clash, never_together
+from pytest_statespace.explore.touches import (
+    ACQUIRE,
+    END,
+    FREE,
+    JOIN,
+    NOBODY,
+    THREAD,
+    WAITING,
+    Touch,
+    clash,
+    never_together,
+)
 
 __all__ = ["Event"]
 
@@ -25,6 +36,7 @@ class Event:
         "_acquires",
         "_comes_first",
         "_follower",
+        "_frees",
         "_ordered",
         "_relations",
         "_reversible",
@@ -47,6 +59,7 @@ class Event:
             self.by_object.setdefault(touch.object, []).append(touch)
         self.joins = [touch.object for touch in self.touches if touch.operation == JOIN and touch.object & THREAD]
         self._acquires = frozenset((touch.object, touch.new) for touch in self.touches if touch.operation == ACQUIRE)
+        self._frees = frozenset(touch.object for touch in self.touches if touch.operation == FREE)
         self._follower, self._comes_first = thread, 0
         if starts != NOBODY:
             self._follower, self._comes_first = starts, 1 << thread
@@ -60,18 +73,21 @@ class Event:
 
     def order(self, later: Iterable[Touch]) -> Iterable[Touch]:
         """What comes after this transition, with what that says about its order."""
-        if not self._comes_first and not self._acquires:
+        if not (self._comes_first or self._acquires or self._frees or self.everything):
             return later
         known = self._ordered
         return [known[touch] if touch in known else self._put_in_order(touch) for touch in later]
 
     def _put_in_order(self, touch: Touch) -> Touch:
+        after, under = touch.after, touch.under
+        if self.everything or self._frees:  # behind it, another lock may have the address
+            under = frozenset(lock for lock in under if not self.everything and lock[0] not in self._frees)
         if self._comes_first:
-            follows = touch.thread == self._follower or touch.after >> self._follower & 1
-            ordered = touch.ordered(touch.after | self._comes_first, touch.under) if follows else touch
-        else:
-            own = touch.thread == self.thread
-            ordered = touch.ordered(touch.after, touch.under | self._acquires) if own else touch
+            if touch.thread == self._follower or touch.after >> self._follower & 1:
+                after |= self._comes_first
+        elif touch.thread == self.thread:
+            under |= self._acquires
+        ordered = touch.ordered(after, under)
         _keep(self._ordered, touch, ordered)
         return ordered
 

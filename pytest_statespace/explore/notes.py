@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from pytest_statespace.explore.touches import EVERYTHING, START, THREAD, UNKNOWN, Touch
+from pytest_statespace.explore.touches import EVERYTHING, FREE, START, THREAD, UNKNOWN, Touch
 
 __all__ = ["Note"]
 
@@ -18,7 +18,7 @@ _TOUCHED = struct.Struct("=QII")
 _NUMBER = struct.Struct("=QII")
 _ADDRESS = struct.Struct("=Q")
 
-_WRITE, _READ_OR_WRITE, _ALL, _HELD, _NEW = 2, 3, 4, 8, 16
+_WRITE, _READ_OR_WRITE, _ALL, _HELD, _NEW, _FREED = 2, 3, 4, 8, 16, 32
 _REGISTRY = 8  # SSB_REGISTRY
 
 
@@ -65,7 +65,7 @@ class Note:
         if self._everything:
             return [EVERYTHING(thread)]
         return [
-            Touch(thread, address, part, bool(access & _WRITE), new=bool(access & _NEW))
+            Touch(thread, address, part, bool(access & _WRITE), FREE if access & _FREED else 0, new=bool(access & _NEW))
             for address, part, access in _TOUCHED.iter_unpack(self._touched)
         ]
 

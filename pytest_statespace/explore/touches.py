@@ -19,6 +19,7 @@ __all__ = [
     "BEGIN",
     "END",
     "EVERYTHING",
+    "FREE",
     "JOIN",
     "NOBODY",
     "RELEASE",
@@ -34,6 +35,7 @@ __all__ = [
 # enum ssb_operation
 BEGIN, START, END, JOIN, ACQUIRE, RELEASE, _GET, _SLEEP, _RESUME = 1, 2, 3, 4, 5, 7, 10, 12, 18
 UNKNOWN = 255  # of what depends on everything
+FREE = 254  # no operation: on the way, the last reference to a lock went
 WAITING = frozenset({JOIN, ACQUIRE, _GET, _SLEEP, _RESUME, UNKNOWN})
 """Operations that are impossible in some states."""
 
@@ -49,10 +51,10 @@ _NONE: Locks = frozenset()
 class Touch:
     """Thread ``thread`` reads or writes ``part`` (0: all) of ``object``; ``everything``: nothing is known.
 
-    ``operation`` is 0 if it did so on the way. ``held``: a release of a lock that is locked. ``after``, bits:
-    threads of which all that happened before some state comes before this in any order, since one of them has
-    to be joined first, or to start the thread. ``under``: locks, and whether they are new, that the thread acquires
-    between that state and this.
+    ``operation`` is 0 if it did so on the way, `FREE` for the end of a lock. ``held``: a release of a locked lock.
+    ``after``, bits: threads of which all that happened before some state comes before this in any order, since one of
+    them has to be joined first, or to start the thread. ``under``: locks, and whether they are new, that the thread
+    acquires between that state and this.
 
     Never changed, and there is only one of those that are equal: sets of them are compared by identity, since
     a search puts the same few thousand into sets all the time.

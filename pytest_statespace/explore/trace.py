@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from pytest_statespace.explore.dependence import Event
 from pytest_statespace.explore.notes import Note
 from pytest_statespace.explore.strategies.base import Node
-from pytest_statespace.explore.touches import ACQUIRE, RELEASE, Touch
+from pytest_statespace.explore.touches import ACQUIRE, FREE, RELEASE, Touch
 from pytest_statespace.types import ChoiceKind
 
 __all__ = ["Entry", "Trace"]
@@ -290,7 +290,7 @@ class Trace:
 
 def _releases(touch: Touch) -> bool:
     """Or may it?"""
-    return touch.operation == RELEASE or (touch.writes and not touch.operation)
+    return touch.operation in (RELEASE, FREE) or (touch.writes and not touch.operation)
 
 
 def _merge(clock: Clock, other: Clock) -> None:

@@ -23,9 +23,10 @@ from soundness.strategies_campaign import STRATEGIES, check
 from support.search import STATES_ARE_COMPARED, WHY_NOT, Found, Subject, explore_with
 
 from pytest_statespace.explore import dependence
+from pytest_statespace.explore.dependence import Event
 from pytest_statespace.explore.notes import Note
 from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
-from pytest_statespace.explore.touches import Touch
+from pytest_statespace.explore.touches import FREE, Touch
 from pytest_statespace.explore.trace import Trace
 from pytest_statespace.sandbox.protocol import NewState
 
@@ -128,6 +129,24 @@ def test_depth_first_search_is_the_same_in_a_child_that_notes_what_steps_touch()
         found[1].executions,
         found[1].states,
     )
+
+
+def test_the_end_of_a_lock_is_noted() -> None:
+    seen: set[int] = set()
+    with pytest.MonkeyPatch.context() as patch:
+        real = PartialOrderReduction._event
+
+        def event(self: PartialOrderReduction, thread: int, touches: frozenset[Touch], starts: int) -> Event:
+            seen.update(touch.operation for touch in touches)
+            return real(self, thread, touches, starts)
+
+        patch.setattr(PartialOrderReduction, "_event", event)
+        search(PROGRAMS["locks_that_come_and_go"], "dpor", "access", timeouts_any=False, under_test=FOLDER)
+        assert FREE in seen
+        seen.clear()
+        search(PROGRAMS["two_that_look_back"], "dpor", "access", timeouts_any=False, under_test=FOLDER)
+        assert seen
+        assert FREE not in seen
 
 
 @pytest.mark.campaign

@@ -20,7 +20,7 @@ from pytest_statespace.explore.explorer import Explorer, SearchEnd
 from pytest_statespace.explore.notes import Note
 from pytest_statespace.explore.strategies.base import Node
 from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
-from pytest_statespace.explore.touches import ACQUIRE, EVERYTHING, Touch
+from pytest_statespace.explore.touches import ACQUIRE, EVERYTHING, FREE, Touch
 from pytest_statespace.explore.trace import Entry, Trace
 
 
@@ -89,6 +89,16 @@ def test_nobody_is_known_to_hold_a_lock_behind_what_is_not_known() -> None:
         trace.execute(Event(0, [touch]))
     assert trace._last_use(lock, 1) == 0
     assert trace._last_use(lock, 2) is None
+
+
+def test_a_lock_that_was_freed_is_not_the_next_one_at_its_address() -> None:
+    lock, thing = 7, 9
+    later = Touch(1, thing, under=frozenset({(lock, True)}))
+    ends = Event(0, [Touch(0, lock, operation=FREE, new=True)])
+    assert [touch.under for touch in ends.order([later])] == [frozenset()]
+    assert [touch.under for touch in Event(0, [EVERYTHING(0)]).order([later])] == [frozenset()]
+    again = Event(1, [Touch(1, lock, operation=ACQUIRE, new=True), Touch(1, lock, operation=FREE, new=True)])
+    assert [touch.under for touch in again.order([Touch(1, thing)])] == [frozenset({(lock, True)})]
 
 
 # -- breaking it ----------------------------------------------------------------------------------------------

@@ -125,6 +125,25 @@ def left_behind() -> object:
 
 
 @program
+def locks_that_come_and_go() -> object:
+    """Each lock is another, and may lie where one was freed."""
+    p, q = Box(), Box()
+
+    def first() -> None:
+        with threading.Lock():
+            p.value = 1
+        with threading.Lock():
+            q.value = p.value + 1
+
+    def second() -> None:
+        with threading.Lock():
+            p.value = q.value + 2
+
+    run(first, second)
+    return p.value, q.value
+
+
+@program
 def left_behind_unread() -> object:
     """What the test returns is looked at after its last step, which has nothing to do with the thread that is left."""
     log: list[str] = []
