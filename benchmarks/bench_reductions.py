@@ -3,8 +3,7 @@
     python benchmarks/bench_reductions.py [--write] [--seconds 60]
 
 For each program one search by strategy `dfs` (every interleaving, states merged) and one by `dpor`, in pytest
-processes of their own, to their end or `--seconds`. States of `dpor` are also those at which there is nothing to
-choose. `--write` adds a file to `benchmarks/results`.
+processes of their own, to their end or `--seconds`. `--write` adds a file to `benchmarks/results`.
 """
 
 from __future__ import annotations
