@@ -16,6 +16,10 @@ gave a lock away, does not count (`before`).
 For transitions below a state that is met again only a summary is known: who touched what. It is compared with the
 whole execution. A touch comes with threads and locks that it can't come before in any order (`Touch.after`,
 `Touch.under`); all others are taken to race.
+
+Where no state is ever met again, threads can sleep as well (Godefroid, "Partial-Order Methods for the Verification
+of Concurrent Systems", 1996): what a thread did at a choice point, and all that followed, is explored already; until
+something happens that this depends on, doing it later leads to the same.
 """
 
 from __future__ import annotations
@@ -39,7 +43,21 @@ Clock = dict[int, int]
 class Entry:
     """A choice point of the execution."""
 
-    __slots__ = ("chooser", "clock", "done", "enabled", "event", "node", "note", "summary", "todo", "visit")
+    __slots__ = (
+        "asleep",
+        "chooser",
+        "clock",
+        "done",
+        "enabled",
+        "event",
+        "explored",
+        "is_whole",
+        "node",
+        "note",
+        "summary",
+        "todo",
+        "visit",
+    )
 
     def __init__(self, node: Node, note: Note, visit: int, chooser: int) -> None:
         self.node = node
@@ -53,13 +71,23 @@ class Entry:
         self.done = {node.taken}
         self.todo = set(range(node.count)) if is_data else {node.taken}
         self.event: Event | None = None  # the transition that is being explored
+        self.is_whole = True  # and not the beginning of one, up to a data choice
         self.clock: Clock = {}  # what happened before it; itself included
         self.summary: set[Touch] = set()  # of all that was explored from here
+        self.asleep: dict[int, Event] = {}  # threads, with what they would do here and were explored doing before
+        self.explored: dict[int, Event] = {}  # the same of alternatives that were explored here
+
+    def left(self) -> set[int]:
+        """Alternatives that are still to be run."""
+        left = self.todo - self.done
+        for thread in self.asleep:
+            left.difference_update(self.enabled.get(thread, ()))
+        return left
 
     def covers(self, thread: int) -> bool:
         """Is all that this thread can do here run, or going to be?"""
         alternatives = self.enabled.get(thread)
-        return alternatives is not None and self.todo.issuperset(alternatives)
+        return alternatives is not None and thread not in self.asleep and self.todo.issuperset(alternatives)
 
     def add_below(self, touches: Iterable[Touch]) -> None:
         """These come after its transition."""
@@ -70,7 +98,9 @@ class Entry:
 class Trace:
     """A stack of entries."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sleeping: bool = False) -> None:
+        """``sleeping``: no state is ever met again, and what was explored is left out until something changes."""
+        self._sleeping = sleeping
         self._entries: list[Entry] = []
         self._groups: dict[frozenset[Touch], dict[int, frozenset[Touch]]] = {}  # of `below`, by thread
         self._uses: dict[int, list[int]] = {}  # by object: entries whose transition touches it
@@ -86,13 +116,25 @@ class Trace:
 
     def todo(self) -> int:
         """Entries with alternatives that are still to be run."""
-        return sum(entry.todo > entry.done for entry in self._entries)
+        return sum(bool(entry.left()) for entry in self._entries)
 
     def push(self, node: Node, note: Note, visit: int) -> None:
         chooser = len(self._entries)
         if node.kind == ChoiceKind.DATA:  # goes on with the transition in which it is
             chooser = self.top.chooser if self._entries else -1
-        self._entries.append(Entry(node, note, visit, chooser))
+        entry = Entry(node, note, visit, chooser)
+        if self._sleeping and self._entries:
+            entry.asleep = self._still_asleep(is_data=node.kind == ChoiceKind.DATA)
+        self._entries.append(entry)
+
+    def turn_back(self) -> bool:
+        """Did the path go on from the top with a thread that is asleep? Then not from there, but with another."""
+        entry = self.top
+        if all(entry.node.taken not in entry.enabled.get(thread, ()) for thread in entry.asleep):
+            return False
+        awake = [i for i, thread in enumerate(entry.node.threads) if thread not in entry.asleep]
+        entry.done, entry.todo = set(), set(awake[:1])
+        return True
 
     def pop(self) -> Entry:
         self._withdraw()
@@ -107,6 +149,20 @@ class Trace:
         """The transition that is taken at the top."""
         self._withdraw()
         index = len(self._entries) - 1
+        clock = self._reverse_races(event)
+        clock[event.thread] = index
+        entry = self._entries[index]
+        entry.event, entry.clock, entry.is_whole = event, clock, True
+        entry.summary.update(event.touches)
+        for touched in event.by_object:
+            self._uses.setdefault(touched, []).append(index)
+        if event.everything:
+            self._unknown.append(index)
+        for thread in event.moves:
+            self._steps.setdefault(thread, []).append(index)
+
+    def _reverse_races(self, event: Event) -> Clock:
+        """Let others go first where that may come before something. What happened before it."""
         before = dict(self._clock_of(event.thread))
         for joined in event.joins:  # a joined thread has ended before, in any order
             for i in self._uses.get(joined, ()):
@@ -128,17 +184,16 @@ class Trace:
                 races.append(i)
             _merge(clock, entry.clock)
         for i in races:
-            self._let_go_first(i, event.thread, before)
-        clock[event.thread] = index
-        entry = self._entries[index]
-        entry.event, entry.clock = event, clock
-        entry.summary.update(event.touches)
-        for touched in event.by_object:
-            self._uses.setdefault(touched, []).append(index)
-        if event.everything:
-            self._unknown.append(index)
-        for thread in event.moves:
-            self._steps.setdefault(thread, []).append(index)
+            self._let_go_first(i, event.thread, clock if self._sleeping else before)
+        return clock
+
+    def end(self, pending: Iterable[Touch]) -> None:
+        """The last transition was executed; these would have been next."""
+        if self._sleeping:
+            for touch in pending:
+                self._reverse_races(Event(touch.thread, [touch]))
+        else:
+            self.below(pending)
 
     def below(self, touches: Iterable[Touch]) -> None:
         """These are touched by transitions that come after all of the trace."""
@@ -178,14 +233,30 @@ class Trace:
                 found.append((i, event))
         return found
 
+    def _still_asleep(self, *, is_data: bool) -> dict[int, Event]:
+        """Who is so behind the transition of the top? A data choice is in the middle of it."""
+        top = self.top
+        assert top.event is not None
+        if is_data:
+            top.is_whole = False
+        threads = top.asleep | top.explored
+        return {
+            thread: event
+            for thread, event in threads.items()
+            if thread != top.event.thread and not event.relation(top.event)[0]
+        }
+
     # -- order ----------------------------------------------------------------------------
 
     def _withdraw(self) -> None:
         """The transition of the top has been explored."""
-        event = self.top.event
+        top = self.top
+        event = top.event
         if event is None:
             return
-        self.top.event = None
+        if self._sleeping and top.is_whole and len(top.enabled.get(event.thread, ())) == 1:
+            top.explored[event.thread] = event
+        top.event = None
         for touched in event.by_object:
             self._uses[touched].pop()
         if event.everything:
@@ -204,7 +275,7 @@ class Trace:
     def _candidates(self, event: Event) -> Iterable[int]:
         """Entries of other threads whose transition may touch what the event touches, the latest first."""
         if event.everything:
-            found: Iterable[int] = range(len(self._entries) - 1)
+            found: Iterable[int] = (i for i, entry in enumerate(self._entries) if entry.event is not None)
         else:
             found = set(self._unknown).union(*(self._uses.get(touched, ()) for touched in event.by_object))
         own = set(self._steps.get(event.thread, ()))
@@ -218,8 +289,8 @@ class Trace:
         entry = self._entries[chooser]
         if entry.covers(thread):
             return
-        firsts = self._firsts(chooser, before)
-        if any(entry.covers(first) for first in firsts):
+        firsts = self._initials(index, thread, before) if self._sleeping else self._firsts(chooser, before)
+        if any(entry.covers(first) or first in entry.asleep for first in firsts):
             return
         first = thread if thread in firsts or not firsts else firsts[0]
         entry.todo.update(entry.enabled.get(first, range(entry.node.count)))
@@ -235,6 +306,23 @@ class Trace:
             thread
             for i, entry, thread in needed
             if not any(j < i and j <= entry.clock.get(other, -1) for j, _, other in needed)
+        ]
+
+    def _initials(self, index: int, thread: int, before: Clock) -> list[int]:
+        """Threads that can go first of all that did not happen after this entry's transition, and then this thread,
+        which `before` happened before. Only these will do instead where others sleep (Abdulla et al.).
+        """
+        earlier = self._entries[index].event
+        assert earlier is not None
+        others = [
+            (i, entry.clock, entry.event.thread)
+            for i, entry in enumerate(self._entries)
+            if i > index and entry.event is not None and entry.clock.get(earlier.thread, -1) < index
+        ]
+        return [
+            later
+            for i, clock, later in [*others, (len(self._entries), before, thread)]
+            if not any(j < i and j <= clock.get(other, -1) for j, _, other in others)
         ]
 
     # -- locks ----------------------------------------------------------------------------

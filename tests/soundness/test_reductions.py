@@ -25,6 +25,7 @@ from support.search import STATES_ARE_COMPARED, WHY_NOT, Found, Subject, explore
 from pytest_statespace.explore import dependence
 from pytest_statespace.explore.dependence import Event
 from pytest_statespace.explore.notes import Note
+from pytest_statespace.explore.strategies.base import Arrival, Job
 from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
 from pytest_statespace.explore.touches import FREE, Touch
 from pytest_statespace.explore.trace import Trace
@@ -147,6 +148,21 @@ def test_the_end_of_a_lock_is_noted() -> None:
         search(PROGRAMS["two_that_look_back"], "dpor", "access", timeouts_any=False, under_test=FOLDER)
         assert seen
         assert FREE not in seen
+
+
+def test_where_there_is_nothing_to_choose_nothing_has_numbers() -> None:
+    """Those of the last state that was compared would be taken for its own."""
+    seen: set[tuple[bool, bool, bool]] = set()
+    with pytest.MonkeyPatch.context() as patch:
+        real = PartialOrderReduction.learn
+
+        def learn(self: PartialOrderReduction, job: Job, arrivals: Sequence[Arrival]) -> None:
+            seen.update((state.extra, Note(state.note).numbered, state.visit >= 0) for state, _ in arrivals)
+            real(self, job, arrivals)
+
+        patch.setattr(PartialOrderReduction, "learn", learn)
+        search(PROGRAMS["two_that_look_back"], "dpor", "access", timeouts_any=False, under_test=FOLDER)
+    assert seen == {(False, True, True), (True, False, False)}
 
 
 @pytest.mark.campaign

@@ -2,7 +2,8 @@
 
 Small programs of threads that main starts and joins, with locks (anybody may release them), variables, queues, data
 choices and loops. States are tuples, so millions of transitions are checked in the time that a real child needs for
-thousands. What a *real* step touches is tested elsewhere; here it is known, and the search is on trial.
+thousands. What a *real* step touches is tested elsewhere; here it is known, and the search is on trial. As in a real
+child, where one thread is alone states are not compared, and what exists there has no numbers.
 
 A thread is a tuple of steps, a step a tuple of operations: the first is visible and has a choice point before it, the
 others happen on the way to the next one. ``unknown`` in a step makes it one of which nothing is known.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from pytest_statespace.runtime.wire import pack
@@ -24,7 +25,8 @@ Operation = tuple[str, *tuple[object, ...]]
 Step = tuple[Operation, ...]
 Program = tuple[tuple[Step, ...], ...]
 
-_READ, _WRITE, _BOTH, _ALL, _HELD = 1, 2, 3, 4, 8
+_READ, _WRITE, _BOTH, _ALL, _HELD, _NEW = 1, 2, 3, 4, 8, 16
+_MOST_ALONE = 6  # steps of a thread that is alone until a state is compared after all: it may be in a loop
 _THREAD = 1 << 63
 _CODES = {
     "begin": 1, "start": 2, "end": 3, "join": 4, "lock": 5, "try": 6, "unlock": 7, "put": 9, "get": 10, "choose": 13,
@@ -184,6 +186,7 @@ class NotingEngine:
         self.ended: set[World] = set()
         self.races: set[tuple[int, int, int, int]] = set()
         self.transitions = 0
+        self._objects = sorted({_object(what[0]) for _, *what in _operations(program) if what})
         self._ways: dict[tuple[World, int] | None, set[tuple[World, int] | None]] = {}  # None: the start, and an end
 
     def has_livelock(self) -> bool:
@@ -215,7 +218,7 @@ class NotingEngine:
         world, current, choosing, threads = self.kept[command.state]
         arrivals: list[NewState] = []
         at = (world, choosing) if command.state != 0 else None
-        taken, steps = command.alternative, 0
+        taken, steps, alone = command.alternative, 0, 0
         touched: list[tuple[int, int, int]] = []
         unknown = False
         if command.state != 0:
@@ -245,6 +248,9 @@ class NotingEngine:
             self._ways.setdefault(known, set())
             at = known
             many = choices(self.program, world, choosing) if choosing >= 0 else len(options)
+            alone = alone + 1 if many == 1 else 0
+            is_compared = RunFlag.PRUNE in command.flags and (many > 1 or alone > _MOST_ALONE)
+            alone = 0 if is_compared else alone
             arrivals.append(
                 NewState(
                     number=len(self.kept),
@@ -254,10 +260,10 @@ class NotingEngine:
                     threads=() if choosing >= 0 else tuple(options),
                     label=0,
                     preemptions=0,
-                    visited=known in self.visited,
-                    extra=many == 1,
-                    visit=self.visited.setdefault(known, len(self.visited)),
-                    note=self._note(world, touched, unknown),
+                    visited=is_compared and known in self.visited,
+                    extra=many == 1 and not is_compared,
+                    visit=self.visited.setdefault(known, len(self.visited)) if is_compared else -1,
+                    note=self._note(world, touched, unknown, is_compared),
                 )
             )
             self.kept.append(_Kept(world, current, choosing, tuple(options)))
@@ -276,11 +282,11 @@ class NotingEngine:
     def _on_the_way(self, world: World, thread: int) -> tuple[list[tuple[int, int, int]], bool]:
         step = self.program[thread][world.at[thread]]
         touched = [
-            (_object(what[0]), 0, _ACCESS.get(name, _BOTH)) for name, *what in step[1:] if name != "unknown"
+            (_object(what[0]), 0, _ACCESS.get(name, _BOTH) | _NEW) for name, *what in step[1:] if name != "unknown"
         ]
         return touched, ("unknown",) in step
 
-    def _note(self, world: World, touched: list[tuple[int, int, int]], unknown: bool) -> bytes:
+    def _note(self, world: World, touched: list[tuple[int, int, int]], unknown: bool, is_numbered: bool) -> bytes:
         pending = b""
         count = 0
         values = dict(world.values)
@@ -296,14 +302,23 @@ class NotingEngine:
                 target = _THREAD | int(str(arguments[0]))
             else:
                 target = _object(arguments[0])
+                access |= _NEW
             if ("unknown",) in step:
                 access |= _ALL
             if name == "unlock" and values.get(str(arguments[0])):
                 access |= _HELD
             pending += struct.pack("=HBBIQ", thread, _CODES[name], access, 0, target)
             count += 1
-        header = struct.pack("=6I", unknown, 1, count, len(touched), 0, 0)
-        return header + pending + b"".join(struct.pack("=QII", *touch) for touch in touched)
+        objects = self._objects if is_numbered else []
+        header = struct.pack("=6I", unknown, is_numbered, count, len(touched), len(objects), 0)
+        numbers = b"".join(struct.pack("=QII", address, 0, number) for number, address in enumerate(objects))
+        return header + pending + b"".join(struct.pack("=QII", *touch) for touch in touched) + numbers
+
+
+def _operations(program: Program) -> Iterator[Operation]:
+    for thread in program:
+        for step in thread:
+            yield from step
 
 
 def _object(name: object) -> int:

@@ -363,7 +363,7 @@ def test_without_state_comparison_nothing_is_pruned() -> None:
 
 def test_strategies_are_named() -> None:
     registry = StrategyRegistry.with_builtins()
-    with pytest.raises(InvalidArgument, match="exhaust, dfs, dpor, random, pct, pos, surw"):
+    with pytest.raises(InvalidArgument, match="exhaust, dfs, dpor, source-dpor, random, pct, pos, surw"):
         registry.create(Settings(strategy="dpr"))
     with pytest.raises(InvalidArgument, match="registered already"):
         registry.register("dfs", lambda chosen: registry.create(chosen))

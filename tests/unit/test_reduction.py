@@ -18,10 +18,14 @@ from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.dependence import Event
 from pytest_statespace.explore.explorer import Explorer, SearchEnd
 from pytest_statespace.explore.notes import Note
+from pytest_statespace.explore.strategies import dpor
 from pytest_statespace.explore.strategies.base import Node
 from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
 from pytest_statespace.explore.touches import ACQUIRE, EVERYTHING, FREE, Touch
 from pytest_statespace.explore.trace import Entry, Trace
+
+MOST = 1500
+"""Executions of the search without visited set."""
 
 
 def reduced(program: Program) -> NotingEngine:
@@ -37,22 +41,46 @@ def is_complete(program: Program) -> bool:
     return (engine.ended, engine.races, engine.has_livelock()) == everything[1:]
 
 
+def is_complete_stateless(program: Program) -> bool | None:
+    """None: it has loops, or too many executions without a visited set."""
+    if any(operation[0] == "spin" for thread in program for step in thread for operation in step):
+        return None
+    engine, everything = NotingEngine(program), reachable(program)
+    budget = Budget(time.monotonic, time.monotonic(), 600.0, max_executions=MOST)
+    found = Explorer(engine, PartialOrderReduction(compares=False), budget).run()
+    if found.end is SearchEnd.BUDGET:
+        return None
+    assert engine.ended <= everything.ends
+    return (engine.ended, engine.races) == (everything.ends, everything.races)
+
+
 @pytest.mark.parametrize("seed", range(0, 60, 20))
 def test_nothing_is_lost(seed: int) -> None:
     for number in range(seed, seed + 20):
         assert is_complete(random_program(number)), number
 
 
+@pytest.mark.parametrize("seed", range(0, 60, 20))
+def test_nothing_is_lost_without_visited_set(seed: int) -> None:
+    answers = {number: is_complete_stateless(random_program(number)) for number in range(seed, seed + 20)}
+    assert False not in answers.values(), answers
+    assert list(answers.values()).count(True) > 10
+
+
 @pytest.mark.campaign
-def test_campaign(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("check", [is_complete, is_complete_stateless])
+def test_campaign(check: Callable[[Program], bool | None], capsys: pytest.CaptureFixture[str]) -> None:
     first, _, last = os.environ.get("STATESPACE_SEEDS", "0:10000").partition(":")
-    lost = []
+    lost, compared = [], 0
     for seed in range(int(first), int(last)):
-        if not is_complete(random_program(seed)):
+        complete = check(random_program(seed))
+        compared += complete is not None
+        if complete is False:
             lost.append(seed)
         if seed % 500 == 499:
             with capsys.disabled():
-                print(f"{seed + 1 - int(first)} programs, lost something in {lost}", flush=True)
+                print(f"{seed + 1 - int(first)} programs, {compared} compared, lost something in {lost}", flush=True)
+    assert compared
     assert not lost
 
 
@@ -71,6 +99,14 @@ def test_independent_threads_take_one_execution() -> None:
     engine = reduced(workers(*[tuple(f"add {name}" for _ in range(4)) for name in "abcd"]))
     assert len(engine.ended) == 1
     assert engine.transitions == 4 * 6 + 8
+
+
+def test_independent_threads_take_one_execution_without_visited_set() -> None:
+    engine = NotingEngine(workers(*[tuple(f"add {name}" for _ in range(4)) for name in "abcd"]))
+    budget = Budget(time.monotonic, time.monotonic(), 600.0)
+    search = Explorer(engine, PartialOrderReduction(compares=False), budget).run()
+    assert (search.end, search.executions, search.reductions) == (SearchEnd.EXHAUSTED, 1, ("source-dpor",))
+    assert not engine.visited
 
 
 def test_order_of_acquires_makes_philosophers_few() -> None:
@@ -106,7 +142,7 @@ def test_a_lock_that_was_freed_is_not_the_next_one_at_its_address() -> None:
 Patch = pytest.MonkeyPatch
 
 
-def set_on(owner: object, name: str, value: Callable[..., object]) -> Callable[[Patch], None]:
+def set_on(owner: object, name: str, value: object) -> Callable[[Patch], None]:
     return lambda patch: patch.setattr(owner, name, value)
 
 
@@ -129,6 +165,28 @@ def _forgetting_choices(patch: Patch) -> None:
     patch.setattr(Note, "__init__", init)
 
 
+def _without_numbers_nothing_exists(patch: Patch) -> None:
+    real = Note.__init__
+
+    def init(self: Note, data: bytes) -> None:
+        real(self, data)
+        self.numbered = True
+
+    patch.setattr(Note, "__init__", init)
+
+
+def _dropping_what_has_no_numbers(patch: Patch) -> None:
+    real = Trace.pop
+
+    def pop(self: Trace) -> Entry:
+        entry = real(self)
+        if not entry.note.numbered:
+            entry.summary = {touch for touch in entry.summary if not touch.new}
+        return entry
+
+    patch.setattr(Trace, "pop", pop)
+
+
 RELEASED_BY_ANOTHER = workers(
     ("lock m", "write x", "write y", "unlock m"), ("lock m", "read y", "write y", "unlock m"), ("read x", "unlock m")
 )
@@ -143,7 +201,40 @@ BREAKS = {
     "everybody comes after everybody": (set_on(Event, "order", _also_of_others), random_program(2)),
     "nobody else releases": (set_on(Trace, "_keeps", lambda self, *_: True), RELEASED_BY_ANOTHER),
     "who can't do anything does not count at the end": (_forgetting_choices, random_program(1229)),
+    "what has no numbers does not exist": (_without_numbers_nothing_exists, random_program(303)),
+    "what has no numbers left nothing to be known": (_dropping_what_has_no_numbers, random_program(303)),
 }
+
+
+def _nobody_wakes(self: Trace, *, is_data: bool) -> dict[int, Event]:
+    top = self.top
+    assert top.event is not None
+    return {thread: event for thread, event in (top.asleep | top.explored).items() if thread != top.event.thread}
+
+
+def _not_at_a_turn(patch: Patch) -> None:
+    real = Trace.end
+    patch.setattr(Trace, "end", lambda self, pending: real(self, pending if self.top.event else ()))
+
+
+def _whoever_has_to(self: Trace, index: int, thread: int, before: object) -> list[int]:
+    return self._firsts(self._entries[index].chooser, self._clock_of(thread))
+
+
+STATELESS_BREAKS = {
+    "who sleeps sleeps on": (set_on(Trace, "_still_asleep", _nobody_wakes), random_program(2)),
+    "what is known of the last transition hides others": (set_on(dpor, "UNKNOWN", 0), random_program(2927)),
+    "who has to go first is enough": (set_on(Trace, "_initials", _whoever_has_to), random_program(311)),
+    "who waits does not count where others sleep": (_not_at_a_turn, random_program(617)),
+}
+
+
+@pytest.mark.parametrize("name", STATELESS_BREAKS)
+def test_what_is_taken_away_is_missed_without_visited_set(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_away, program = STATELESS_BREAKS[name]
+    assert is_complete_stateless(program)
+    take_away(monkeypatch)
+    assert is_complete_stateless(program) is False
 
 
 @pytest.mark.parametrize("name", BREAKS)

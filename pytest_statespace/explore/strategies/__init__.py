@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from pytest_statespace.errors import InvalidArgument
 from pytest_statespace.explore.strategies.base import Sampler, Strategy
@@ -26,21 +27,21 @@ def _exhaust(settings: Settings) -> Strategy:
     return Exhaust(settings.preemptions, sampler)
 
 
-def _dpor(settings: Settings) -> Strategy:
+def _dpor(settings: Settings, *, compares: bool) -> Strategy:
     if settings.granularity not in ("access", "opcode"):
         raise InvalidArgument(
             "granularity",
             settings.granularity,
-            "strategy dpor must know what every step touches, which is so at access and opcode only; "
+            f"strategy {settings.strategy} must know what every step touches, which is so at access and opcode only; "
             "use one of these, or another strategy",
         )
     if settings.preemptions is not None:
         raise InvalidArgument(
             "preemptions",
             settings.preemptions,
-            "under a bound strategy dpor would lose interleavings; use it with exhaust or dfs",
+            f"under a bound strategy {settings.strategy} would lose interleavings; use it with exhaust or dfs",
         )
-    return PartialOrderReduction()
+    return PartialOrderReduction(compares=compares)
 
 
 class StrategyRegistry:
@@ -55,7 +56,8 @@ class StrategyRegistry:
         registry = cls()
         registry.register("exhaust", _exhaust)
         registry.register("dfs", lambda settings: DepthFirstSearch(settings.preemptions))
-        registry.register("dpor", _dpor)
+        registry.register("dpor", partial(_dpor, compares=True))
+        registry.register("source-dpor", partial(_dpor, compares=False))
         registry.register("random", lambda settings: RandomWalk(settings.seed))
         registry.register("pct", lambda settings: Pct(settings.seed))
         registry.register("pos", lambda settings: Pos(settings.seed))

@@ -21,6 +21,9 @@ Without a state's note (see `notes`) everything depends on everything, and the s
 Deviations from the papers: summaries are sets kept with closed states instead of a graph, so what belongs to
 objects that did not exist yet is dropped, and objects are named by the numbers of state equality.
 No sleep sets: kept with states they save transitions, not states, and were not needed here.
+
+The same without visited set, for programs whose states are never the same twice: nothing is compared, there are no
+summaries, and explored threads sleep (`Trace`).
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from pytest_statespace.explore.dependence import Event
 from pytest_statespace.explore.notes import Note
 from pytest_statespace.explore.strategies.base import Arrival, Job, Learner, Node, Round, Sampler
 from pytest_statespace.explore.strategies.dfs import flags_for
-from pytest_statespace.explore.touches import EVERYTHING, NOBODY, Touch
+from pytest_statespace.explore.touches import EVERYTHING, NOBODY, UNKNOWN, Touch
 from pytest_statespace.explore.trace import Trace
 from pytest_statespace.sandbox.protocol import NewState, RunFlag
 from pytest_statespace.types import ChoiceKind
@@ -61,15 +64,18 @@ class _Summary:
 
 
 class PartialOrderReduction(Learner):
-    """One round over everything, without a bound."""
+    """One round over everything, without a bound. ``compares``: with a visited set."""
 
-    reductions = ("dpor",)
-
-    def __init__(self) -> None:
+    def __init__(self, *, compares: bool = True) -> None:
+        self.reductions = ("dpor",) if compares else ("source-dpor",)
+        self._flags = flags_for(None) | RunFlag.EAGER
+        self._compares = compares
+        if not compares:
+            self._flags &= ~(RunFlag.FINGERPRINT | RunFlag.PRUNE)
         self._base: Node | None = None
         self._release: Callable[[Node], None] = lambda node: None
         self._begun = False
-        self._trace = Trace()
+        self._trace = Trace(sleeping=not compares)
         self._closed: dict[int, _Summary] = {}  # by place in the visited set
         self._events: dict[tuple[int, frozenset[Touch], int], Event] = {}
 
@@ -79,7 +85,7 @@ class PartialOrderReduction(Learner):
         if self._begun:
             return None
         self._begun = True
-        return Round(None, flags_for(None) | RunFlag.EAGER)
+        return Round(None, self._flags)
 
     def begin(self, base: Node, release: Callable[[Node], None]) -> None:
         self._base = base
@@ -91,8 +97,7 @@ class PartialOrderReduction(Learner):
             return Job(base, 0, last=False)
         while len(self._trace):
             entry = self._trace.top
-            left = entry.todo - entry.done
-            if left:
+            if left := entry.left():
                 alternative = min(left)
                 entry.done.add(alternative)
                 return Job(entry.node, alternative, last=False)
@@ -121,7 +126,7 @@ class PartialOrderReduction(Learner):
 
     def learn(self, job: Job, arrivals: Sequence[Arrival]) -> None:
         taken = job.alternative
-        for state, node in arrivals:
+        for number, (state, node) in enumerate(arrivals):
             note = Note(state.note)
             if len(self._trace):  # else the main thread was alone, before there was any choice
                 self._executed(taken, note.arrived_by(self._mover(taken)), note)
@@ -129,12 +134,21 @@ class PartialOrderReduction(Learner):
                 self._met_again(state, note)
                 return
             self._trace.push(node, note, state.visit)
+            if self._trace.turn_back():
+                # Who is asleep was explored, but who waits may only be able to go on if others had gone first.
+                self._trace.end(touch for thread, touch in note.pending.items() if thread not in node.threads)
+                for _, later in arrivals[number + 1 :]:
+                    if later is not None:
+                        self._release(later)
+                return
             taken = node.taken
         if len(self._trace):
-            self._executed(taken, [EVERYTHING(self._mover(taken))], None)
+            # Who sleeps must know all races with it, also those that are hidden by what it may not depend on.
+            last_of_all = EVERYTHING(self._mover(taken), 0 if self._compares else UNKNOWN)
+            self._executed(taken, [last_of_all], None)
             last = self._trace.top
             assert last.event is not None
-            self._trace.below(touch for thread, touch in last.note.pending.items() if thread != last.event.thread)
+            self._trace.end(touch for thread, touch in last.note.pending.items() if thread != last.event.thread)
 
     def _mover(self, taken: int) -> int:
         """The thread whose transition it is, from the top of the trace."""
