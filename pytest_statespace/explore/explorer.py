@@ -118,6 +118,7 @@ class Search:
     warnings: dict[tuple[str, str, str, int], None] = field(default_factory=dict)
     bound: int | None = None  # of the present round
     covered_bound: int | None = None  # the highest bound whose round was completed
+    longest: int = 0  # choice points that one path came to
     refused: int = 0  # alternatives the last round's bound did not allow
     unbounded: bool = False  # the last round had no bound
     unending: str = ""  # why executions that repeat themselves for ever are no failure
@@ -249,6 +250,7 @@ class Explorer:
         search.transitions += result.transitions
         job = Job(base, 0, last=False)
         nodes = self._nodes(job, result.states, keep=False)
+        search.longest = max(search.longest, len(nodes))
         if result.end in (End.LIMIT, End.MEMORY, End.STOPPED):
             return None
         ended = self._account(job, nodes, result)
@@ -261,6 +263,7 @@ class Explorer:
         search = self._search
         job, result, nodes, arrivals = self._run_path(strategy, job)
         search.executions += 1
+        search.longest = max(search.longest, len(nodes))
         search.states = self._engine.state_count()
         ended = self._account(job, nodes, result)
         if ended is not None:
@@ -276,7 +279,9 @@ class Explorer:
     def _used_up(self, strategy: Strategy, round_: Round) -> SearchEnd | None:
         """Is there a budget that does not allow what is left?"""
         search = self._search
-        used_up = self._budget.exceeded(executions=search.executions, states=search.states)
+        used_up = self._budget.exceeded(
+            executions=search.executions, states=search.states, longest=search.longest
+        )
         # A further round may follow one that refused something.
         if used_up and (strategy.pending() or (round_.bound is not None and strategy.refused())):
             search.detail = used_up
@@ -325,7 +330,7 @@ class Explorer:
         It is run without snapshots then. Not for one that has to be told of every state, or whose own start has
         to be rebuilt.
         """
-        most = self._budget.max_executions
+        most = self._budget.executions_left
         if most is None or self._search.executions + 1 < most:
             return False
         return self._graph is None and self._learner is None and job.node.state >= 0
@@ -333,9 +338,10 @@ class Explorer:
     def _most_following(self) -> int:
         if self._graph is not None:  # which has to see where each of them leads
             return 0
-        if self._budget.max_executions is None:
+        most = self._budget.executions_left
+        if most is None:
             return _MOST_FOLLOWING
-        left = self._budget.max_executions - self._search.executions - 2  # the last one is run otherwise
+        left = most - self._search.executions - 2  # the last one is run otherwise
         return max(0, min(left, _MOST_FOLLOWING))
 
     def _leave(self, strategy: Strategy, job: Job, start: tuple[int, int]) -> Job:

@@ -11,16 +11,18 @@ import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 import pytest
 
-from pytest_statespace.errors import InternalError
+from pytest_statespace.errors import InternalError, InvalidArgument
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
 from pytest_statespace.explore.fewest import look_for_fewer
 from pytest_statespace.explore.livelock import look_for_livelock
 from pytest_statespace.explore.minimise import minimise
+from pytest_statespace.explore.phases import run_phases
 from pytest_statespace.explore.races import name_races
 from pytest_statespace.explore.state_graph import GraphRecorder
 from pytest_statespace.explore.strategies import StrategyRegistry
@@ -57,7 +59,8 @@ class Searching:
     """How a test is searched.
 
     ``fingerprint``: states can be compared on this interpreter. ``wanted``: go on after a failure for which it
-    returns false. ``note_graph``: `Search.graph` is wanted.
+    returns false; such a search answers one question, and is done in one phase. ``note_graph``: `Search.graph` is
+    wanted, of the plain search.
     """
 
     item: pytest.Function
@@ -72,7 +75,7 @@ class Searching:
     def run(self) -> Search:
         """The last of the searches; ``settings.promoted`` may have grown."""
         for _ in range(_MOST_RESTARTS):
-            search = self._search()
+            search = self._in_phases()
             if search.end is not SearchEnd.RESTART:
                 return search
             if not search.detail or search.detail in self.settings.promoted:
@@ -80,20 +83,39 @@ class Searching:
             self.settings = dataclasses.replace(self.settings, promoted=(*self.settings.promoted, search.detail))
         raise InternalError(f"more than {_MOST_RESTARTS} restarts of one search")
 
-    def _search(self) -> Search:
-        """One search in one child."""
+    def _in_phases(self) -> Search:
         settings = self.settings
-        budget = Budget(
+        whole = Budget(
             clock=time.monotonic,
             started=self.started,
             timeout=settings.timeout,
             max_states=settings.max_states,
             max_executions=settings.max_executions,
         )
+        reducing = self._reducing()
+        if reducing is None:
+            return self._search(settings, whole)
+        return run_phases(partial(self._search, settings), partial(self._search, reducing), whole)
+
+    def _reducing(self) -> Settings | None:
+        """The settings of the phase that leaves out orders; None: there is none."""
+        settings = self.settings
+        plain = settings.strategy != "exhaust" or settings.preemptions is not None or settings.explain_state
+        if plain or self.note_graph or self.wanted is not None:
+            return None
+        reducing = dataclasses.replace(settings, strategy="dpor" if self.fingerprint else "source-dpor")
+        try:
+            self.registry.create(reducing)
+        except InvalidArgument:
+            return None
+        return reducing
+
+    def _search(self, settings: Settings, budget: Budget) -> Search:
+        """One search in one child."""
         strategy = self.registry.create(settings)
         reduces = isinstance(strategy, Learner)
         graph = GraphRecorder() if self.note_graph else None
-        with self._child(footprints=reduces) as sandbox:
+        with self._child(settings, footprints=reduces) as sandbox:
             explorer = Explorer(
                 sandbox,
                 strategy,
@@ -124,13 +146,13 @@ class Searching:
             _note_death(search, sandbox)
         if failed and reduces and search.found is not None and search.found.kind not in MUTE:
             # The choice points of its child are not those of schedules.
-            with self._child(footprints=False) as sandbox:
+            with self._child(settings, footprints=False) as sandbox:
                 _improve(search, sandbox, budget, compare_states=self.fingerprint)
                 _note_death(search, sandbox)
         return search
 
-    def _child(self, *, footprints: bool) -> Sandbox:
-        before, settings = time.monotonic(), self.settings
+    def _child(self, settings: Settings, *, footprints: bool) -> Sandbox:
+        before = time.monotonic()
         task = child_side.with_tables(
             task_of(self.item, settings, fingerprint=self.fingerprint, footprints=footprints)
         )

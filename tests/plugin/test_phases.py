@@ -1,0 +1,124 @@
+"""The default search in phases: what is large is searched without orders that make no difference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.running import Run
+
+from pytest_statespace._native import _bridge
+
+pytestmark = pytest.mark.skipif(not _bridge.supported()[0], reason=_bridge.supported()[1])
+
+FIRST_PHASE = 100
+TESTS = """
+    import threading
+
+    import pytest
+    from pytest_statespace import observe
+
+    pytestmark = pytest.mark.statespace
+
+    class Table:
+        def __init__(self, n):
+            self.n = 0
+            self.forks = [threading.Lock() for _ in range(n)]
+
+    def run(*functions):
+        threads = [threading.Thread(target=function) for function in functions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def test_increments():
+        table = Table(1)
+        def add():
+            for _ in range(3):
+                with table.forks[0]:
+                    table.n += 1
+        run(add, add, add)
+        observe(table.n)
+
+    def test_philosophers():
+        table = Table(4)
+        def dine(seat):
+            first, second = sorted((seat, (seat + 1) % 4))
+            with table.forks[first], table.forks[second]:
+                pass
+        run(*(lambda seat=seat: dine(seat) for seat in range(4)))
+
+    def test_one_order_of_1680():
+        log = []
+        def work(name):
+            for _ in range(3):
+                log.append(name)
+        run(*(lambda name=name: work(name) for name in "abc"))
+        assert "".join(log) != "abccbabac"
+
+    def test_livelock():
+        table = Table(1)
+        def add():
+            for _ in range(2):
+                with table.forks[0]:
+                    table.n += 1
+        def spin():
+            while table.n != 5:
+                pass
+        run(add, add, spin)
+"""
+
+
+def test_what_is_large_is_reduced(pytester: pytest.Pytester, run: Run, results: Any) -> None:
+    pytester.makepyfile(test_it=TESTS)
+    tests = results("test_it.py", "-k", "increments or philosophers")
+    for test in tests.values():
+        assert (test["verdict"], test["reductions"]) == ("verified", ["dpor"])
+        assert FIRST_PHASE < test["executions"] < 3 * FIRST_PHASE
+    assert [outcome for outcome, _ in tests["test_increments"]["outcomes"]] == ["9"]
+
+
+def test_what_only_the_later_phase_finds_is_minimised_and_replayed(
+    pytester: pytest.Pytester, run: Run, results: Any
+) -> None:
+    pytester.makepyfile(test_it=TESTS)
+    failed = results("test_it.py::test_one_order_of_1680")["test_one_order_of_1680"]
+    assert (failed["verdict"], failed["reductions"]) == ("failed", ["dpor"])
+    (failure,) = failed["failures"]
+    assert failed["executions"] > FIRST_PHASE
+    replayed = run("test_it.py::test_one_order_of_1680", f"--statespace-replay={failure['token']}")
+    replayed.stdout.fnmatch_lines(["*abccbabac*", "*assertion with * preemptions; replayed in*"])
+
+
+def test_a_livelock_is_left_to_the_plain_search(pytester: pytest.Pytester, run: Run, results: Any) -> None:
+    pytester.makepyfile(test_it=TESTS)
+    failed = results("test_it.py::test_livelock")["test_livelock"]
+    (failure,) = failed["failures"]
+    assert (failed["verdict"], failed["reductions"], failure["kind"]) == ("failed", [], "livelock")
+    assert failure["token"]
+
+
+def test_where_states_are_not_compared_nothing_is_met_again(pytester: pytest.Pytester, run: Run, results: Any) -> None:
+    pytester.makepyfile(test_it=TESTS)
+    pytester.makeconftest(
+        "from pytest_statespace._native import _bridge\n_bridge.supported = lambda: (False, 'for this test')\n"
+    )
+    tests = results("test_it.py", "-k", "increments or philosophers or order")
+    assert {(test["verdict"], *test["reductions"]) for test in tests.values()} == {
+        ("verified", "source-dpor"),
+        ("failed", "source-dpor"),
+    }
+    assert [outcome for outcome, _ in tests["test_increments"]["outcomes"]] == ["9"]
+    (failure,) = tests["test_one_order_of_1680"]["failures"]
+    replayed = run("test_it.py::test_one_order_of_1680", f"--statespace-replay={failure['token']}")
+    replayed.stdout.fnmatch_lines(["*abccbabac*"])
+
+
+@pytest.mark.parametrize("most", [FIRST_PHASE - 10, FIRST_PHASE + 50])
+def test_budgets_are_of_all_phases(pytester: pytest.Pytester, run: Run, results: Any, most: int) -> None:
+    pytester.makepyfile(test_it=TESTS)
+    test = results("test_it.py::test_increments", f"--statespace-max-executions={most}")["test_increments"]
+    assert test["verdict"] == "incomplete"
+    assert test["executions"] == most
+    assert f"max-executions ({most})" in test["reason"]
