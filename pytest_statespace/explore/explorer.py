@@ -507,7 +507,7 @@ class Explorer:
             ProgressSnapshot(
                 nodeid=self._nodeid,
                 bound=search.bound,
-                executions=search.executions,
+                executions=self._budget.executions_before + search.executions,
                 transitions=search.transitions,
                 states=search.states,
                 pending=strategy.pending() if strategy is not None else 0,

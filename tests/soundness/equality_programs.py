@@ -291,6 +291,8 @@ def batch(number: int, size: int) -> list[str]:
     """The programs of a batch: the same ones for the same number and version of Hypothesis."""
     found: dict[str, None] = {}
     for strategy, share in FAMILIES_OF_PROGRAMS:
+        if size < share:
+            continue
 
         @seed(number)
         @settings(
