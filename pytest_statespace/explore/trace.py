@@ -124,7 +124,7 @@ class Trace:
             chooser = self.top.chooser if self._entries else -1
         entry = Entry(node, note, visit, chooser)
         if self._sleeping and self._entries:
-            entry.asleep = self._still_asleep(is_data=node.kind == ChoiceKind.DATA)
+            entry.asleep = self._still_asleep(entry)
         self._entries.append(entry)
 
     def turn_back(self) -> bool:
@@ -233,17 +233,18 @@ class Trace:
                 found.append((i, event))
         return found
 
-    def _still_asleep(self, *, is_data: bool) -> dict[int, Event]:
-        """Who is so behind the transition of the top? A data choice is in the middle of it."""
+    def _still_asleep(self, entry: Entry) -> dict[int, Event]:
+        """Who is so at this entry, behind the transition of the top? A data choice is in the middle of that."""
         top = self.top
         assert top.event is not None
-        if is_data:
+        if entry.node.kind == ChoiceKind.DATA:
             top.is_whole = False
-        threads = top.asleep | top.explored
         return {
             thread: event
-            for thread, event in threads.items()
-            if thread != top.event.thread and not event.relation(top.event)[0]
+            for thread, event in (top.asleep | top.explored).items()
+            if thread != top.event.thread
+            and not event.relation(top.event)[0]
+            and len(entry.enabled.get(thread, ())) <= 1  # else one of them may be new
         }
 
     # -- order ----------------------------------------------------------------------------
@@ -312,12 +313,12 @@ class Trace:
         """Threads that can go first of all that did not happen after this entry's transition, and then this thread,
         which `before` happened before. Only these will do instead where others sleep (Abdulla et al.).
         """
-        earlier = self._entries[index].event
+        earlier, began = self._entries[index].event, self._entries[index].chooser
         assert earlier is not None
         others = [
             (i, entry.clock, entry.event.thread)
             for i, entry in enumerate(self._entries)
-            if i > index and entry.event is not None and entry.clock.get(earlier.thread, -1) < index
+            if i > index and entry.event is not None and entry.clock.get(earlier.thread, -1) < began
         ]
         return [
             later

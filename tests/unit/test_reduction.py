@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from support.toy_threads import NotingEngine, Program, random_program, reachable
@@ -23,6 +24,7 @@ from pytest_statespace.explore.strategies.base import Node
 from pytest_statespace.explore.strategies.dpor import PartialOrderReduction
 from pytest_statespace.explore.touches import ACQUIRE, EVERYTHING, FREE, Touch
 from pytest_statespace.explore.trace import Entry, Trace
+from pytest_statespace.types import ChoiceKind
 
 MOST = 1500
 """Executions of the search without visited set."""
@@ -137,6 +139,23 @@ def test_a_lock_that_was_freed_is_not_the_next_one_at_its_address() -> None:
     assert [touch.under for touch in again.order([Touch(1, thing)])] == [frozenset({(lock, True)})]
 
 
+def test_what_comes_after_the_beginning_of_a_transition_comes_after_it() -> None:
+    """Up to a data choice. Not even where another thread goes first can it be the first of all."""
+    where: dict[str, Any] = {"state": 1, "parent": None, "arrived_by": 0, "current": 0, "label": 0, "preemptions": 0}
+    trace = Trace(sleeping=True)
+    x, y = 16, 32
+    for kind, threads, event in (
+        (ChoiceKind.THREAD, (0, 1, 2), Event(0, [Touch(0, x)])),
+        (ChoiceKind.DATA, (), Event(0, [Touch(0, y)])),
+        (ChoiceKind.THREAD, (1, 2), Event(1, [Touch(1, x, writes=False)])),
+        (ChoiceKind.THREAD, (2,), Event(2, [Touch(2, y)])),
+    ):
+        trace.push(Node(kind=kind, threads=threads, count=max(2, len(threads)), **where), Note(b""), -1)
+        trace.execute(event)
+        trace._entries[0].todo.add(1)
+    assert trace._entries[0].todo == {0, 1, 2}
+
+
 # -- breaking it ----------------------------------------------------------------------------------------------
 
 Patch = pytest.MonkeyPatch
@@ -206,7 +225,7 @@ BREAKS = {
 }
 
 
-def _nobody_wakes(self: Trace, *, is_data: bool) -> dict[int, Event]:
+def _nobody_wakes(self: Trace, entry: Entry) -> dict[int, Event]:
     top = self.top
     assert top.event is not None
     return {thread: event for thread, event in (top.asleep | top.explored).items() if thread != top.event.thread}
