@@ -87,7 +87,7 @@ class Entry:
     def covers(self, thread: int) -> bool:
         """Is all that this thread can do here run, or going to be?"""
         alternatives = self.enabled.get(thread)
-        return alternatives is not None and thread not in self.asleep and self.todo.issuperset(alternatives)
+        return alternatives is not None and self.todo.issuperset(alternatives)
 
     def add_below(self, touches: Iterable[Touch]) -> None:
         """These come after its transition."""
@@ -288,9 +288,12 @@ class Trace:
         if chooser < 0:
             return
         entry = self._entries[chooser]
-        if entry.covers(thread):
+        if self._sleeping:
+            firsts = self._initials(index, thread, before)
+        elif entry.covers(thread):
             return
-        firsts = self._initials(index, thread, before) if self._sleeping else self._firsts(chooser, before)
+        else:
+            firsts = self._firsts(chooser, before)
         if any(entry.covers(first) or first in entry.asleep for first in firsts):
             return
         first = thread if thread in firsts or not firsts else firsts[0]

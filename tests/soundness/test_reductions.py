@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(not STATES_ARE_COMPARED, reason=f"no states are 
 
 FOLDER = (Path(__file__).resolve().parent / "dependence",)
 SIZE = 6000
-MOST = {"dfs": SIZE, "dpor": 3 * SIZE}  # it may need more where nothing is independent
+MOST = {"dfs": SIZE, "dpor": 3 * SIZE, "source-dpor": 3 * SIZE}  # it may need more where nothing is independent
 LARGE = {"executor"}
 """More executions than `SIZE` without reduction."""
 MIDDLE = {
@@ -61,7 +61,7 @@ def search(
         lambda subject: subject.search(strategy, max_executions=MOST[strategy], seconds=300),
         granularity=granularity,
         timeouts_any=timeouts_any,
-        footprints=strategy == "dpor",
+        footprints=strategy != "dfs",
         under_test=under_test,
         max_threads=12,
         races=True,
@@ -178,6 +178,18 @@ def test_random_programs_keep_their_outcomes() -> None:
     everything, reduced = compare(load(source_of(1004, 2), 1004))
     assert everything.complete
     assert reduced.executions < everything.executions
+
+
+def test_random_programs_keep_their_outcomes_without_visited_set() -> None:
+    program = load(source_of(1004, 2), 1004)
+    everything, reduced = (
+        search(program, strategy, "access", timeouts_any=False, under_test=FOLDER)
+        for strategy in ("dfs", "source-dpor")
+    )
+    assert everything.complete
+    assert reduced.complete
+    assert reduced.states == 0
+    assert (reduced.results, reduced.races) == (everything.results, everything.races)
 
 
 @pytest.mark.campaign

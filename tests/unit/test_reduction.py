@@ -240,10 +240,21 @@ def _whoever_has_to(self: Trace, index: int, thread: int, before: object) -> lis
     return self._firsts(self._entries[index].chooser, self._clock_of(thread))
 
 
+def _not_if_it_goes_already(patch: Patch) -> None:
+    real = Trace._let_go_first
+
+    def let_go_first(self: Trace, index: int, thread: int, before: dict[int, int]) -> None:
+        if not self._entries[self._entries[index].chooser].covers(thread):
+            real(self, index, thread, before)
+
+    patch.setattr(Trace, "_let_go_first", let_go_first)
+
+
 STATELESS_BREAKS = {
     "who sleeps sleeps on": (set_on(Trace, "_still_asleep", _nobody_wakes), random_program(2)),
     "what is known of the last transition hides others": (set_on(dpor, "UNKNOWN", 0), random_program(2927)),
     "who has to go first is enough": (set_on(Trace, "_initials", _whoever_has_to), random_program(311)),
+    "who goes first already has to be no initial": (_not_if_it_goes_already, random_program(7394)),
     "who waits does not count where others sleep": (_not_at_a_turn, random_program(617)),
 }
 
