@@ -101,9 +101,9 @@ class Searching:
         """The settings of the phase that leaves out orders; None: there is none."""
         settings = self.settings
         plain = settings.strategy != "exhaust" or settings.preemptions is not None or settings.explain_state
-        if plain or self.note_graph or self.wanted is not None:
+        if plain or self.note_graph or self.wanted is not None or not self.fingerprint:
             return None
-        reducing = dataclasses.replace(settings, strategy="dpor" if self.fingerprint else "source-dpor")
+        reducing = dataclasses.replace(settings, strategy="dpor")
         try:
             self.registry.create(reducing)
         except InvalidArgument:
@@ -114,6 +114,13 @@ class Searching:
         """One search in one child."""
         strategy = self.registry.create(settings)
         reduces = isinstance(strategy, Learner)
+        if reduces and not self.fingerprint:  # nobody would notice that addresses are looked at, which no order may change
+            raise InvalidArgument(
+                "strategy",
+                settings.strategy,
+                "it leaves out orders of steps only where states can be compared, which this interpreter does not allow; "
+                "use exhaust or dfs",
+            )
         graph = GraphRecorder() if self.note_graph else None
         with self._child(settings, footprints=reduces) as sandbox:
             explorer = Explorer(
