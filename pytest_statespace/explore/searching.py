@@ -114,12 +114,12 @@ class Searching:
         """One search in one child."""
         strategy = self.registry.create(settings)
         reduces = isinstance(strategy, Learner)
-        if reduces and not self.fingerprint:  # nobody would notice that addresses are looked at, which no order may change
+        if reduces and not self.fingerprint:  # nobody would notice that addresses are looked at
             raise InvalidArgument(
                 "strategy",
                 settings.strategy,
-                "it leaves out orders of steps only where states can be compared, which this interpreter does not allow; "
-                "use exhaust or dfs",
+                "it leaves out orders of steps only where states can be compared, which this interpreter does not "
+                "allow; use exhaust or dfs",
             )
         graph = GraphRecorder() if self.note_graph else None
         with self._child(settings, footprints=reduces) as sandbox:
