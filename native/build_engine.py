@@ -68,7 +68,7 @@ typedef struct ss_state {
     ss_alternative alternatives[128];
 } ss_state;
 
-typedef struct ss_command { uint32_t state, alternative; uint32_t flags; uint32_t n_forced, n_following; } ss_command;
+typedef struct ss_command { uint32_t state, alternative, flags, n_forced, n_following, deepest; } ss_command;
 typedef struct ss_start { uint32_t state, alternative; } ss_start;
 
 typedef struct ss_result {

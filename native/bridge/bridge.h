@@ -210,7 +210,7 @@ const char *ssb_fingerprint_failure(void);
 typedef struct ssb_race_table ssb_race_table;
 extern ssb_race_table *ssb_race_found; /* in the arena, allocated in the parent */
 int ssb_races_attach(void);
-/* At a choice point: does the current thread's place conflict with that of another thread that can go on? Note it. */
+/* At a choice point: places of threads that can go on that conflict are noted, but for those that were compared before. */
 void ssb_races_look(void);
 /* For the parent: (list of (kind, owner, part, ((file, function, access, line, end line, column, end column), the same
  * of the other)), were there more than could be noted?). */

@@ -7,7 +7,9 @@
  * │ no pair that a lock orders is ever met.                                    │
  * │                                                                            │
  * │ Of any pair, one came to its access last: it is current then. So comparing │
- * │ the current thread with the others at each choice point finds all pairs.   │
+ * │ the current thread with the others at each choice point finds all pairs,   │
+ * │ but for those that others make one: whose index stands for another item    │
+ * │ since the size has changed. Such an index is compared each time.           │
  * │                                                                            │
  * │ What is found goes to the arena, once for each pair of places in the code, │
  * │ as text: the objects are gone when the parent reads it. Only reads Python  │
@@ -203,19 +205,29 @@ static uint64_t *slot_of(const ssb_place *a, const ssb_place *b)
     }
 }
 
-void ssb_races_look(void)
+static void look_from(uint32_t from)
 {
-    const ssb_place *mine = &ssb_current()->place;
+    const ssb_place *mine = &ssb.threads[from].place;
     for (uint32_t i = 0; i < ssb.n_threads; i++) {
         const ssb_thread *other = &ssb.threads[i];
-        if (i == ssb.current || other->status != SSB_READY || other->place.kind == SSB_PLACE_NONE ||
-            !conflict(mine, &other->place) || slot_of(mine, &other->place) == NULL)
+        if (i == from || other->status != SSB_READY || other->place.kind == SSB_PLACE_NONE || !conflict(mine, &other->place) ||
+            slot_of(mine, &other->place) == NULL)
             continue;
         race *r = &ssb_race_found->races[ssb_race_found->n];
         name(r, mine->kind <= other->place.kind ? mine : &other->place); /* the narrower of the two */
         describe(&r->sides[0], mine);
         describe(&r->sides[1], &other->place);
         ssb_race_found->n++;
+    }
+}
+
+void ssb_races_look(void)
+{
+    for (uint32_t i = 0; i < ssb.n_threads; i++) {
+        const ssb_thread *thread = &ssb.threads[i];
+        int is_fixed = thread->place.kind != SSB_PLACE_INDEX || !needs_size(&thread->place);
+        if (thread->place.kind != SSB_PLACE_NONE && (i == ssb.current || (thread->status == SSB_READY && !is_fixed)))
+            look_from(i);
     }
 }
 

@@ -310,8 +310,7 @@ static uint32_t pick(uint64_t label)
     int is_due = n > 1 || is_due_alone(ssb.alone);
     if (is_due || ssb.footprints || ssb.engine->wants_extra(ssb.arena)) {
         const ssb_thread *current = ssb_current();
-        if (current->place.kind != SSB_PLACE_NONE)
-            ssb_races_look();
+        ssb_races_look();
         ss_choice choice = {
             .kind = SS_CHOICE_THREAD,
             .current = (uint16_t)ssb.current,

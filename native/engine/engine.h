@@ -114,7 +114,7 @@ enum ss_end {
     SS_END_MEMORY = 6,      /* the store or a table of the arena is full */
     SS_END_DIVERGED = 7,    /* a forced choice did not fit: detail says where */
     SS_END_RESTART = 8,     /* an assumption of the search was broken (e.g. a name is rebound after all): detail names it */
-    SS_END_LIMIT = 9,       /* SS_MAX_PATH choice points on one path, with SS_RUN_ONCE SS_MAX_SCHEDULE */
+    SS_END_LIMIT = 9,       /* SS_MAX_PATH choice points on one path, with SS_RUN_ONCE SS_MAX_SCHEDULE; ss_command.deepest */
     SS_END_ERROR = 10,      /* internal error: detail says what */
     SS_END_ASKING = 11,     /* not an end: the path waits for ss_answer about its last state */
     SS_END_LOST = 12,       /* something from outside killed what the child needs: it ends too; detail says what */
@@ -129,6 +129,7 @@ typedef struct ss_command {
     uint32_t flags;       /* enum ss_run_flags */
     uint32_t n_forced;    /* entries of the forced schedule set with ss_set_forced */
     uint32_t n_following; /* entries of the list set with ss_set_following */
+    uint32_t deepest;     /* choice points of an execution: the next one is SS_END_LIMIT; 0: no such limit */
 } ss_command;
 
 /* Where a path starts. */

@@ -163,6 +163,7 @@ class Explorer:
         self._nodeid = nodeid
         self._never = RunFlag.NONE if compare_states else _COMPARING
         self._flags = RunFlag.NONE  # how paths of the present round are run
+        self._deepest = 0  # choice points of an execution of this round
         self._progress = progress
         self._next_report = 0.0
         self._search = Search()
@@ -218,6 +219,7 @@ class Explorer:
             search.bound = round_.bound
             search.unbounded = round_.bound is None
             self._flags = round_.flags & ~self._never
+            self._deepest = round_.deepest
             self._engine.clear_visited()
             # The executions of an earlier round are run again in a later one: the counts of
             # rounds are not added up, the greatest is kept.
@@ -301,7 +303,7 @@ class Explorer:
         at = job
         while True:
             result = self._snapshots.run(
-                at.node, at.alternative, flags, following, deadline=self._budget.deadline
+                at.node, at.alternative, flags, following, deadline=self._budget.deadline, deepest=self._deepest
             )
             for start in following[: result.runs - 1]:
                 at = job = self._leave(strategy, job, start)
@@ -407,7 +409,8 @@ class Explorer:
                 search.detail = result.detail
                 return SearchEnd.RESTART
             case End.LIMIT:
-                search.cuts["an execution with too many choice points"] += 1
+                most = f"more than {self._deepest}" if self._deepest else "too many"
+                search.cuts[f"an execution with {most} choice points"] += 1
                 return None
             case End.MEMORY:
                 search.cuts["memory"] += 1

@@ -66,12 +66,13 @@ class Snapshots:
         following: Sequence[tuple[int, int]],
         *,
         deadline: float,
+        deepest: int = 0,
     ) -> PathResult:
         """Run one path from a choice point. What a rebuilt snapshot took is not part of the result."""
         if node.state >= 0:
-            command = Command(node.state, alternative, flags, following=following)
+            command = Command(node.state, alternative, flags, following=following, deepest=deepest)
             return self._engine.run(command, deadline=deadline)
-        way = _way_back(node, alternative, flags)
+        way = _way_back(node, alternative, flags)._replace(deepest=deepest)
         result = self._engine.run(way, deadline=deadline)
         steps = len(way.forced)
         passed = result.states[:steps]

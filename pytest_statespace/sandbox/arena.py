@@ -77,6 +77,7 @@ class Arena:
         native.flags = int(command.flags)
         native.n_forced = len(command.forced)
         native.n_following = len(command.following)
+        native.deepest = command.deepest
         if command.following:
             self._check(self._lib.ss_set_following(self._arena, command.following, len(command.following)))
         self._check(self._lib.ss_send(self._arena, native))

@@ -75,6 +75,7 @@ class Command(NamedTuple):
 
     ``following`` are further (state, alternative) pairs to run in that order for as long as a
     path comes to a visited state at its first choice point: nothing is to be decided then.
+    ``deepest``: an execution with more choice points ends as LIMIT; 0: as many as the record holds.
     """
 
     state: int
@@ -83,6 +84,7 @@ class Command(NamedTuple):
     forced: tuple[int, ...] = ()
     labels: tuple[int, ...] = ()
     following: Sequence[tuple[int, int]] = ()
+    deepest: int = 0
 
 
 class NewState(NamedTuple):

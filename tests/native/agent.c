@@ -216,6 +216,20 @@ static void test_forced_through_visited(void) {
     stop_child(arena, child);
 }
 
+static void test_deepest(void) {
+    pid_t child = start_workers("auto");
+    CHECK(wait_for_result(arena, child, NULL) == 0);
+    ss_result r = {0};
+    uint32_t state = 0;
+    for (uint32_t deepest = 3; deepest <= 8; deepest += 5) { /* an execution has eight; it goes on from the third */
+        ss_command command = {.state = state, .flags = SS_RUN_SNAPSHOT, .deepest = deepest};
+        CHECK(ss_send(arena, &command) == 0 && wait_for_result(arena, child, NULL) == 0 && ss_get_result(arena, &r) == 0);
+        CHECK(r.end == (deepest == 3 ? SS_END_LIMIT : SS_END_FINISHED) && r.n_states == (deepest == 3 ? 3 : 5));
+        state = r.states[2];
+    }
+    stop_child(arena, child);
+}
+
 /* ---- dropped snapshots are rebuilt ------------------------------------------------------------ */
 
 static void test_rebuild(const char *tracker) {
@@ -416,6 +430,7 @@ int run(void *xxh3_64, void *xxh3_128, const char *name, uint64_t seed) {
         void (*test)(void);
     } plain[] = {{"through", test_forced_through_visited},
                  {"none", test_none},
+                 {"deepest", test_deepest},
                  {"following", test_following},
                  {"unused", test_unused_stack}};
     (void)seed;

@@ -17,7 +17,7 @@ def test_search(run_native: RunNative, name: str, tracker: str) -> None:
     run_native("agent", f"{name}:{tracker}")
 
 
-@pytest.mark.parametrize("name", ["through", "none", "following", "unused"])
+@pytest.mark.parametrize("name", ["through", "none", "deepest", "following", "unused"])
 def test_agent(run_native: RunNative, name: str) -> None:
     run_native("agent", name)
 

@@ -145,6 +145,7 @@ MUTATIONS = [
                 "agent",
                 "rebuild:wpasync",
             ),
+            ("agent.c", "arena->depth > deepest", "arena->depth >= deepest", "agent", "deepest"),
             ("agent.c", "at < ALL_COMPARED ||", "0 ||", "agent", "once:wpasync"),
             ("agent.c", "run &= ~(uint32_t)(SS_RUN_SNAPSHOT | (", "run &= ~(uint32_t)((", "agent", "once:wpasync"),
             ("agent.c", "arena->passed < SS_MAX_SCHEDULE - SS_MAX_PATH", "0", "dying", "once"),

@@ -116,10 +116,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One pass over the space: the preemption bound (None: none) and how paths are run."""
+    """One pass over the space: the preemption bound (None: none) and how paths are run.
+
+    ``deepest``: choice points of an execution, more are not looked at; 0: no such limit.
+    """
 
     bound: int | None
     flags: RunFlag
+    deepest: int = 0
 
 
 class Strategy(Protocol):

@@ -43,6 +43,7 @@ __all__ = ["PartialOrderReduction"]
 
 
 _MOST_EVENTS = 1 << 14
+_DEEPEST = 4000  # choice points of an execution in which no state is recognised: it may well be a loop
 
 
 class _Summary:
@@ -85,7 +86,7 @@ class PartialOrderReduction(Learner):
         if self._begun:
             return None
         self._begun = True
-        return Round(None, self._flags)
+        return Round(None, self._flags, 0 if self._compares else _DEEPEST)
 
     def begin(self, base: Node, release: Callable[[Node], None]) -> None:
         self._base = base
