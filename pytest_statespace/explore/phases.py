@@ -1,15 +1,17 @@
 """The phases of the default search.
 
-It begins with what finds most bugs soon: an opening, and preemption bounds. If the space is larger than
-that, everything is searched without the orders of steps that make no difference (strategy `dpor`), in a child that
-notes what steps touch. Should that take too long, or come to a livelock, of which it knows no schedule, the
-plain search has the rest of the time.
+It begins with what finds most bugs soon: the first path, its conflicts the other way round, some drawn executions.
+What is not done by then is searched without the orders of steps that make no difference (strategy `dpor`), in a child
+that notes what steps touch. If that is not done soon, preemption bounds have their turn, for most bugs that are left
+need few preemptions; then it is done again, with more time. Should even that take too long, or come to a livelock, of
+which it knows no schedule, the plain search has the rest of the time. Where executions are long, the first of these
+attempts is not worth making.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Search, SearchEnd
@@ -17,25 +19,57 @@ from pytest_statespace.types import FailureKind
 
 __all__ = ["run_phases"]
 
-_PATIENCE = 100, 400  # executions of the plain search before the reduced one has a turn; more where they are long
+_OPENING = 19  # executions: as many as an opening may have
+_SHORT = 100  # choice points of an execution that is not long
+_ATTEMPT = 250  # executions of the first attempt to search all with the reduction
+_ATTEMPT_SHARE = 0.1  # of the time that is left then
+_PATIENCE = 100, 400  # executions of the plain search before the next; more where they are long
 _SHARE = 0.4  # of the time that is left then
 _OPEN_ENDS = (SearchEnd.BUDGET, SearchEnd.MEMORY)
 
+Run = Callable[[Budget], Search]
 
-def run_phases(plain: Callable[[Budget], Search], reduced: Callable[[Budget], Search], whole: Budget) -> Search:
+
+def run_phases(plain: Run, reduced: Run, whole: Budget) -> Search:
     """The search of the last phase; it counts what was run in earlier ones as well."""
-    first = plain(whole.first(*_PATIENCE))
-    if first.end is not SearchEnd.BUDGET or first.weakened or _is_used_up(whole, first, first.states):
-        return first
-    second = reduced(whole.share(_SHARE, first.executions))
-    _add(second, first)
-    if second.end not in _OPEN_ENDS and not second.cuts and not second.unending and not _is_livelock(second):
-        return second
-    if _is_used_up(whole, second, 0):  # its states are not those of the plain search
-        return second
-    third = plain(whole.after(second.executions))
-    _add(third, second)
-    return third
+    search = plain(whole.phase(executions=_opening))
+    if search.end not in _OPEN_ENDS or search.weakened or _is_used_up(whole, search, search.states):
+        return search
+    for run, budget in _further(plain, reduced, whole, search):
+        earlier, search = search, run(budget(search.executions))
+        _add(search, earlier)
+        if _is_settled(search, reduces=run is reduced):
+            return search
+        # The states of a search that reduces are not those of the plain one.
+        if _is_used_up(whole, search, 0 if run is reduced else search.states):
+            return search
+    return search
+
+
+def _further(
+    plain: Run, reduced: Run, whole: Budget, first: Search
+) -> Iterator[tuple[Run, Callable[[int], Budget]]]:
+    """What comes after the first phase, and its budget by the executions before."""
+    if first.longest <= _SHORT:
+        yield reduced, lambda before: whole.phase(before, share=_ATTEMPT_SHARE, executions=lambda longest: _ATTEMPT)
+        yield plain, lambda before: whole.phase(before, executions=_patience)
+    yield reduced, lambda before: whole.phase(before, share=_SHARE)
+    yield plain, whole.phase
+
+
+def _opening(longest: int) -> int:
+    return _OPENING if longest <= _SHORT else _patience(longest)
+
+
+def _patience(longest: int) -> int:
+    fewest, most = _PATIENCE
+    return min(max(fewest, 2 * longest), most)
+
+
+def _is_settled(search: Search, *, reduces: bool) -> bool:
+    if search.end in _OPEN_ENDS:
+        return False
+    return not reduces or not (search.cuts or search.unending or _is_livelock(search))
 
 
 def _is_livelock(search: Search) -> bool:

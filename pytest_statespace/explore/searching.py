@@ -175,11 +175,11 @@ class Searching:
 
 def _improve(search: Search, sandbox: Sandbox, budget: Budget, *, compare_states: bool) -> None:
     """A failure with fewer preemptions, and a passing twin. These executions count nowhere."""
-    minimise(search, sandbox, budget.deadline)
+    minimise(search, sandbox, budget.last_deadline)
     if sandbox.is_alive and compare_states:
-        look_for_fewer(search, sandbox, budget.deadline)
+        look_for_fewer(search, sandbox, budget.last_deadline)
     if search.found is not None and search.found.kind not in MUTE and sandbox.is_alive:
-        search.twin = find_twin(search.found.schedule, sandbox, budget.deadline)
+        search.twin = find_twin(search.found.schedule, sandbox, budget.last_deadline)
 
 
 def _note_death(search: Search, sandbox: Sandbox) -> None:

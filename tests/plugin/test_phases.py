@@ -11,7 +11,8 @@ from pytest_statespace._native import _bridge
 
 pytestmark = pytest.mark.skipif(not _bridge.supported()[0], reason=_bridge.supported()[1])
 
-FIRST_PHASE = 100
+OPENING = 19
+SOON = 250  # the most for the first attempt with the reduction
 TESTS = """
     import threading
 
@@ -40,6 +41,12 @@ TESTS = """
                     table.n += 1
         run(add, add, add)
         observe(table.n)
+
+    def test_independent():
+        def work(table):
+            for step in range(4):
+                table.n = step
+        run(*(lambda table=Table(1): work(table) for _ in range(4)))
 
     def test_philosophers():
         table = Table(4)
@@ -75,8 +82,16 @@ def test_what_is_large_is_reduced(pytester: pytest.Pytester, run: Run, results: 
     tests = results("test_it.py", "-k", "increments or philosophers")
     for test in tests.values():
         assert (test["verdict"], test["reductions"]) == ("verified", ["dpor"])
-        assert FIRST_PHASE < test["executions"] < 3 * FIRST_PHASE
+        assert OPENING < test["executions"] < SOON
     assert [outcome for outcome, _ in tests["test_increments"]["outcomes"]] == ["9"]
+
+
+def test_what_is_independent_is_one_execution_after_the_opening(
+    pytester: pytest.Pytester, run: Run, results: Any
+) -> None:
+    pytester.makepyfile(test_it=TESTS)
+    test = results("test_it.py::test_independent")["test_independent"]
+    assert (test["verdict"], test["reductions"], test["executions"]) == ("verified", ["dpor"], OPENING + 1)
 
 
 def test_what_only_the_later_phase_finds_is_minimised_and_replayed(
@@ -86,7 +101,7 @@ def test_what_only_the_later_phase_finds_is_minimised_and_replayed(
     failed = results("test_it.py::test_one_order_of_1680")["test_one_order_of_1680"]
     assert (failed["verdict"], failed["reductions"]) == ("failed", ["dpor"])
     (failure,) = failed["failures"]
-    assert failed["executions"] > FIRST_PHASE
+    assert failed["executions"] > OPENING + SOON
     replayed = run("test_it.py::test_one_order_of_1680", f"--statespace-replay={failure['token']}")
     replayed.stdout.fnmatch_lines(["*abccbabac*", "*assertion with * preemptions; replayed in*"])
 
@@ -105,19 +120,21 @@ def test_where_states_are_not_compared_nothing_is_left_out(pytester: pytest.Pyte
     pytester.makeconftest(
         "from pytest_statespace._native import _bridge\n_bridge.supported = lambda: (False, 'for this test')\n"
     )
-    most = f"--statespace-max-executions={2 * FIRST_PHASE}"
+    most = f"--statespace-max-executions={2 * SOON}"
     test = results("test_it.py::test_philosophers", most)["test_philosophers"]
-    assert (test["verdict"], test["reductions"], test["executions"]) == ("incomplete", [], 2 * FIRST_PHASE)
+    assert (test["verdict"], test["reductions"], test["executions"]) == ("incomplete", [], 2 * SOON)
     for strategy in ("dpor", "source-dpor"):
         refused = run("test_it.py::test_philosophers", "--statespace", f"--statespace-strategy={strategy}")
         refused.stdout.fnmatch_lines([f"*strategy*{strategy}*states can be compared*use exhaust or dfs*"])
         refused.assert_outcomes(failed=1)
 
 
-@pytest.mark.parametrize("most", [FIRST_PHASE - 10, FIRST_PHASE + 50])
+@pytest.mark.parametrize("most", [OPENING - 4, OPENING + 30, OPENING + SOON + 30, OPENING + SOON + 130])
 def test_budgets_are_of_all_phases(pytester: pytest.Pytester, run: Run, results: Any, most: int) -> None:
+    """They end in the opening, the first attempt, the plain search, and the second attempt."""
     pytester.makepyfile(test_it=TESTS)
-    test = results("test_it.py::test_increments", f"--statespace-max-executions={most}")["test_increments"]
+    tests = results("test_it.py", "-k", "one_order", f"--statespace-max-executions={most}")
+    test = tests["test_one_order_of_1680"]
     assert test["verdict"] == "incomplete"
     assert test["executions"] == most
     assert f"max-executions ({most})" in test["reason"]

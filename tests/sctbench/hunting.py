@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from sctbench.programs import Program
 from support.search import Subject, explore_with
@@ -13,12 +16,15 @@ from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Search, SearchEnd
 from pytest_statespace.explore.fewest import look_for_fewer
 from pytest_statespace.explore.minimise import minimise
+from pytest_statespace.explore.phases import run_phases
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.runtime.wire import pack
 from pytest_statespace.sandbox.protocol import Command, End, PathResult, Point, RunFlag
 from pytest_statespace.sandbox.session import Sandbox
 from pytest_statespace.settings import Settings
 from pytest_statespace.types import EngineStatistics, Verdict
+
+T = TypeVar("T")
 
 _FOLDER = Path(__file__).resolve().parent
 _FINISHED = pack({"kind": "finished", "type": "", "message": ""})
@@ -84,21 +90,34 @@ def hunt(
     max_executions: int | None = None,
 ) -> Hunted:
     """One search at granularity `access`; everything else as by default."""
+    started = time.monotonic()
+    whole = Budget(time.monotonic, started, seconds, max_executions=max_executions)
 
-    def use(subject: Subject) -> tuple[Search, float]:
-        made = StrategyRegistry.with_builtins().create(Settings(strategy=strategy, seed=seed))
-        started = time.monotonic()
-        budget = Budget(time.monotonic, started, seconds, max_executions=max_executions)
+    def search_by(name: str, budget: Budget) -> Search:
+        settings = Settings(strategy=name, seed=seed)
+
+        def use(subject: Subject) -> Search:
+            made = StrategyRegistry.with_builtins().create(settings)
+            return Explorer(_Judge(subject.sandbox), made, budget).run()
+
+        return in_child(use, footprints=name == "dpor")
+
+    def in_child(use: Callable[[Subject], T], *, footprints: bool = False) -> T:
+        return explore_with(
+            program, use, granularity="access", max_threads=max_threads, under_test=(_FOLDER,), footprints=footprints
+        )
+
+    plain = partial(search_by, strategy)
+    search = run_phases(plain, partial(search_by, "dpor"), whole) if strategy == "exhaust" else plain(whole)
+
+    def improve(subject: Subject) -> None:
         engine = _Judge(subject.sandbox)
-        search = Explorer(engine, made, budget).run()
-        minimise(search, engine, budget.deadline)
+        minimise(search, engine, whole.deadline)
         if subject.sandbox.is_alive:
-            look_for_fewer(search, engine, budget.deadline)
-        return search, time.monotonic() - started
+            look_for_fewer(search, engine, whole.deadline)
 
-    search, taken = explore_with(
-        program, use, granularity="access", max_threads=max_threads, under_test=(_FOLDER,)
-    )
+    if search.found:
+        in_child(improve)
     if search.end is SearchEnd.ERROR:
         raise AssertionError(search.detail)
     found = search.found
@@ -112,5 +131,5 @@ def hunt(
         states=search.states,
         preemptions=found.schedule.preemptions if found else 0,
         trials=search.trials,
-        seconds=taken,
+        seconds=time.monotonic() - started,
     )

@@ -389,7 +389,7 @@ def test_progress_tells_the_share_that_is_left() -> None:
     """Six executions of one weight: after each a sixth less is left. Seen to fail when shares are not divided."""
     program: Program = ((("choose", "c", 2), ("choose", "d", 3)),)
     seconds = itertools.count()  # each report comes later than the one before
-    limits = Budget(clock=lambda: float(next(seconds)), started=0.0, timeout=1e9).after(3)  # of an earlier phase
+    limits = Budget(clock=lambda: float(next(seconds)), started=0.0, timeout=1e9).phase(3)  # of an earlier phase
     snapshots: list[ProgressSnapshot] = []
     strategy = StrategyRegistry.with_builtins().create(Settings(strategy="dfs"))
     assert Explorer(ToyEngine(program), strategy, limits, progress=snapshots.append).run().executions == 6
