@@ -179,15 +179,12 @@ static PyObject *py_setup_times(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED
 
 static PyObject *py_survey(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    PyObject *is_traced;
+    PyObject *is_traced, *modules;
     int keep = 0;
-    if (!PyArg_ParseTuple(args, "O|p:survey", &is_traced, &keep))
+    if (!PyArg_ParseTuple(args, "OO|p:survey", &is_traced, &modules, &keep))
         return NULL;
-    return ssb_survey(is_traced, keep);
+    return ssb_survey(is_traced, modules, keep);
 }
-
-
-static PyObject *py_classes_of(PyObject *Py_UNUSED(module), PyObject *names) { return ssb_classes_of(names); }
 
 static PyMethodDef methods[] = {
     {"attach", py_attach, METH_VARARGS,
@@ -227,9 +224,8 @@ static PyMethodDef methods[] = {
      "weakened()\n--\n\nLabels of what was left out of some state. For the parent, too."},
     {"setup_times", py_setup_times, METH_NOARGS, "setup_times()\n--\n\nNanoseconds of each phase of the last set-up."},
     {"survey", py_survey, METH_VARARGS,
-     "survey(is_traced, keep=False, /)\n--\n\n(functions under test, packed addresses of the code of all others, that code if kept)."},
-    {"classes_of", py_classes_of, METH_O,
-     "classes_of(names, /)\n--\n\nClasses that may belong to one of these modules: a superset."},
+     "survey(is_traced, modules, keep=False, /)\n--\n\n(functions under test, packed addresses of the code of all others, that code "
+     "if kept, classes that may belong to a module of these names)."},
     {NULL, NULL, 0, NULL},
 };
 

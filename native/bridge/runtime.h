@@ -84,11 +84,10 @@ PyObject *ssb_original(ssb_hook *hook, PyObject *self, PyObject *const *args, Py
 
 /* -- survey.c: functions and classes that exist, found without writing to their memory ------- */
 
-/* (functions for whose code and globals is_traced(code, globals) is true, addresses of the code
- * of all others as packed words). New reference or NULL. */
-PyObject *ssb_survey(PyObject *is_traced, int keep);
-/* Classes whose __module__ is among the names, and those of which that can't be told here. */
-PyObject *ssb_classes_of(PyObject *names);
+/* (functions for whose code and globals is_traced(code, globals) is true, addresses of the code of all others as packed
+ * words, that code if it is to be kept, classes whose __module__ is among the modules' names and those of which that can't
+ * be told here). New reference or NULL. */
+PyObject *ssb_survey(PyObject *is_traced, PyObject *modules, int keep);
 
 /* -- scheduler.c -------------------------------------------------------------------- */
 

@@ -29,6 +29,8 @@ static struct {
     int failed;
 } found;
 
+static PyObject *wanted, *classes, *module_key; /* names of modules; classes that may be theirs; "__module__" */
+
 static group *find_group(group *groups, size_t mask, PyObject *file, PyObject *globals)
 {
     uint64_t key = ((uintptr_t)file >> 4) * UINT64_C(0x9E3779B97F4A7C15) + ((uintptr_t)globals >> 4) * UINT64_C(0xC2B2AE3D27D4EB4F);
@@ -62,7 +64,7 @@ static group *group_of(PyObject *function)
 
 static void note_function(PyObject *o)
 {
-    if (!PyFunction_Check(o) || found.failed)
+    if (found.failed)
         return;
     if (found.n_functions == found.max_functions) {
         size_t most = found.max_functions ? 2 * found.max_functions : 1u << 14;
@@ -121,7 +123,7 @@ static PyObject *sort_out(PyObject *is_traced, int keep)
             failed = keep && PyList_Append(kept, (PyObject *)code) < 0;
         }
     }
-    PyObject *result = !failed && _PyBytes_Resize(&others, bytes) == 0 ? PyTuple_Pack(3, traced, others, kept) : NULL;
+    PyObject *result = !failed && _PyBytes_Resize(&others, bytes) == 0 ? PyTuple_Pack(4, traced, others, kept, classes) : NULL;
     Py_XDECREF(traced);
     Py_XDECREF(others);
     Py_XDECREF(kept);
@@ -137,21 +139,7 @@ static void resume_collector(int was_enabled)
         PyGC_Enable();
 }
 
-PyObject *ssb_survey(PyObject *is_traced, int keep)
-{
-    int was_enabled = suspend_collector();
-    memset(&found, 0, sizeof found);
-    ssb_each_gc_object(note_function);
-    PyObject *result = sort_out(is_traced, keep);
-    PyMem_RawFree(found.functions);
-    PyMem_RawFree(found.groups);
-    resume_collector(was_enabled);
-    return result;
-}
-
 /* -- classes --------------------------------------------------------------------------- */
-
-static PyObject *wanted, *classes, *module_key; /* while classes_of() runs */
 
 static int may_be_of_module(PyTypeObject *type)
 {
@@ -161,26 +149,39 @@ static int may_be_of_module(PyTypeObject *type)
     return name == NULL || !PyUnicode_CheckExact(name) || PySet_Contains(wanted, name) != 0;
 }
 
-static void note_class(PyObject *o)
+static void note_class(PyObject *type)
 {
-    if (classes != NULL && PyType_Check(o) && may_be_of_module((PyTypeObject *)o) && PyList_Append(classes, o) < 0)
+    if (classes != NULL && may_be_of_module((PyTypeObject *)type) && PyList_Append(classes, type) < 0)
         Py_CLEAR(classes);
 }
 
-PyObject *ssb_classes_of(PyObject *names)
+/* -- both in one walk -------------------------------------------------------------------- */
+
+static void note(PyObject *o)
 {
-    if (!PyAnySet_Check(names)) {
-        PyErr_SetString(PyExc_TypeError, "classes_of: names must be a set of module names");
+    if (PyFunction_Check(o))
+        note_function(o);
+    else if (PyType_Check(o))
+        note_class(o);
+}
+
+PyObject *ssb_survey(PyObject *is_traced, PyObject *modules, int keep)
+{
+    if (!PyAnySet_Check(modules)) {
+        PyErr_SetString(PyExc_TypeError, "survey: modules must be a set of their names");
         return NULL;
     }
-    wanted = names;
+    wanted = modules;
     module_key = PyUnicode_InternFromString("__module__");
     classes = module_key != NULL ? PyList_New(0) : NULL;
+    memset(&found, 0, sizeof found);
     int was_enabled = suspend_collector();
-    ssb_each_gc_object(note_class);
-    resume_collector(was_enabled);
+    ssb_each_gc_object(note);
+    PyObject *result = classes != NULL && !PyErr_Occurred() ? sort_out(is_traced, keep) : NULL;
+    PyMem_RawFree(found.functions);
+    PyMem_RawFree(found.groups);
     Py_CLEAR(module_key);
-    PyObject *result = PyErr_Occurred() ? NULL : Py_XNewRef(classes);
     Py_CLEAR(classes);
+    resume_collector(was_enabled);
     return result;
 }

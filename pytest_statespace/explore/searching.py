@@ -71,6 +71,7 @@ class Searching:
     wanted: Callable[[Found], bool] | None = None
     note_graph: bool = False
     started: float = dataclasses.field(default_factory=time.monotonic)
+    _prepared: child_side.Task | None = None  # with tables that serve all children
 
     def run(self) -> Search:
         """The last of the searches; ``settings.promoted`` may have grown."""
@@ -160,9 +161,10 @@ class Searching:
 
     def _child(self, settings: Settings, *, footprints: bool) -> Sandbox:
         before = time.monotonic()
-        task = child_side.with_tables(
-            task_of(self.item, settings, fingerprint=self.fingerprint, footprints=footprints)
-        )
+        task = task_of(self.item, settings, fingerprint=self.fingerprint, footprints=footprints)
+        if self._prepared is None or self._prepared.settings.promoted != settings.promoted:
+            self._prepared = child_side.with_tables(task)
+        task = dataclasses.replace(task, tables=self._prepared.tables, modules=self._prepared.modules)
         bridge = bridge_module()
 
         def main(pipe: int) -> NoReturn:

@@ -127,22 +127,22 @@ def _modules() -> Iterator[ModuleType]:
 def find(under_test: UnderTest, *, keep: bool = False) -> _Found:
     """All code objects of functions that exist, classes under test, namespaces of modules."""
     bridge = importlib.import_module("pytest_statespace._native._bridge")
-    functions, others, kept = bridge.survey(under_test.has_code, keep)
-    found = _Found({}, others, kept, [], [])
-    for function in functions:
-        found.traced.update(dict.fromkeys(nested_codes(function.__code__)))
+    namespaces: list[object] = []
+    classes: list[object] = []
     traced_modules: set[str] = set()
     for module in _modules():
         namespace = vars(module)
-        found.namespaces.append(namespace)
+        namespaces.append(namespace)
         name, file = namespace.get("__name__"), namespace.get("__file__")
         if under_test.has_module(name) or (isinstance(file, str) and under_test.has_file(file)):
             traced_modules.add(str(name))
-            found.classes.append(module)
-    for candidate in bridge.classes_of(traced_modules):
-        if candidate.__module__ in traced_modules:
-            found.classes.append(candidate)
-    return found
+            classes.append(module)
+    functions, others, kept, candidates = bridge.survey(under_test.has_code, traced_modules, keep)
+    classes += [candidate for candidate in candidates if candidate.__module__ in traced_modules]
+    traced: dict[CodeType, None] = {}
+    for function in functions:
+        traced.update(dict.fromkeys(nested_codes(function.__code__)))
+    return _Found(traced, others, kept, classes, namespaces)
 
 
 @dataclass(frozen=True, slots=True)

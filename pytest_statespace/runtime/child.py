@@ -11,6 +11,7 @@ of the traceback, captured output, the waiting threads of a deadlock.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import faulthandler
 import gc
@@ -79,6 +80,8 @@ def with_tables(task: Task) -> Task:
     """In the parent, right before the fork: what is known of code there need not be found out in each child."""
     if _needs_event_loop(task.item):
         importlib.import_module("pytest_statespace.runtime.event_loop")  # as the child will
+    with contextlib.suppress(ImportError):
+        importlib.import_module("_pickle")  # watched in every child, which would load it
     access.prepare()
     return dataclasses.replace(task, tables=tables_of(task, keep=True), modules=len(sys.modules))
 

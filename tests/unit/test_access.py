@@ -238,9 +238,8 @@ def test_the_survey_agrees_with_the_collector() -> None:
     def is_ours(code: CodeType, namespace: object) -> bool:
         return code.co_filename == __file__ or namespace is vars(threading)
 
-    functions, others, kept = _bridge.survey(is_ours)
+    functions, others, kept, classes = _bridge.survey(is_ours, {"threading", __name__})
     assert kept == []
-    classes = _bridge.classes_of({"threading", __name__})
     every = gc.get_objects()
     expected = [o for o in every if type(o) is FunctionType and is_ours(o.__code__, o.__globals__)]
     assert is_ours in functions
@@ -253,7 +252,7 @@ def test_the_survey_agrees_with_the_collector() -> None:
 
 
 def test_the_survey_keeps_code_alive_if_asked() -> None:
-    _, others, kept = _bridge.survey(lambda code, namespace: False, True)
+    _, others, kept, _ = _bridge.survey(lambda code, namespace: False, set(), True)
     assert list(struct.unpack(f"{len(others) // 8}Q", others)) == [id(code) for code in kept]
 
 
@@ -297,6 +296,6 @@ def test_the_survey_passes_errors_on() -> None:
         raise LookupError("asked")
 
     with pytest.raises(LookupError, match="asked"):
-        _bridge.survey(broken)
-    with pytest.raises(TypeError, match="set of module names"):
-        _bridge.classes_of(["threading"])
+        _bridge.survey(broken, set())
+    with pytest.raises(TypeError, match="a set of their names"):
+        _bridge.survey(lambda code, namespace: False, ["threading"])
