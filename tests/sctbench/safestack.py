@@ -29,14 +29,19 @@ def safe_stack(*, right: bool, times: tuple[int, ...] = (2, 2, 1)) -> Callable[[
 
         def pop() -> int:
             while count.load() > 1:
-                top = head.load()
-                link = links[top].exchange(_TAKEN)
-                if link == _TAKEN:
-                    continue
-                if head.compare_exchange(top, link) == top:
-                    count.add(-1)
-                    return top
-                links[top].store(link)
+                index = try_to_pop(head.load())
+                if index != _TAKEN:
+                    return index
+            return _TAKEN
+
+        def try_to_pop(top: int) -> int:
+            link = links[top].exchange(_TAKEN)
+            if link == _TAKEN:
+                return _TAKEN
+            if head.compare_exchange(top, link) == top:
+                count.add(-1)
+                return top
+            links[top].store(link)
             return _TAKEN
 
         def push(index: int) -> None:
@@ -49,16 +54,19 @@ def safe_stack(*, right: bool, times: tuple[int, ...] = (2, 2, 1)) -> Callable[[
                 top = before
             count.add(1)
 
+        def use(me: int) -> None:
+            with guard:
+                index = pop()
+            if index != _TAKEN:
+                owners[index].store(me)
+                assert owners[index].load() == me
+                with guard:
+                    push(index)
+
         def worker(me: int, rounds: int) -> Callable[[], None]:
             def work() -> None:
                 for _ in range(rounds):
-                    with guard:
-                        index = pop()
-                    if index != _TAKEN:
-                        owners[index].store(me)
-                        assert owners[index].load() == me
-                        with guard:
-                            push(index)
+                    use(me)
 
             return work
 
