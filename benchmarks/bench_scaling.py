@@ -2,9 +2,10 @@
 
     python benchmarks/bench_scaling.py [--states 100000] [--write]
 
-One depth-first search with the visited set of a program with many states: five threads, each of which takes a lock of
-its own and a common one, three times. Time, and CPU time of explorer and child, for each new state, from one power of
-ten to the next: later states bear whatever grows with the number of known ones.
+One depth-first search with the visited set of a program with many states: three threads, each of which takes a lock
+of its own and a common one, thirty times. About as many steps lead out of a state early and late in the search; with
+more threads there would be more of them the further it gets. Time, and CPU time of explorer and child, for each new
+state, from one power of ten to the next: later states bear whatever grows with the number of known ones.
 """
 
 from __future__ import annotations
@@ -32,21 +33,23 @@ from pytest_statespace.explore.explorer import Explorer  # noqa: E402
 from pytest_statespace.explore.strategies.dfs import DepthFirstSearch  # noqa: E402
 from pytest_statespace.sandbox.protocol import Command, PathResult  # noqa: E402
 
+THREADS = 3
+ROUNDS = 30
 VISIT_BYTES = 32
 """Of one entry of the visited table; it is at most seven eighths full."""
 
 
 def program() -> object:
-    locks = [threading.Lock() for _ in range(5)]
+    locks = [threading.Lock() for _ in range(THREADS + 1)]
 
     def work(own: int) -> None:
-        for _ in range(3):
+        for _ in range(ROUNDS):
             with locks[own]:
                 pass
-            with locks[0]:
+            with locks[THREADS]:
                 pass
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(5)]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:
