@@ -84,6 +84,23 @@ def test_the_reduced_numbers_are_as_pinned(name: str) -> None:
     assert (found.executions, found.transitions, found.states) == pinned[name]
 
 
+STATELESS: dict[str, tuple[int, int]] = {
+    "locked-2x1": (2, 30), "locked-2x3": (20, 376), "locked-2x3-access": (20, 376), "raw-locked-2x3": (320, 2190),
+    "unlocked-2x2": (34, 307), "check-then-act-2": (4, 35), "philosophers-2-broken": (14, 138),
+    "philosophers-3-ordered": (7, 117), "semaphore-2-1": (28, 338), "event-2": (1960, 20605),
+    "bounded-queue-2-1": (434, 4825),
+}  # fmt: skip
+"""Executions and transitions by `source-dpor`, at `access`: 20 are all orders of three acquires by two threads."""
+
+
+@pytest.mark.parametrize("name", STATELESS)
+def test_the_numbers_without_visited_set_are_as_pinned(name: str) -> None:
+    program, _, _ = TABLE[name]
+    found = explore_with(program, lambda subject: subject.search("source-dpor"), granularity="access", footprints=True)
+    assert found.complete
+    assert (found.executions, found.transitions, found.states) == (*STATELESS[name], 0)
+
+
 SAMPLED: dict[str, dict[str, Numbers]] = {
     # name: {strategy: (executions, transitions, different schedules)}, with seed 0
     "locked-2x3": {"random": (60, 703, 57), "pct": (60, 700, 30), "pos": (60, 736, 48), "surw": (60, 629, 52)},
