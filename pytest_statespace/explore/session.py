@@ -23,8 +23,8 @@ from pytest_statespace.explore.reachability import EXECUTIONS, SECONDS, Reachabi
 from pytest_statespace.explore.searching import MUTE, Searching, task_of
 from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.verdict import conclude
+from pytest_statespace.runtime import capture, context
 from pytest_statespace.runtime import child as child_side
-from pytest_statespace.runtime import context
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.pinning import pinned
 from pytest_statespace.sandbox.recording import Recorded, record
@@ -125,6 +125,8 @@ def replay(
     refuse_nesting()
     task = child_side.with_tables(task_of(item, settings, fingerprint=False))
     bridge = bridge_module()
+    if interactive:
+        capture.flush()
 
     def main(pipe: int, crash_file: int) -> NoReturn:
         child_side.run(

@@ -8,6 +8,7 @@ partial line, no encoder), which keeps them out of state equality.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import sys
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["CapturedStream", "redirect"]
+__all__ = ["CapturedStream", "flush", "make_live", "redirect"]
 
 _OWN_CAPTURE = frozenset({"capsys", "capsysbinary", "capteesys"})
 
@@ -90,6 +91,20 @@ def redirect(bridge: object, fixtures: Iterable[str]) -> None:
         sys.stderr = err
     root = logging.getLogger()
     root.handlers[:] = [handler for handler in root.handlers if not _writes_to_pytest(handler)]
+
+
+def make_live() -> None:
+    """In a child that keeps its standard streams: a line is seen when it is written, in a pipe too."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+
+
+def flush() -> None:
+    """Before a fork, or nothing would keep the child from writing the same once more; and before a child ends."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # closed
+            stream.flush()
 
 
 def _handlers() -> list[logging.Handler]:

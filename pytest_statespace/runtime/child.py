@@ -131,7 +131,9 @@ class _Child:
         patches.fail_on_thread_exception(self.fail)
         patches.fail_on_raw_thread_exception(self.fail)
         patches.collect_warnings(self._context.warnings, item.fixturenames)
-        if not task.interactive:
+        if task.interactive:
+            capture.make_live()
+        else:
             capture.redirect(bridge, item.fixturenames)
             patches.receive_interrupts()
         if task.recording:
@@ -202,6 +204,8 @@ class _Child:
             left_running=running,
             left_names=names,
         )
+        if self._task.interactive:
+            capture.flush()
         self._bridge.end_execution(end, data, described["message"][:200])
         raise AssertionError("end_execution returned")
 

@@ -53,16 +53,20 @@ def test_replay(run: Run, found: tuple[str, str], which: int) -> None:
     )
 
 
-def test_output_is_live_with_s(run: Run, found: tuple[str, str]) -> None:
+def test_output_is_live_with_s(run: Run, found: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if it goes through a pipe, where Python keeps it back; and nothing that was kept back is written twice."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     result = run("-s", "--statespace-replay", found[0])
     lines = result.stdout.lines
     live = next(i for i, line in enumerate(lines) if "the value is 1" in line)
     assert live < next(i for i, line in enumerate(lines) if "FAILURES" in line)
+    assert sum("test session starts" in line for line in lines) == 1
 
 
 def test_the_debugger_opens_in_the_execution(
-    pytester: pytest.Pytester, run: Run, found: tuple[str, str]
+    pytester: pytest.Pytester, run: Run, found: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     pytester.makeconftest(
         """
         def pytest_exception_interact(node, call, report):
