@@ -11,6 +11,7 @@ import inspect
 import linecache
 import sys
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
@@ -175,11 +176,15 @@ class Names:
     Found names are remembered by identity. The objects are not: a reference of ours would keep alive what
     the execution lets go, and make shared what is one thread's own. So a list or dictionary, whose memory the
     next one may get, is looked for first, and only what has no name now has the one it had.
+
+    Other objects of the same name are numbered, as they appear: two accounts have an ``Account.lock`` and an
+    ``Account.lock #2``, and who waits for which is the point of a report.
     """
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._known: dict[int, tuple[type, str]] = {}
+        self._given: Counter[str] = Counter()
 
     def target(self, value: object, part: object, frame: FrameType | None) -> str:
         """Name of an object, or of its attribute, global, cell or entry ``part``."""
@@ -209,8 +214,13 @@ class Names:
             return known
         own = value.name if isinstance(value, threading.Thread) else self._find(value, frame)
         name = own or known or f"<{type(value).__name__}>"
-        if not name.startswith("<"):
-            self._known[id(value)] = (type(value), name)
+        if name.startswith("<"):
+            return name
+        if type(value) not in _SHORT_LIVED and not isinstance(value, threading.Thread):
+            self._given[name] += 1
+            if self._given[name] > 1:
+                name = f"{name} #{self._given[name]}"
+        self._known[id(value)] = (type(value), name)
         return name
 
     def _find(self, value: object, frame: FrameType | None) -> str:

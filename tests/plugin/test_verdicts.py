@@ -115,6 +115,27 @@ def test_deadlock(pytester: pytest.Pytester, run: Run) -> None:
     result.stdout.fnmatch_lines(["*deadlock*", "Thread-1*left*right*Thread-2*", "*cycle: *"])
 
 
+def test_locks_that_go_by_one_name_are_told_apart(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        THREADS
+        + """
+    def both(mine, other):
+        with mine:
+            with other:
+                pass
+
+    @pytest.mark.statespace(granularity="sync")
+    def test_it():
+        locks = [threading.Lock(), threading.Lock()]
+        run(lambda: both(*locks), lambda: both(*reversed(locks)))
+    """
+    )
+    result = run("--statespace")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["cycle: Thread-1 → mine #2 → Thread-2 → mine → Thread-1", "Thread-1 took `mine` *"])
+    assert "mine #3" not in result.stdout.str()
+
+
 def test_failures_in_threads_and_invariants(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(
         THREADS
