@@ -79,7 +79,8 @@ def test_the_debugger_opens_in_the_execution(
         pytester_pdb="""
         import pdb
         class Recorder(pdb.Pdb):
-            def interaction(self, frame, traceback):
+            def interaction(self, frame, failed):
+                traceback = getattr(failed, "__traceback__", failed)  # the exception itself from 3.13 on
                 while traceback.tb_next is not None:
                     traceback = traceback.tb_next
                 print("DEBUGGING", traceback.tb_frame.f_locals["counter"].value)
