@@ -11,7 +11,6 @@ import inspect
 import linecache
 import sys
 import threading
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
@@ -184,7 +183,7 @@ class Names:
     def __init__(self, view: View) -> None:
         self._view = view
         self._known: dict[int, tuple[type, str]] = {}
-        self._given: Counter[str] = Counter()
+        self._bearers: dict[str, list[int]] = {}
 
     def target(self, value: object, part: object, frame: FrameType | None) -> str:
         """Name of an object, or of its attribute, global, cell or entry ``part``."""
@@ -212,20 +211,31 @@ class Names:
             known = ""
         if known and type(value) not in _SHORT_LIVED:
             return known
-        own = value.name if isinstance(value, threading.Thread) else self._find(value, frame)
-        name = own or known or f"<{type(value).__name__}>"
-        if name.startswith("<"):
-            return name
-        if type(value) not in _SHORT_LIVED and not isinstance(value, threading.Thread):
-            self._given[name] += 1
-            if self._given[name] > 1:
-                name = f"{name} #{self._given[name]}"
+        if isinstance(value, threading.Thread):
+            return value.name
+        own, bearer = self._find(value, frame)
+        name = self._numbered(own, bearer) or known
+        if not name:
+            return f"<{type(value).__name__}>"
         self._known[id(value)] = (type(value), name)
         return name
 
-    def _find(self, value: object, frame: FrameType | None) -> str:
-        """Look for the object in the variables of the frames, from the innermost out."""
-        fallback = ""
+    def _numbered(self, name: str, bearer: object) -> str:
+        """The name, with a number if others had it before."""
+        if not name or type(bearer) in _SHORT_LIVED:
+            return name
+        bearers = self._bearers.setdefault(name, [])
+        if id(bearer) not in bearers:
+            bearers.append(id(bearer))
+        number = bearers.index(id(bearer)) + 1
+        return name if number == 1 else f"{name} #{number}"
+
+    def _find(self, value: object, frame: FrameType | None) -> tuple[str, object]:
+        """Look for the object in the variables of the frames, from the innermost out.
+
+        Its name, or that of the library's object to which it belongs; and who bears the name.
+        """
+        fallback: tuple[str, object] = "", None
         while frame is not None:
             variables = variables_of(frame)
             if not self._view.is_helper(
@@ -233,18 +243,19 @@ class Names:
             ):
                 found = _in_scopes(value, variables, frame.f_globals)
                 if found:
-                    return found
+                    return found, value
             else:
                 owner = variables.get("self")
                 if owner is not None and _attribute(owner, value):
                     if isinstance(owner, threading.Thread):
-                        return owner.name
-                    fallback = fallback or f"{type(owner).__name__}.{_attribute(owner, value)}"
+                        return owner.name, owner
+                    if not fallback[0]:
+                        fallback = f"{type(owner).__name__}.{_attribute(owner, value)}", value
                     value = owner  # the lock inside a Condition, Event or Queue: name that
-                elif not fallback:
+                elif not fallback[0]:
                     for name, entry in list(frame.f_globals.items()):
                         if entry is value:
-                            fallback = f"{frame.f_globals.get('__name__')}.{name}"
+                            fallback = f"{frame.f_globals.get('__name__')}.{name}", value
             frame = frame.f_back
         return fallback
 
