@@ -19,7 +19,7 @@
 typedef struct type_facts {
     PyTypeObject *type;
     const ssbf_handler *handler; /* of its instances */
-    int may_be_atom, is_collected;
+    int may_be_atom, is_collected, has_managed_dict;
 } type_facts;
 
 typedef struct item {
@@ -124,6 +124,10 @@ static void add_referents(PyObject *o, const type_facts *facts)
     }
     if (facts->is_collected && t->tp_traverse && PyObject_IS_GC(o))
         t->tp_traverse(o, add_visited, NULL);
+    /* 3.13 visits the values and not the dictionary that holds them as well, and the collector does not track that if they are
+     * plain: nobody else names it. */
+    if (facts->has_managed_dict && !ssb_instance_values(o))
+        add_object(ssb_instance_dict(o));
     if (t->tp_weaklistoffset)
         for (PyWeakReference *w = ssb_object_weakrefs(o); w; w = w->wr_next)
             add_object((PyObject *)w);
@@ -169,6 +173,7 @@ static const type_facts *facts_of(PyTypeObject *t)
             .handler = ssbf_registered(t),
             .may_be_atom = t == &PyUnicode_Type || t == &PyLong_Type || t == &PyComplex_Type || t == &PyBytes_Type,
             .is_collected = PyType_IS_GC(t),
+            .has_managed_dict = ssb_type_has_managed_dict(t),
         };
     return f;
 }

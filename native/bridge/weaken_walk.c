@@ -215,10 +215,29 @@ static int reached(PyObject *o, void *unused)
     return 0;
 }
 
+typedef struct visiting {
+    visitproc visit;
+    PyObject *dict; /* until it is met */
+} visiting;
+
+static int pass_on(PyObject *o, void *user)
+{
+    visiting *v = user;
+    if (o == v->dict)
+        v->dict = NULL;
+    return v->visit(o, NULL);
+}
+
+/* Also the dictionary of an object whose values lie inside: 3.13 visits the values alone. */
 static void referents(PyObject *o, visitproc visit)
 {
-    if (PyType_IS_GC(Py_TYPE(o)) && Py_TYPE(o)->tp_traverse && PyObject_IS_GC(o))
-        Py_TYPE(o)->tp_traverse(o, visit, NULL);
+    PyTypeObject *t = Py_TYPE(o);
+    if (!PyType_IS_GC(t) || !t->tp_traverse || !PyObject_IS_GC(o))
+        return;
+    visiting v = {visit, ssb_type_has_managed_dict(t) && !ssb_instance_values(o) ? ssb_instance_dict(o) : NULL};
+    t->tp_traverse(o, pass_on, &v);
+    if (v.dict)
+        visit(v.dict, NULL);
 }
 
 static int found_outside; /* in a pass over the members */
