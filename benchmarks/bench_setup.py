@@ -128,7 +128,8 @@ def run(size: Size, tests: int) -> list[dict[str, object]]:
             (folder / "conftest.py").write_text(prepare, encoding="utf-8")
             (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
             (folder / "test_program.py").write_text(TEST.replace("TESTS", str(tests + 1)), encoding="utf-8")
-            options = ["-m", "pytest", "-q", "-p", "pytest_statespace.plugin", "-p", "no:cacheprovider", "--statespace"]
+            options = ["-m", "pytest", "-q", "-p", "pytest_statespace.plugin", "-p", "no:cacheprovider"]
+            options += ["--statespace", "--statespace-strategy=dfs"]  # one child a test; a further one takes less
         else:
             (folder / "lean.py").write_text(prepare + LEAN, encoding="utf-8")
             options = ["lean.py"]
