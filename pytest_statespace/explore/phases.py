@@ -33,9 +33,11 @@ Run = Callable[[Budget], Search]
 def run_phases(plain: Run, reduced: Run, whole: Budget) -> Search:
     """The search of the last phase; it counts what was run in earlier ones as well."""
     search = plain(whole.phase(executions=_opening))
-    if search.end not in _OPEN_ENDS or search.weakened or _is_used_up(whole, search, search.states):
+    if search.end not in _OPEN_ENDS or _is_used_up(whole, search, search.states):
         return search
     for run, budget in _further(plain, reduced, whole, search):
+        if run is reduced and search.weakened:
+            continue
         earlier, search = search, run(budget(search.executions))
         _add(search, earlier)
         if _is_settled(search, reduces=run is reduced):
@@ -69,7 +71,10 @@ def _patience(longest: int) -> int:
 def _is_settled(search: Search, *, reduces: bool) -> bool:
     if search.end in _OPEN_ENDS:
         return False
-    return not reduces or not (search.cuts or search.unending or _is_livelock(search))
+    if not reduces or (search.found is not None and not _is_livelock(search)):
+        return True
+    # States that a declaration made equal need not touch the same below: what was left out rests on that.
+    return not (search.cuts or search.unending or search.weakened or _is_livelock(search))
 
 
 def _is_livelock(search: Search) -> bool:

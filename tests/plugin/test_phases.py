@@ -106,6 +106,38 @@ def test_what_only_the_later_phase_finds_is_minimised_and_replayed(
     replayed.stdout.fnmatch_lines(["*abccbabac*", "*assertion with * preemptions; replayed in*"])
 
 
+@pytest.mark.parametrize("soon", [True, False])
+def test_where_equality_is_weakened_nothing_is_left_out(
+    pytester: pytest.Pytester, run: Run, results: Any, soon: bool
+) -> None:
+    """Known after the opening, or only when the reduced search has come to the declaration."""
+    pytester.makepyfile(
+        test_it=TESTS
+        + f"""
+    from pytest_statespace import ignore
+
+    def test_ignored():
+        table = Table(1)
+        if {soon}:
+            ignore(table, "log")
+        table.log = ()
+        def add(name):
+            for _ in range(3):
+                with table.forks[0]:
+                    table.log += (name,)
+                    table.n += 1
+                    if table.log == tuple("bbaaba"):
+                        ignore(table, "log")
+                        table.log = ()
+        run(lambda: add("a"), lambda: add("b"))
+        observe(table.n)
+    """
+    )
+    test = results("test_it.py::test_ignored")["test_ignored"]
+    assert (test["verdict"], test["reductions"]) == ("verified", [])
+    assert test["weakened"] == ["ignore(Table.log)"]
+
+
 def test_a_livelock_is_left_to_the_plain_search(pytester: pytest.Pytester, run: Run, results: Any) -> None:
     pytester.makepyfile(test_it=TESTS)
     failed = results("test_it.py::test_livelock")["test_livelock"]
