@@ -176,7 +176,8 @@ static uint32_t refuse(ss_arena *arena, const ss_choice *choice) {
     if (arena->n_path == SS_MAX_PATH && arena->command.flags & SS_RUN_ONCE && arena->passed < SS_MAX_SCHEDULE - SS_MAX_PATH)
         pause_with(arena, SS_END_FULL);
     uint32_t deepest = arena->command.deepest;
-    if (arena->n_path == SS_MAX_PATH || (deepest && arena->depth > deepest)) return end_with(arena, SS_END_LIMIT, "too many choice points in one execution"), 1;
+    if (arena->n_path == SS_MAX_PATH || (deepest && arena->depth > deepest))
+        return end_with(arena, SS_END_LIMIT, "too many choice points in one execution"), 1;
     if (arena->tracker && (uintptr_t)SSI_SYSCALL(SYS_brk, 0) != arena->base_break)
         return end_with(arena, SS_END_UNSUPPORTED, "brk (the heap grew or shrank)"), 1;
     return 0;
