@@ -119,6 +119,7 @@ typedef struct ssb_runtime {
     uint32_t alone;          /* choice points in a row, one alternative each, that were none: see scheduler.c */
     int time_matters;        /* since the last choice point the program has asked for the time, or left it to time to go on */
     int64_t clock_ns;        /* virtual monotonic time since the start of the execution */
+    int lends_time;          /* moving that clock takes some real time: other processes need it */
     int64_t epoch_ns;        /* wall-clock time at clock_ns == 0 (fixed: deterministic) */
     uint32_t addresses_observed; /* enum ssb_observed bits: set before the base snapshot, never during an execution */
     uint64_t random_counter; /* draws of kernel randomness so far: part of the state */

@@ -23,7 +23,7 @@ const char *const ssb_phase_names[SSB_N_PHASES] = {
 
 typedef struct settings {
     long max_threads, granularity;
-    int explain, races, footprints, timeouts_any, guard, fingerprint, check;
+    int explain, races, footprints, timeouts_any, lends_time, guard, fingerprint, check;
     size_t heap_bytes, brk_bytes, stack_bytes;
     long long epoch_ns;
     const char *tracker;
@@ -80,6 +80,8 @@ static int read_settings(PyObject *config, settings *s)
     s->races = races != NULL && PyObject_IsTrue(races) == 1;
     PyObject *footprints = PyDict_GetItemString(config, "footprints");
     s->footprints = footprints != NULL && PyObject_IsTrue(footprints) == 1;
+    PyObject *lends_time = PyDict_GetItemString(config, "lends_time");
+    s->lends_time = lends_time != NULL && PyObject_IsTrue(lends_time) == 1;
     s->timeouts_any = need_bool(config, "timeouts_any");
     s->guard = need_bool(config, "guard");
     s->fingerprint = need_bool(config, "fingerprint");
@@ -242,6 +244,7 @@ PyObject *ssb_explore(PyObject *callable, PyObject *config)
     body = Py_NewRef(callable);
     ssb.granularity = (int)s.granularity;
     ssb.timeouts_any = s.timeouts_any;
+    ssb.lends_time = s.lends_time;
     ssb.finding_races = s.races;
     ssb.footprints = s.footprints && (ssb.granularity == SSB_ACCESS || ssb.granularity == SSB_OPCODE);
     ssb.epoch_ns = s.epoch_ns;
@@ -249,7 +252,12 @@ PyObject *ssb_explore(PyObject *callable, PyObject *config)
     ssb_set_recorder(s.recorder);
     ssb_set_thread_failed(s.thread_failed);
 
-    int error = ssb_tune_malloc(s.brk_bytes);
+    int error = s.guard ? 0 : ssb_let_fork();
+    if (error < 0) {
+        failed("preparing forks", error);
+        return NULL;
+    }
+    error = ssb_tune_malloc(s.brk_bytes);
     if (error < 0) {
         failed("preparing malloc", error);
         return NULL;

@@ -1,13 +1,17 @@
 /* ┌──────────────────────────────────────────────────────────────────────────┐
- * │ fork.c — making the child.                                                 │
+ * │ fork.c — making the child, and what it forks itself.                       │
  * │                                                                            │
  * │ os.fork() warns when other threads exist (3.12+) and leaves a child that   │
  * │ may outlive its parent. The child made here dies with the parent and       │
  * │ ignores SIGINT until it has a process group of its own: Ctrl-C is for the  │
  * │ parent, which ends the child.                                              │
+ * │                                                                            │
+ * │ Where nothing is ever rewound a test may fork as well. The copy shares the │
+ * │ arena and must not touch it: threads, locks and time are real there.       │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "runtime.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -33,3 +37,11 @@ PyObject *ssb_fork(void)
     }
     return PyLong_FromLong(pid);
 }
+
+static void in_copy(void)
+{
+    ssb.active = 0;
+    ssb_forget_pause();
+}
+
+int ssb_let_fork(void) { return -pthread_atfork(NULL, NULL, in_copy); }

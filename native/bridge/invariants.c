@@ -28,6 +28,8 @@ void ssb_resume(void)
         ssb.active = active_before;
 }
 
+void ssb_forget_pause(void) { paused = active_before = 0; }
+
 int ssb_is_paused(void) { return paused != 0 && active_before; }
 
 PyObject *ssb_refuse_to_wait(void)

@@ -182,6 +182,8 @@ extern const int ssb_n_operations;
 /* -- pause: hooks make no choice points, as in recorder and invariant callbacks --------------------- */
 void ssb_pause(void);
 void ssb_resume(void);
+/* In a process that is not explored: no pause is to be ended any more. */
+void ssb_forget_pause(void);
 int ssb_is_paused(void);
 /* Sets RuntimeError: a callback wants to wait for what only a simulated thread can bring. Returns NULL. */
 PyObject *ssb_refuse_to_wait(void);
@@ -205,6 +207,8 @@ extern const char *const ssb_phase_names[SSB_N_PHASES];
 
 int ssb_attach(unsigned long long table, unsigned long long arena);
 PyObject *ssb_fork(void);
+/* From now on what this process forks is an ordinary process. 0 or -errno. */
+int ssb_let_fork(void);
 
 /* -- code.c: positions ------------------------------------------------------------ */
 

@@ -132,6 +132,7 @@ class Search:
     repeated: int = 0  # transitions that were run again to rebuild them
     last_length: int = 0  # choice points of an execution of which nothing was to be explored again
     last_compared: int = 0  # at how many of these states were compared
+    unguarded: str = ""  # the first call of the only execution that can't be rewound, where such calls were let through
     weakened: tuple[str, ...] = ()  # declarations that left something out of a state
     reductions: tuple[str, ...] = ()  # what the strategy leaves out, by name
     threads: int = 0  # most threads in one execution, the main thread included

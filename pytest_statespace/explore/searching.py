@@ -42,7 +42,12 @@ _MOST_RESTARTS = 200
 
 
 def task_of(
-    item: pytest.Function, settings: Settings, *, fingerprint: bool, footprints: bool = False
+    item: pytest.Function,
+    settings: Settings,
+    *,
+    fingerprint: bool,
+    footprints: bool = False,
+    guarded: bool = True,
 ) -> child_side.Task:
     """What the child is to do."""
     return child_side.Task(
@@ -51,6 +56,7 @@ def task_of(
         roots=(str(item.config.rootpath),),
         fingerprint=fingerprint,
         footprints=footprints,
+        guarded=guarded,
     )
 
 
@@ -112,6 +118,29 @@ class Searching:
         return reducing
 
     def _search(self, settings: Settings, budget: Budget) -> Search:
+        """One search; in another child once more, if it may do there what ended it."""
+        search = self._guarded(settings, budget)
+        if not self._need_not_rewind(settings, search):
+            return search
+        return self._unguarded(settings, budget, search)
+
+    def _need_not_rewind(self, settings: Settings, search: Search) -> bool:
+        """Was the first of the executions refused something, and would no other one have followed?"""
+        refused = search.end is SearchEnd.UNSUPPORTED and search.executions == 1 and settings.max_executions == 1
+        return refused and not search.reductions and not self.note_graph and self.wanted is None
+
+    def _unguarded(self, settings: Settings, budget: Budget, refused: Search) -> Search:
+        """The only execution, which does what it wants: nothing of it is ever taken back."""
+        with self._child(settings, fingerprint=False, guarded=False) as sandbox:
+            search = Explorer(
+                sandbox, self.registry.create(settings), budget, nodeid=self.item.nodeid, compare_states=False
+            ).run()
+            search.races = name_races(sandbox.races()[0], str(self.item.config.rootpath))
+            _note_death(search, sandbox)
+        search.unguarded = refused.detail
+        return search
+
+    def _guarded(self, settings: Settings, budget: Budget) -> Search:
         """One search in one child."""
         strategy = self.registry.create(settings)
         reduces = isinstance(strategy, Learner)
@@ -123,7 +152,7 @@ class Searching:
                 "allow; use exhaust or dfs",
             )
         graph = GraphRecorder() if self.note_graph else None
-        with self._child(settings, footprints=reduces) as sandbox:
+        with self._child(settings, fingerprint=self.fingerprint, footprints=reduces) as sandbox:
             explorer = Explorer(
                 sandbox,
                 strategy,
@@ -154,14 +183,16 @@ class Searching:
             _note_death(search, sandbox)
         if failed and reduces and search.found is not None and search.found.kind not in MUTE:
             # The choice points of its child are not those of schedules.
-            with self._child(settings, footprints=False) as sandbox:
+            with self._child(settings, fingerprint=self.fingerprint) as sandbox:
                 _improve(search, sandbox, budget, compare_states=self.fingerprint)
                 _note_death(search, sandbox)
         return search
 
-    def _child(self, settings: Settings, *, footprints: bool) -> Sandbox:
+    def _child(
+        self, settings: Settings, *, fingerprint: bool, footprints: bool = False, guarded: bool = True
+    ) -> Sandbox:
         before = time.monotonic()
-        task = task_of(self.item, settings, fingerprint=self.fingerprint, footprints=footprints)
+        task = task_of(self.item, settings, fingerprint=fingerprint, footprints=footprints, guarded=guarded)
         if self._prepared is None or self._prepared.settings.promoted != settings.promoted:
             self._prepared = child_side.with_tables(task)
         task = dataclasses.replace(task, tables=self._prepared.tables, modules=self._prepared.modules)

@@ -123,7 +123,8 @@ def replay(
     ``stop``: nothing is run behind the schedule, as that of a livelock would never end.
     """
     refuse_nesting()
-    task = child_side.with_tables(task_of(item, settings, fingerprint=False))
+    guarded = settings.max_executions != 1  # see Searching: as it was when the only execution failed
+    task = child_side.with_tables(task_of(item, settings, fingerprint=False, guarded=guarded))
     bridge = bridge_module()
     if interactive:
         capture.flush()

@@ -83,6 +83,8 @@ def conclude(
 
 
 def _exhausted(search: Search, missing: Sequence[str]) -> tuple[Verdict, str]:
+    if search.unguarded:
+        return Verdict.INCOMPLETE, "an execution that does what can't be rewound says nothing about others (see the note)"
     if search.cuts:
         cuts = ", ".join(f"{what} ({count} times)" for what, count in search.cuts.items())
         return Verdict.INCOMPLETE, f"cut by {cuts}{_covered(search)}"
@@ -153,6 +155,11 @@ def _notes(search: Search) -> tuple[str, ...]:
         notes.append(
             f"the last execution was run without snapshots, and states were compared at {search.last_compared} of its "
             f"{search.last_length} choice points: under --statespace-max-executions nothing was to follow"
+        )
+    if search.unguarded:
+        notes.append(
+            "calls that can't be rewound were let through, for no execution follows (--statespace-max-executions=1), and "
+            f"states were not compared; the first: {search.unguarded}"
         )
     if search.left_running:
         names = list(search.left_names)[:_MOST_NAMES]

@@ -71,6 +71,7 @@ class Task:
     modules: int = -1  # how many there were then
     fingerprint: bool = True
     footprints: bool = False  # note what transitions touch
+    guarded: bool = True  # what can't be rewound is refused
     recording: bool = False
     interactive: bool = False  # standard streams stay as they are; with --pdb a debugger opens
     crash_file: int = -1  # where faulthandler writes in recording mode
@@ -117,6 +118,7 @@ class _Child:
         self._context = Context(bridge, self.fail)
         self._recorder: Recorder | None = None
         self._arguments: dict[str, Any] = {}
+        self._pid = os.getpid()
 
     def explore(self) -> None:
         task, bridge = self._task, self._bridge
@@ -174,6 +176,8 @@ class _Child:
 
     def finish(self) -> NoReturn:
         """The test function returned."""
+        if os.getpid() != self._pid:
+            os._exit(0)
         self._bridge.pause()
         if self._recorder is not None:
             self._send_report(None, "", "", "")
@@ -181,6 +185,9 @@ class _Child:
 
     def fail(self, error: BaseException) -> NoReturn:
         """An exception left the test function or a thread."""
+        if os.getpid() != self._pid:  # of a process that the test forked: the report is not its own
+            os.write(2, "".join(traceback.format_exception(error)).encode())
+            os._exit(1)
         self._bridge.pause()
         described = outcome.describe(error)
         if self._recorder is not None:
@@ -211,14 +218,16 @@ class _Child:
 
     def _config(self) -> dict[str, Any]:
         task, settings = self._task, self._task.settings
+        goes_on = task.recording or not task.guarded  # one execution, and nothing is ever rewound
         return {
             "max_threads": settings.max_threads,
             "granularity": self._bridge.GRANULARITIES[settings.granularity],
             "timeouts_any": settings.timeouts == "any",
-            "tracker": "none" if task.recording else settings.tracker,
+            "tracker": "none" if goes_on else settings.tracker,
             "check": settings.check,
-            "guard": not task.recording,
-            "fingerprint": task.fingerprint and not task.recording,
+            "guard": not goes_on,
+            "lends_time": not task.guarded,
+            "fingerprint": task.fingerprint and not goes_on,
             "footprints": task.footprints and not task.recording,
             "heap_bytes": _HEAP_BYTES,
             "brk_bytes": _BRK_BYTES,
