@@ -84,7 +84,7 @@ def conclude(
 
 def _exhausted(search: Search, missing: Sequence[str]) -> tuple[Verdict, str]:
     if search.unguarded:
-        return Verdict.INCOMPLETE, "an execution that does what can't be rewound says nothing about others (see the note)"
+        return Verdict.INCOMPLETE, "an execution that does what can't be rewound says nothing of others (see the note)"
     if search.cuts:
         cuts = ", ".join(f"{what} ({count} times)" for what, count in search.cuts.items())
         return Verdict.INCOMPLETE, f"cut by {cuts}{_covered(search)}"
@@ -158,8 +158,8 @@ def _notes(search: Search) -> tuple[str, ...]:
         )
     if search.unguarded:
         notes.append(
-            "calls that can't be rewound were let through, for no execution follows (--statespace-max-executions=1), and "
-            f"states were not compared; the first: {search.unguarded}"
+            "calls that can't be rewound were let through, for no execution follows (--statespace-max-executions=1), "
+            f"and states were not compared; the first: {search.unguarded}"
         )
     if search.left_running:
         names = list(search.left_names)[:_MOST_NAMES]
