@@ -278,6 +278,7 @@ int ssbf_index_build(void)
     ssbf->base_frame = ssb_thread_frame(ts);
     ssbf->base_entry = ssb_thread_entry(ts);
     ssbf->base_tstate = ts;
+    ssbf->newest_interpreter = PyInterpreterState_Head();
     recent = ssb_scratch(sizeof *recent << RECENT_BITS);
     return 0;
 }

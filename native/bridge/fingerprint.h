@@ -220,6 +220,7 @@ typedef struct ssbf_tables {
     ssb_frame *base_frame;
     const void *base_entry;
     PyThreadState *base_tstate;
+    PyInterpreterState *newest_interpreter;
     uint32_t monitoring_tools; /* of sys.monitoring, silent while exploring */
 } ssbf_tables;
 

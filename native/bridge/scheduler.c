@@ -366,8 +366,17 @@ static void switch_to(uint32_t next)
     ssb_resumed();
 }
 
+/* A subinterpreter has a `threading` of its own, whose main thread is not the simulated one. */
+static void refuse_subinterpreters(void)
+{
+    const PyThreadState *running = _PyThreadState_UncheckedGet();
+    if (running != NULL && running->interp != PyInterpreterState_Main())
+        ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "threads, locks and shared data in a subinterpreter");
+}
+
 static void set_operation(ssb_thread *t, int operation, PyObject *object, uint32_t part, int access)
 {
+    refuse_subinterpreters();
     t->operation = (uint8_t)operation;
     t->access = (uint8_t)access;
     t->part = part;

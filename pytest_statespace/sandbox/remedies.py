@@ -39,6 +39,10 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "create large buffers and load libraries in a fixture, before the exploration",
     ),
     (
+        r"\bsubinterpreter",
+        "use threads of one interpreter, or call the code that runs in the subinterpreter itself",
+    ),
+    (
         r"sys\.settrace|sys\.setprofile|sys\.monitoring",
         "run without a tracer: the exploration needs the interpreter's tracing itself",
     ),

@@ -63,6 +63,7 @@ _OUTSIDE = (
     (r"^(clone|fork|vfork|execve|wait4|pipe2) |needs a new process|no os\.fork", "a process"),
     (r"^(socket|socketpair|eventfd2|epoll_create1|loop\.)", "a socket or another descriptor"),
     (r"settrace|setprofile", "tracing"),
+    (r"subinterpreter", "a subinterpreter"),
     (r"^mmap ", "memory that C code maps (a C extension loaded late, a thread of its own)"),
     (r"^(openat|mkdir|unlink|rename)", "writing files"),
     (r"^alarm ", "a timer of the kernel"),
