@@ -60,19 +60,15 @@ GROUPS = ("threading", "asyncio")
 
 _POLLS = "comes to the same state again: it polls, and the clock stands still while a thread can run"
 _OUTSIDE = (
-    (r"^(clone|fork|vfork|execve|wait4|pipe2) |needs a new process|no os\.fork", "a process"),
-    (r"^(socket|socketpair|eventfd2|epoll_create1|loop\.)", "a socket or another descriptor"),
+    (r"^loop\.", "a socket or another descriptor"),
     (r"settrace|setprofile", "tracing"),
-    (r"subinterpreter", "a subinterpreter"),
-    (r"^mmap ", "memory that C code maps (a C extension loaded late, a thread of its own)"),
-    (r"^(openat|mkdir|unlink|rename)", "writing files"),
-    (r"^alarm ", "a timer of the kernel"),
+    (r"subinterpreter", "threads in a subinterpreter"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test method. ``needs``: what it does that can't be rewound; ``why``: the reason in the plugin's words.
+    """One test method. ``needs``: what it does that is refused; ``why``: the reason in the plugin's words.
 
     ``drawn``: it passed with a schedule that was drawn at random.
     """
@@ -228,12 +224,11 @@ def _case(entry: dict[str, str], plain: dict[str, str] | None) -> Case:
     return Case(name, "failed", why, needs)
 
 
-def share(results: list[Result], group: str) -> tuple[int, int, int]:
-    """Passed, all, and all without those that need what can't be rewound, of the tests that pass plainly."""
+def share(results: list[Result], group: str) -> tuple[int, int]:
+    """Passed, and all, of the tests that pass plainly."""
     chosen = [result for result in results if result.group == group]
     passed = sum(result.count("passed") for result in chosen)
-    everything = passed + sum(result.count("failed") for result in chosen)
-    return passed, everything, everything - sum(result.needing for result in chosen)
+    return passed, passed + sum(result.count("failed") for result in chosen)
 
 
 # -- files ------------------------------------------------------------------------------------
@@ -255,16 +250,16 @@ def load(file: Path) -> tuple[str, list[Result]]:
 _HEAD = """# CPython's own tests
 
 Each method of CPython's own tests of threads and asyncio is run as one execution of an exploration: simulated threads,
-virtual time, the system-call guard, one schedule. States are compared as in a search, in long executions at some choice
-points only, and there are no snapshots, since nothing would come back to them
-([decision 65](decisions/0065-the-last-execution-keeps-nothing.md)). In that schedule a thread runs until it has to
+virtual time, one schedule. States are compared as in a search, in long executions at some choice points only, and
+there are no snapshots, since nothing would come back to them
+([decision 65](decisions/0065-the-last-execution-keeps-nothing.md)). A test that the system-call guard refuses is run
+again without it and without comparing states, as nothing has to be rewound
+([decision 73](decisions/0073-the-only-execution-may-do-anything.md)). In that schedule a thread runs until it has to
 wait. A test with a thread that polls (`while True: try: q.get(False) ...`) comes to the same state again in it; such
 tests are run once more, with a schedule drawn at random, and the list says which passed with that one. Written by
 `tests/cpython/harness.py` (`pytest -m campaign tests/cpython` runs the same and fails below 95 and 90 percent).
-Tests that were skipped, or that fail without the plugin too, count nowhere. *Needs more* are tests that do what
-[can't be rewound](limitations.md): start a process, open a socket, write a file, trace, load a C extension late. They
-are refused with the call and the reason, not passed. What is refused first is what is named: on 3.13 most tests that
-start a process load an extension before.
+Tests that were skipped, or that fail without the plugin too, count nowhere. *Refused* are tests that do what [can't be
+explored](limitations.md) in one execution either: trace, or start threads in a subinterpreter. They have not passed.
 "Takes more than N s" depends on the machine and its load.
 
 The tests are those that are installed with each interpreter: `lib/python3.x/test` of pyenv's builds of 3.11.7, 3.12.1
@@ -279,9 +274,6 @@ What the reasons mean:
   event loop whose selector returns at once). At granularity `sync` there is no choice point in such a loop.
 - *0 not greater than 0* in `test_cancel_futures`: the test expects that one of 50 tasks was begun before `shutdown`
   cancels them. Nothing promises that, and in the schedule that is run here all of them are cancelled.
-- *takes more than 60 s* in `test_queue`: 10 000 items through 100 threads of which fifty poll, which makes 500 000 to
-  760 000 choice points. That is half a minute of processor time, and the machine that made this list had several times
-  as much to do as it could.
 """
 
 
@@ -291,13 +283,12 @@ def report(documents: list[tuple[str, list[Result]]]) -> str:
     for version, results in documents:
         text.append(f"## Python {version}\n")
         for group in GROUPS:
-            passed, everything, possible = share(results, group)
+            passed, everything = share(results, group)
             if everything:
                 text.append(
-                    f"- {group}: {passed} of {everything} pass ({passed / everything:.1%}); "
-                    f"{passed / possible:.1%} of the {possible} that need nothing but memory"
+                    f"- {group}: {passed} of {everything} pass ({passed / everything:.1%})"
                 )
-        text.append("\n| module | passed | needs more | other | skipped | fails plainly |\n|---|---|---|---|---|---|")
+        text.append("\n| module | passed | refused | other | skipped | fails plainly |\n|---|---|---|---|---|---|")
         for result in results:
             if not result.installed:
                 text.append(f"| {_short(result.module)} | **not installed with this interpreter: not run** | | | | |")
