@@ -207,10 +207,16 @@ uint32_t ssb_fingerprint_numbers(uint8_t *out, size_t room, uint32_t *complete);
 /* Why the last state could not be compared; "" if it could. */
 const char *ssb_fingerprint_failure(void);
 
+/* -- calibrate.c ------------------------------------------------------------------- */
+int ssb_calibration_attach(void); /* -1: no memory */
+/* In the parent, once a child has taken its base snapshot: its children need not find that out again. */
+void ssb_calibration_keep(void);
+
 /* -- races.c: data races ------------------------------------------------------------------ */
 typedef struct ssb_race_table ssb_race_table;
 extern ssb_race_table *ssb_race_found; /* in the arena, allocated in the parent */
 int ssb_races_attach(void);
+
 /* At a choice point: places of threads that can go on that conflict are noted, but for those that were compared before. */
 void ssb_races_look(void);
 /* For the parent: (list of (kind, owner, part, ((file, function, access, line, end line, column, end column), the same

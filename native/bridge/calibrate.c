@@ -5,6 +5,9 @@
  * │ that defines classes and functions and throws all of it away shows which   │
  * │ words of the interpreter's writable data change though nothing is left.    │
  * │ Those few are masked, everything else there stays in the state.            │
+ * │                                                                            │
+ * │ Children are copies of one process: what the first one finds out is handed │
+ * │ to the parent, and the next ones inherit it.                               │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "fingerprint.h"
 
@@ -46,6 +49,15 @@ static struct {
     uint64_t *before;
 } segments[MAX_SEGMENTS];
 static int n_segments;
+
+typedef struct calibration {
+    uint32_t done, n_noisy;
+    int granularity;
+    uintptr_t noisy[SSBF_NOISY];
+} calibration;
+
+static calibration known[SSB_GIL + 1]; /* by granularity, for tracers change words too; written in the parent only */
+static calibration *found;             /* in the arena: of this child */
 
 /* Writable data of the file that holds the interpreter. */
 static int find_segments(struct dl_phdr_info *info, size_t bytes, void *unused)
@@ -119,9 +131,20 @@ static int is_accounted_for(uintptr_t address)
     return ssbf_is_masked(address) || ssbf_owner_now(address) != SSBF_NOBODY;
 }
 
-int ssbf_calibrate(void)
+int ssb_calibration_attach(void)
 {
-    ssbf->n_noisy = 0;
+    found = ssb.engine->scratch_alloc(ssb.arena, sizeof *found);
+    return found != NULL ? 0 : -1;
+}
+
+void ssb_calibration_keep(void)
+{
+    if (found->done && !known[found->granularity].done)
+        known[found->granularity] = *found;
+}
+
+static int calibrate(void)
+{
     n_segments = 0;
     dl_iterate_phdr(find_segments, NULL);
     if (run_workout(0)) /* once before: what is made on first use is no counter */
@@ -142,6 +165,18 @@ int ssbf_calibrate(void)
         free(segments[s].before);
     qsort(ssbf->noisy, ssbf->n_noisy, sizeof *ssbf->noisy, address_order);
     return failed;
+}
+
+int ssbf_calibrate(void)
+{
+    const calibration *before = &known[ssb.granularity];
+    ssbf->n_noisy = before->n_noisy;
+    memcpy(ssbf->noisy, before->noisy, sizeof ssbf->noisy);
+    if (!before->done && calibrate())
+        return -1;
+    *found = (calibration){.done = 1, .n_noisy = ssbf->n_noisy, .granularity = ssb.granularity};
+    memcpy(found->noisy, ssbf->noisy, sizeof found->noisy);
+    return 0;
 }
 
 void ssbf_calibrate_finish(void)
@@ -165,5 +200,10 @@ int ssbf_is_noisy(uintptr_t address)
     }
     return lo < ssbf->n_noisy && ssbf->noisy[lo] == address;
 }
+
+#else
+
+int ssb_calibration_attach(void) { return 0; }
+void ssb_calibration_keep(void) { }
 
 #endif

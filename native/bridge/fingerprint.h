@@ -399,6 +399,8 @@ int ssbf_watch_entries(void (*look)(PyObject *set));
 int ssbf_hash_uses_address(PyObject *o, int depth);
 int ssbf_describes_a_failure(void); /* pytest does: what it sees changes nothing any more */
 int ssbf_observe_texts(void);       /* observe_text.c; -1: looks may go unnoticed */
+void ssbf_observe_text_of(PyTypeObject *type); /* its repr, after that */
+int ssbf_texts_are_missed(void);
 int ssbf_observe_contexts(void);    /* observe_context.c, likewise */
 int ssbf_hash_is_python(PyTypeObject *t); /* __hash__ is Python code: what that looks at is noticed */
 int ssbf_set_uses_addresses(PySetObject *s);

@@ -177,6 +177,12 @@ static PyObject *py_setup_times(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED
     return times;
 }
 
+static PyObject *py_keep_calibration(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    ssb_calibration_keep();
+    Py_RETURN_NONE;
+}
+
 static PyObject *py_survey(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *is_traced, *modules;
@@ -223,6 +229,8 @@ static PyMethodDef methods[] = {
     {"weakened", py_weakened, METH_NOARGS,
      "weakened()\n--\n\nLabels of what was left out of some state. For the parent, too."},
     {"setup_times", py_setup_times, METH_NOARGS, "setup_times()\n--\n\nNanoseconds of each phase of the last set-up."},
+    {"keep_calibration", py_keep_calibration, METH_NOARGS,
+     "keep_calibration()\n--\n\nHand on to later children what this one found out about the interpreter. For the parent."},
     {"survey", py_survey, METH_VARARGS,
      "survey(is_traced, modules, keep=False, /)\n--\n\n(functions under test, packed addresses of the code of all others, that code "
      "if kept, classes that may belong to a module of these names)."},

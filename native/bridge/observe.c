@@ -417,10 +417,12 @@ static void replace_inherited(PyObject *o)
         t->tp_repr = look_repr;
 }
 
-/* Static types are unknown to the collector: reach them over their base classes. */
+/* Static types are unknown to the collector: reach them over their base classes. One walk for all: it writes to nearly
+ * every class, and the child copies their pages. */
 static void replace_below(PyTypeObject *type)
 {
     replace_inherited((PyObject *)type);
+    ssbf_observe_text_of(type);
     PyObject *table = ssb_type_subclasses(type), *key, *reference;
     Py_ssize_t position = 0;
     while (table && PyDict_Next(table, &position, &key, &reference)) {
@@ -461,15 +463,17 @@ int ssbf_observe_install(void)
     original_repr = PyBaseObject_Type.tp_repr;
     find_value_hashes();
     find_library();
+    int missed = ssbf_observe_texts();
+    replace_inherited((PyObject *)&PySet_Type); /* before a class that inherits from another one as well is come to */
+    replace_inherited((PyObject *)&PyFrozenSet_Type);
     replace_below(&PyBaseObject_Type);
+    missed |= ssbf_texts_are_missed();
     replace_wrapper(&PySet_Type, "__iter__", original_set_iter, look_set_iter);
     replace_wrapper(&PyFrozenSet_Type, "__iter__", original_set_iter, look_set_iter);
     replace_wrapper(&PySet_Type, "__repr__", original_set_repr, look_set_repr);
     replace_wrapper(&PyFrozenSet_Type, "__repr__", original_set_repr, look_set_repr);
     replace_wrapper(&PyBaseObject_Type, "__repr__", original_repr, look_repr);
-    PyType_Modified(&PyBaseObject_Type);
     const int fast_keywords = METH_FASTCALL | METH_KEYWORDS;
-    int missed = 0;
     missed |= replace(method_of_type(&PySet_Type, "pop"), METH_NOARGS, &original_set_pop, look_set_pop);
     missed |= replace(method_of_type(&PyDict_Type, "fromkeys"), METH_FASTCALL | METH_CLASS, &original_fromkeys,
                       (PyCFunction)(void (*)(void))look_fromkeys);
@@ -491,7 +495,6 @@ int ssbf_observe_install(void)
                       (PyCFunction)(void (*)(void))look_sizeof);
     missed |= replace(function_of("_pickle", "dumps"), fast_keywords, &original_dumps, (PyCFunction)(void (*)(void))look_dumps);
     missed |= replace(function_of("_pickle", "dump"), fast_keywords, &original_dump, (PyCFunction)(void (*)(void))look_dump);
-    missed |= ssbf_observe_texts();
     missed |= ssbf_observe_contexts();
     missed |= ssbf_watch_entries(look_at_order) || !ways_are_watched();
     if (missed) /* cannot tell whether a program looks: count with it */

@@ -88,7 +88,7 @@ static int shows_nothing(const PyTypeObject *t)
 
 static reprfunc python_repr; /* of classes that define __repr__: their code is seen to do what it does */
 static hashfunc python_hash;
-static int too_many;
+static int watching, too_many;
 
 static reprfunc replacement_of(reprfunc original)
 {
@@ -103,10 +103,10 @@ static reprfunc replacement_of(reprfunc original)
     return ours[n_originals++];
 }
 
-static void replace_repr(PyTypeObject *t)
+void ssbf_observe_text_of(PyTypeObject *t)
 {
     reprfunc original = t->tp_repr;
-    if (!original || original == python_repr || is_ours(original) || shows_nothing(t))
+    if (!watching || !original || original == python_repr || is_ours(original) || shows_nothing(t))
         return;
     t->tp_repr = replacement_of(original);
     PyObject *wrapper = PyDict_GetItemString(ssb_type_dict(t), "__repr__"); /* classes made later inherit by it */
@@ -178,31 +178,21 @@ static void find_python_slots(void)
     PyErr_Clear();
 }
 
-static void replace_below(PyTypeObject *type)
-{
-    replace_repr(type);
-    PyObject *table = ssb_type_subclasses(type), *key, *reference;
-    Py_ssize_t position = 0;
-    while (table && PyDict_Next(table, &position, &key, &reference)) {
-        PyObject *subclass = ssb_weakref_object((PyWeakReference *)reference);
-        if (subclass != Py_None && PyType_Check(subclass))
-            replace_below((PyTypeObject *)subclass);
-    }
-}
-
 int ssbf_observe_texts(void)
 {
-    if (original_descriptor_call)
+    if (watching)
         return 0;
     find_python_slots();
     if (!python_repr || !python_hash || !bound_layout_is_known())
         return -1;
-    replace_below(&PyBaseObject_Type);
     original_descriptor_call = PyWrapperDescr_Type.tp_call;
     original_bound_call = bound_type->tp_call;
     PyWrapperDescr_Type.tp_call = descriptor_call;
     bound_type->tp_call = bound_call;
-    return too_many ? -1 : 0;
+    watching = 1;
+    return 0;
 }
+
+int ssbf_texts_are_missed(void) { return too_many; }
 
 #endif

@@ -258,6 +258,7 @@ class Sandbox:
         )
         if waited.turn:
             self._setup_ms = (time.monotonic() - started) * 1000
+            bridge_module().keep_calibration()
             return
         self.drain()
         self._dead = waited.died is not None
