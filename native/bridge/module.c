@@ -192,6 +192,13 @@ static PyObject *py_survey(PyObject *Py_UNUSED(module), PyObject *args)
     return ssb_survey(is_traced, modules, keep);
 }
 
+static PyObject *py_kept_for(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromUnsignedLongLong(ssb_kept_for());
+}
+
+static PyObject *py_module_stamp(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) { return ssb_module_stamp(); }
+
 static PyMethodDef methods[] = {
     {"attach", py_attach, METH_VARARGS,
      "attach(table_address, arena_address, /)\n--\n\nMeet the engine; in the parent, before the fork."},
@@ -232,8 +239,11 @@ static PyMethodDef methods[] = {
     {"keep_calibration", py_keep_calibration, METH_NOARGS,
      "keep_calibration()\n--\n\nHand on to later children what this one found out about the interpreter. For the parent."},
     {"survey", py_survey, METH_VARARGS,
-     "survey(is_traced, modules, keep=False, /)\n--\n\n(functions under test, packed addresses of the code of all others, that code "
-     "if kept, classes that may belong to a module of these names)."},
+     "survey(is_traced, modules, keep=False, /)\n--\n\n(functions under test, packed addresses of the code of all others, number "
+     "under which that code is kept alive or 0, classes that may belong to a module of these names)."},
+    {"kept_for", py_kept_for, METH_NOARGS, "kept_for()\n--\n\nNumber of the survey that came across all the code that is kept alive."},
+    {"module_stamp", py_module_stamp, METH_NOARGS,
+     "module_stamp()\n--\n\nThe same number for the same modules with the same names and files, if these are kept alive."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -85,9 +85,18 @@ PyObject *ssb_original(ssb_hook *hook, PyObject *self, PyObject *const *args, Py
 /* -- survey.c: functions and classes that exist, found without writing to their memory ------- */
 
 /* (functions for whose code and globals is_traced(code, globals) is true, addresses of the code of all others as packed
- * words, that code if it is to be kept, classes whose __module__ is among the modules' names and those of which that can't
- * be told here). New reference or NULL. */
+ * words, the number under which that code is kept alive or 0, classes whose __module__ is among the modules' names and
+ * those of which that can't be told here). New reference or NULL. */
 PyObject *ssb_survey(PyObject *is_traced, PyObject *modules, int keep);
+/* The same int while sys.modules holds the same objects in the same order with the same __name__ and __file__, if
+ * somebody keeps all of these alive. New reference or NULL. */
+PyObject *ssb_module_stamp(void);
+
+/* -- keep_code.c: code of functions that a survey came across, kept alive until the next one that keeps any ---- */
+uint64_t ssb_keep_begin(void); /* the number of this survey */
+int ssb_keep(PyObject *code);  /* -1: no memory */
+int ssb_keep_end(void);        /* lets go of what it did not come across; -1: it could not */
+uint64_t ssb_kept_for(void);   /* the number of the last one */
 
 /* -- scheduler.c -------------------------------------------------------------------- */
 

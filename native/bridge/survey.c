@@ -1,5 +1,6 @@
 /* ┌──────────────────────────────────────────────────────────────────────────┐
- * │ survey.c — which functions and classes exist, without touching them.       │
+ * │ survey.c — which functions, classes and modules exist, without touching    │
+ * │ them.                                                                      │
  * │                                                                            │
  * │ gc.get_objects() counts a reference to every object there is; in a freshly │
  * │ forked child that copies nearly every page of the process. Here the        │
@@ -8,10 +9,10 @@
  * │                                                                            │
  * │ The code of functions that are not under test is handed on by address: no  │
  * │ code object may die between the survey and the installation of the tables. │
- * │ In a child none does; the parent asks for a list that keeps them alive,    │
- * │ which writes to each.                                                      │
+ * │ In a child none does; the parent asks to keep them alive (keep_code.c).    │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "compat.h"
+#include "runtime.h"
 
 #include <string.h>
 
@@ -110,9 +111,9 @@ static PyObject *sort_out(PyObject *is_traced, int keep)
     if (ask_all(is_traced) < 0)
         return NULL;
     PyObject *traced = PyList_New(0), *others = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(found.n_functions * sizeof(uintptr_t)));
-    PyObject *kept = PyList_New(0);
+    uint64_t number = keep ? ssb_keep_begin() : 0;
     Py_ssize_t bytes = 0;
-    int failed = traced == NULL || others == NULL || kept == NULL;
+    int failed = traced == NULL || others == NULL;
     for (size_t i = 0; !failed && i < found.n_functions; i++) {
         uintptr_t code = (uintptr_t)code_of(found.functions[i]);
         if (group_of(found.functions[i])->answer) {
@@ -120,13 +121,17 @@ static PyObject *sort_out(PyObject *is_traced, int keep)
         } else {
             memcpy(PyBytes_AS_STRING(others) + bytes, &code, sizeof code);
             bytes += (Py_ssize_t)sizeof code;
-            failed = keep && PyList_Append(kept, (PyObject *)code) < 0;
+            if (keep && ssb_keep((PyObject *)code) < 0) {
+                PyErr_NoMemory();
+                failed = 1;
+            }
         }
     }
-    PyObject *result = !failed && _PyBytes_Resize(&others, bytes) == 0 ? PyTuple_Pack(4, traced, others, kept, classes) : NULL;
+    PyObject *result = NULL;
+    if (!failed && _PyBytes_Resize(&others, bytes) == 0)
+        result = Py_BuildValue("(OOKO)", traced, others, (unsigned long long)number, classes);
     Py_XDECREF(traced);
     Py_XDECREF(others);
-    Py_XDECREF(kept);
     return result;
 }
 
@@ -178,10 +183,38 @@ PyObject *ssb_survey(PyObject *is_traced, PyObject *modules, int keep)
     int was_enabled = suspend_collector();
     ssb_each_gc_object(note);
     PyObject *result = classes != NULL && !PyErr_Occurred() ? sort_out(is_traced, keep) : NULL;
+    if (result != NULL && keep)
+        ssb_keep_end();
     PyMem_RawFree(found.functions);
     PyMem_RawFree(found.groups);
     Py_CLEAR(module_key);
     Py_CLEAR(classes);
     resume_collector(was_enabled);
     return result;
+}
+
+/* -- modules --------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t stamp, const void *address)
+{
+    stamp = (stamp ^ (uintptr_t)address) * UINT64_C(0x9E3779B97F4A7C15);
+    return stamp ^ stamp >> 29;
+}
+
+PyObject *ssb_module_stamp(void)
+{
+    PyObject *name = PyUnicode_InternFromString("__name__"), *file = PyUnicode_InternFromString("__file__"), *key, *module;
+    PyObject *modules = PyImport_GetModuleDict();
+    Py_ssize_t position = 0;
+    uint64_t stamp = 0;
+    while (name != NULL && file != NULL && PyDict_Next(modules, &position, &key, &module)) {
+        stamp = mix(stamp, module);
+        if (!PyModule_Check(module))
+            continue;
+        PyObject *namespace = PyModule_GetDict(module);
+        stamp = mix(mix(stamp, PyDict_GetItemWithError(namespace, name)), PyDict_GetItemWithError(namespace, file));
+    }
+    Py_XDECREF(name);
+    Py_XDECREF(file);
+    return PyErr_Occurred() ? NULL : PyLong_FromUnsignedLongLong(stamp);
 }

@@ -193,7 +193,11 @@ class Searching:
     ) -> Sandbox:
         before = time.monotonic()
         task = task_of(self.item, settings, fingerprint=fingerprint, footprints=footprints, guarded=guarded)
-        if self._prepared is None or self._prepared.settings.promoted != settings.promoted:
+        if (
+            self._prepared is None
+            or self._prepared.settings.promoted != settings.promoted
+            or not child_side.may_use_tables(self._prepared)
+        ):
             self._prepared = child_side.with_tables(task)
         task = dataclasses.replace(task, tables=self._prepared.tables, modules=self._prepared.modules)
         bridge = bridge_module()

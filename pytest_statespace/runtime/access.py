@@ -53,6 +53,8 @@ def real_path(path: str) -> str:
 
 def prepare() -> None:
     """In the parent, before a survey: real paths that it will ask for."""
+    if _KNOWN.has_modules(_bridge().module_stamp()):
+        return
     paths = sysconfig.get_paths()
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
         _remember(paths[name])
@@ -113,9 +115,9 @@ class UnderTest:
 class _Found:
     traced: dict[CodeType, None]
     untraced: bytes  #: packed addresses of the code of other functions
-    kept: list[CodeType]  #: that code, if it was to be kept alive
+    kept_for: int  #: number under which that code is kept alive, or 0
     classes: list[object]
-    namespaces: list[object]
+    namespaces: list[dict[str, Any]]
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -124,25 +126,51 @@ def _modules() -> Iterator[ModuleType]:
             yield module
 
 
+def _bridge() -> ModuleType:
+    return importlib.import_module("pytest_statespace._native._bridge")
+
+
+@dataclass(frozen=True, slots=True)
+class _Modules:
+    """The modules of a process; an entry keeps alive what its stamp is made of."""
+
+    stamp: int
+    under_test: UnderTest
+    namespaces: list[dict[str, Any]]
+    traced: list[ModuleType]
+    traced_names: frozenset[str]
+    others: list[object]
+
+    @classmethod
+    def of(cls, under_test: UnderTest, stamp: int) -> _Modules:
+        modules = list(_modules())
+        namespaces = [vars(module) for module in modules]
+        named = [(namespace.get("__name__"), namespace.get("__file__")) for namespace in namespaces]
+        traced = [
+            (module, str(name))
+            for module, (name, file) in zip(modules, named, strict=True)
+            if under_test.has_module(name) or (isinstance(file, str) and under_test.has_file(file))
+        ]
+        return cls(
+            stamp=stamp,
+            under_test=under_test,
+            namespaces=namespaces,
+            traced=[module for module, _ in traced],
+            traced_names=frozenset(name for _, name in traced),
+            others=[list(sys.modules.values()), named],
+        )
+
+
 def find(under_test: UnderTest, *, keep: bool = False) -> _Found:
     """All code objects of functions that exist, classes under test, namespaces of modules."""
-    bridge = importlib.import_module("pytest_statespace._native._bridge")
-    namespaces: list[object] = []
-    classes: list[object] = []
-    traced_modules: set[str] = set()
-    for module in _modules():
-        namespace = vars(module)
-        namespaces.append(namespace)
-        name, file = namespace.get("__name__"), namespace.get("__file__")
-        if under_test.has_module(name) or (isinstance(file, str) and under_test.has_file(file)):
-            traced_modules.add(str(name))
-            classes.append(module)
-    functions, others, kept, candidates = bridge.survey(under_test.has_code, traced_modules, keep)
-    classes += [candidate for candidate in candidates if candidate.__module__ in traced_modules]
+    bridge = _bridge()
+    modules = _KNOWN.modules(under_test, bridge.module_stamp())
+    functions, others, kept_for, candidates = bridge.survey(under_test.has_code, modules.traced_names, keep)
+    classes = [*modules.traced, *(c for c in candidates if c.__module__ in modules.traced_names)]
     traced: dict[CodeType, None] = {}
     for function in functions:
         traced.update(dict.fromkeys(nested_codes(function.__code__)))
-    return _Found(traced, others, kept, classes, namespaces)
+    return _Found(traced, others, kept_for, classes, modules.namespaces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +198,25 @@ class _Facts:
 
 
 class _Known:
-    """What was found out about code for the tests before, by address; an entry keeps its code alive."""
+    """What was found out for the tests before, about modules and, by address, code; an entry keeps its code alive."""
 
     def __init__(self) -> None:
+        self._modules: _Modules | None = None
         self._facts: dict[int, _Facts] = {}
         self._classifier: Classifier | None = None
         self._open_cells: set[tuple[CodeType, str]] | None = None
         self._records: dict[int, tuple[CodeType, bytes]] = {}
+
+    def has_modules(self, stamp: int) -> bool:
+        """Are the modules of the process still those that were asked for last?"""
+        return self._modules is not None and self._modules.stamp == stamp
+
+    def modules(self, under_test: UnderTest, stamp: int) -> _Modules:
+        """Those of the process, which have this stamp."""
+        known = self._modules
+        if known is None or known.stamp != stamp or known.under_test != under_test:
+            known = self._modules = _Modules.of(under_test, stamp)
+        return known
 
     def facts(self, codes: Iterable[CodeType]) -> list[_Facts]:
         """In the order of `codes`; all others are forgotten."""
@@ -255,8 +295,8 @@ def build_tables(
         trace_prefixes: importable names of modules and packages that are under test as well.
         promoted: details of earlier searches that ended because an assumption was broken: "global NAME",
             "attribute NAME" or "cell QUALNAME.NAME".
-        keep: the tables keep all code alive that they name by its address. Otherwise no code may die before they
-            are installed.
+        keep: all code that the tables name by its address stays alive until somebody else asks for that (see
+            `may_be_used`). Otherwise no code may die before they are installed.
     """
     under_test = UnderTest.of(roots, trace_prefixes)
     found = find(under_test, keep=keep)
@@ -282,7 +322,7 @@ def build_tables(
     return {
         "codes": _KNOWN.records(classifier, found.traced, open_cells),
         "untraced": found.untraced,
-        "kept": found.kept,
+        "kept_for": found.kept_for,
         "classify": _classify(under_test, classifier),
         "promoted": promoted,
         "rebound": classifier.rebound,
@@ -298,6 +338,11 @@ def build_tables(
         "aliased": bool(_ALIASES.intersection(used)),
         **footprints.tables(),
     }
+
+
+def may_be_used(tables: dict[str, Any]) -> bool:
+    """Is the code that these tables name by its address, made with ``keep``, sure to be alive?"""
+    return bool(tables["kept_for"] == _bridge().kept_for())
 
 
 def _classify(under_test: UnderTest, classifier: Classifier) -> Callable[[CodeType, object], bytes | None]:

@@ -87,6 +87,11 @@ def with_tables(task: Task) -> Task:
     return dataclasses.replace(task, tables=tables_of(task, keep=True), modules=len(sys.modules))
 
 
+def may_use_tables(task: Task) -> bool:
+    """In the parent: have no others been made since?"""
+    return task.tables is not None and access.may_be_used(task.tables)
+
+
 def tables_of(task: Task, *, keep: bool = False) -> dict[str, Any]:
     """The tables of the code under test in this process."""
     return access.build_tables(

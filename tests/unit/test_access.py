@@ -7,9 +7,10 @@ import importlib
 import struct
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -238,8 +239,8 @@ def test_the_survey_agrees_with_the_collector() -> None:
     def is_ours(code: CodeType, namespace: object) -> bool:
         return code.co_filename == __file__ or namespace is vars(threading)
 
-    functions, others, kept, classes = _bridge.survey(is_ours, {"threading", __name__})
-    assert kept == []
+    functions, others, kept_for, classes = _bridge.survey(is_ours, {"threading", __name__})
+    assert kept_for == 0
     every = gc.get_objects()
     expected = [o for o in every if type(o) is FunctionType and is_ours(o.__code__, o.__globals__)]
     assert is_ours in functions
@@ -252,8 +253,52 @@ def test_the_survey_agrees_with_the_collector() -> None:
 
 
 def test_the_survey_keeps_code_alive_if_asked() -> None:
-    _, others, kept, _ = _bridge.survey(lambda code, namespace: False, set(), True)
-    assert list(struct.unpack(f"{len(others) // 8}Q", others)) == [id(code) for code in kept]
+    def survey() -> tuple[set[int], int]:
+        _, others, number, _ = _bridge.survey(lambda code, namespace: False, set(), True)
+        assert number == _bridge.kept_for()
+        return set(struct.unpack(f"{len(others) // 8}Q", others)), number
+
+    namespaces: list[dict[str, Any]] = [{} for _ in range(1000)]
+    for one in range(len(namespaces)):
+        exec("def f(): pass", namespaces[one])
+    codes = [weakref.ref(namespace["f"].__code__) for namespace in namespaces]
+    addresses = {id(code()) for code in codes}
+    found, number = survey()
+    assert addresses <= found
+    namespaces.clear()
+    gc.collect()
+    assert all(code() is not None for code in codes)
+    found, later = survey()
+    assert later == number + 1
+    assert not addresses & found
+    gc.collect()
+    assert not any(code() is not None for code in codes)
+
+
+def test_tables_serve_until_others_are_made() -> None:
+    first = access.build_tables(["/nowhere"], keep=True)
+    assert access.may_be_used(first)
+    access.build_tables(["/nowhere"])
+    assert access.may_be_used(first)
+    second = access.build_tables(["/nowhere"], keep=True)
+    assert access.may_be_used(second)
+    assert not access.may_be_used(first)
+
+
+def test_the_stamp_of_modules_tells_names_and_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps = [_bridge.module_stamp()]
+    module = ModuleType("module_of_this_test")
+    for change in (
+        lambda: monkeypatch.setitem(sys.modules, "module_of_this_test", module),
+        lambda: monkeypatch.setattr(module, "__file__", __file__, raising=False),
+        lambda: monkeypatch.setattr(module, "__file__", str(Path("/elsewhere.py")), raising=False),
+        lambda: monkeypatch.setattr(module, "__name__", str(Path("another"))),
+        lambda: monkeypatch.setitem(sys.modules, "module_of_this_test", object()),
+    ):
+        assert _bridge.module_stamp() == stamps[-1]
+        change()
+        assert _bridge.module_stamp() not in stamps
+        stamps.append(_bridge.module_stamp())
 
 
 def test_what_is_remembered_of_code_changes_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,6 +333,8 @@ def test_what_is_remembered_of_code_changes_no_table(tmp_path: Path, monkeypatch
         del sys.modules[names.pop()]
         gc.collect()
         compare()
+    gc.collect()  # what is remembered of modules kept the last one alive until the others were asked for
+    compare()
     assert not access._KNOWN._records
 
 
