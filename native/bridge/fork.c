@@ -42,6 +42,9 @@ static void in_copy(void)
 {
     ssb.active = 0;
     ssb_forget_pause();
+    for (uint32_t i = 0; i < ssb.n_threads; i++) /* they were not copied */
+        if (i != ssb.current)
+            ssb.threads[i].status = SSB_DONE;
 }
 
 int ssb_let_fork(void) { return -pthread_atfork(NULL, NULL, in_copy); }

@@ -67,6 +67,8 @@ static PyObject *hook_start_joinable(ssb_hook *hook, PyObject *self, PyObject *c
 static PyObject *hook_join(ssb_hook *hook, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     uint32_t other = ssb_thread_of_handle(self);
+    if (!ssb.active && other != SS_NONE && ssb.threads[other].status == SSB_DONE)
+        Py_RETURN_NONE;
     if (!ssb.active || other == SS_NONE || nargs > 1 || kwnames != NULL)
         return ssb_original(hook, self, args, nargs, kwnames);
     int64_t deadline = SSB_NO_DEADLINE;

@@ -108,6 +108,9 @@ FORKS = """
 
         def copy():
             assert threading.active_count() == 1
+            assert not any(other.is_alive() for other in others)
+            for other in others:
+                other.join()
             started()  # a thread of the system's
             before = time.monotonic()
             time.sleep(0.01)  # real time
