@@ -244,27 +244,36 @@ static int is_seen(const ssi_tracked *t, const ss_region *r) {
     return t->marks_empty && !(t->idle_from && r->hi > *t->idle_from && r->lo < t->idle_to);
 }
 
-static int read_region(ss_arena *arena, uint32_t region, uint32_t *n_changes) {
-    const ss_region *r = &arena->regions[region];
-    const ssi_tracked *t = &arena->tracked;
-    uint32_t pages = (uint32_t)((r->hi - r->lo) / SS_PAGE);
-    int seen = is_seen(t, r);
+/* Pages of a region that have content, in arena->dirty. */
+static long list_content(ss_arena *arena, const ss_region *r) {
+    ssi_tracked *t = &arena->tracked;
+    if (!is_seen(t, r)) return ssi_list_content(t, r, arena->dirty);
+    uint32_t end = r->first_page + (uint32_t)((r->hi - r->lo) / SS_PAGE);
+    long n = 0;
     residency around = {0};
-    for (uint32_t at = 0; at < pages; at++) {
-        if (seen) at = ssi_next_bit(t->seen, r->first_page + at, r->first_page + pages) - r->first_page;
-        if (at == pages) break;
-        uint32_t index = r->first_page + at;
-        uintptr_t address = r->lo + (uintptr_t)at * SS_PAGE;
-        if (!seen || !(t->present[index / 64] >> (index % 64) & 1)) {
-            if (index >= around.first + around.n) look(arena, &around, index, address, pages - at < WINDOW ? pages - at : WINDOW);
+    for (uint32_t index = ssi_next_bit(t->seen, r->first_page, end); index < end; index = ssi_next_bit(t->seen, index + 1, end)) {
+        uintptr_t address = r->lo + (uintptr_t)(index - r->first_page) * SS_PAGE;
+        if (!(t->present[index / 64] >> (index % 64) & 1)) {
+            if (index >= around.first + around.n) look(arena, &around, index, address, end - index < WINDOW ? end - index : WINDOW);
             if (!has_content(&around, index, address)) continue;
         }
-        arena->populated_pages++;
-        uint32_t page = arena->frozen.pid ? SSI_BASE_PAGE | index : ssi_page_intern(arena, (void *)address);
+        arena->dirty[n++] = index;
+    }
+    return n;
+}
+
+static int read_region(ss_arena *arena, uint32_t region, uint32_t *n_changes) {
+    const ss_region *r = &arena->regions[region];
+    long n = list_content(arena, r);
+    if (n < 0) return (int)n;
+    for (long i = 0; i < n; i++) {
+        uint32_t index = arena->dirty[i];
+        uint32_t page = arena->frozen.pid ? SSI_BASE_PAGE | index : ssi_page_intern(arena, (void *)(r->lo + (uintptr_t)(index - r->first_page) * SS_PAGE));
         if (page == SS_NONE) return -ENOMEM;
         if (page && !arena->frozen.pid) ssi_page_fix(arena, page); /* nothing is packed yet: it can't fail */
         if (page) arena->changes[(*n_changes)++] = (ssi_change){index, page};
     }
+    arena->populated_pages += (uint64_t)n;
     return 0;
 }
 

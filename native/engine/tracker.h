@@ -90,6 +90,8 @@ int ssi_pagemap_open(void); /* descriptor or -1 */
 int ssi_pagemap_read(int pagemap, uintptr_t address, uint64_t *entries, uint32_t n);
 /* Pages of a region below `end` that are in memory or swapped out, ascending, into out. Their number, or a negative errno. */
 long ssi_list_populated(ssi_tracked *tracked, const ss_region *region, uintptr_t end, uint32_t *out);
+/* Pages of a region that can be read and are not empty. */
+long ssi_list_content(ssi_tracked *tracked, const ss_region *region, uint32_t *out);
 /* Does reading a byte there fault? Asks the kernel, so nothing is raised. */
 int ssi_is_readable(uintptr_t address);
 /* Has the page content of its own that a plain read may look at? No: reads as zeroes or not at all. */

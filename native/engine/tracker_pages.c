@@ -31,22 +31,30 @@ int ssi_pagemap_read(int pagemap, uintptr_t address, uint64_t *entries, uint32_t
     return 0;
 }
 
+/* Has the page anything to read? Without an entry all that is known is whether it can be read. */
+static int is_worth_reading(const uint64_t *entry, uintptr_t address) {
+    return entry ? ssi_page_has_content(*entry, address) : ssi_is_readable(address);
+}
+
 /* One entry after the other. */
-static long read_populated(ssi_tracked *t, const ss_region *r, uintptr_t end, uint32_t *out) {
+static long read_populated(ssi_tracked *t, const ss_region *r, uintptr_t end, int readable, uint32_t *out) {
     uint64_t entries[WINDOW];
     long found = 0;
     for (uintptr_t at = r->lo; at < end; at += WINDOW * SS_PAGE) {
         uint32_t n = (end - at) / SS_PAGE < WINDOW ? (uint32_t)((end - at) / SS_PAGE) : WINDOW;
         int rc = ssi_pagemap_read(t->pagemap, at, entries, n);
-        if (rc) return rc;
+        if (rc && !readable) return rc;
         uint32_t first = r->first_page + (uint32_t)((at - r->lo) / SS_PAGE);
         for (uint32_t k = 0; k < n; k++)
-            if (entries[k] & (SSI_PAGEMAP_PRESENT | SSI_PAGEMAP_SWAPPED)) out[found++] = first + k;
+            if (readable ? is_worth_reading(rc ? NULL : &entries[k], at + (uintptr_t)k * SS_PAGE)
+                         : !!(entries[k] & (SSI_PAGEMAP_PRESENT | SSI_PAGEMAP_SWAPPED)))
+                out[found++] = first + k;
     }
     return found;
 }
 
-long ssi_list_populated(ssi_tracked *t, const ss_region *r, uintptr_t end, uint32_t *out) {
+/* readable: without what only looks as if it were swapped out, such as guard pages. */
+static long list(ssi_tracked *t, const ss_region *r, uintptr_t end, int readable, uint32_t *out) {
     long found = 0;
     for (uint64_t at = r->lo; at < end && !t->no_scan;) {
         struct ssi_scan_arg arg = {.size = sizeof arg,
@@ -60,13 +68,18 @@ long ssi_list_populated(ssi_tracked *t, const ss_region *r, uintptr_t end, uint3
         t->no_scan = n < 0;
         if (n < 0) break;
         for (long i = 0; i < n; i++)
-            for (uint64_t page = t->runs[i].start; page < t->runs[i].end; page += SS_PAGE) out[found++] = r->first_page + (uint32_t)((page - r->lo) / SS_PAGE);
+            for (uint64_t page = t->runs[i].start; page < t->runs[i].end; page += SS_PAGE)
+                if (!readable || t->runs[i].categories & SSI_PAGE_IS_PRESENT || ssi_is_readable(page))
+                    out[found++] = r->first_page + (uint32_t)((page - r->lo) / SS_PAGE);
         uint64_t seen = n ? t->runs[n - 1].end : 0; /* as in tracker_wpasync.c: the last run may lie behind walk_end */
         SS_ASSERT(arg.walk_end > at && arg.walk_end <= end && seen <= end);
         at = arg.walk_end > seen ? arg.walk_end : seen;
     }
-    return t->no_scan ? read_populated(t, r, end, out) : found;
+    return t->no_scan ? read_populated(t, r, end, readable, out) : found;
 }
+
+long ssi_list_populated(ssi_tracked *t, const ss_region *r, uintptr_t end, uint32_t *out) { return list(t, r, end, 0, out); }
+long ssi_list_content(ssi_tracked *t, const ss_region *r, uint32_t *out) { return list(t, r, r->hi, 1, out); }
 
 int ssi_is_readable(uintptr_t address) {
     /* The kernel copies the set before it looks at `how`: EFAULT or EINVAL, and nothing else happens. */
