@@ -44,6 +44,7 @@ static void wait_while(_Atomic uint32_t *word, uint32_t value) {
 
 static _Noreturn void serve(ss_arena *arena) {
     SSI_SYSCALL(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    SSI_SYSCALL(SYS_setpgid, 0, 0); /* it outlives the child, whose group ends with it */
     SSI_SYSCALL(SYS_close_range, 0, ~0u, 0); /* nobody shall wait for the end of a pipe because of this process */
     for (;;) {
         while (atomic_load_explicit(&arena->frozen.busy, memory_order_acquire) == 0) {

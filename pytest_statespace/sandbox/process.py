@@ -28,7 +28,10 @@ class ExitStatus:
 
 
 class ChildProcess:
-    """A forked child that this process must reap. `close` is safe at any time, and twice."""
+    """A forked child that this process must reap. `close` is safe at any time, and twice.
+
+    What the child started itself ends with it, unless that has left the child's process group.
+    """
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -56,11 +59,14 @@ class ChildProcess:
         if self.status is not None:
             return self.status
         try:
-            pid, raw = os.waitpid(self.pid, options)
+            if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | options) is None:
+                return None
+            with contextlib.suppress(ProcessLookupError):  # not reaped yet, so nobody else can have this number
+                os.killpg(self.pid, signal.SIGKILL)
+            _, raw = os.waitpid(self.pid, 0)
         except ChildProcessError:  # reaped by somebody else, who did not tell us how it ended
             self.status = ExitStatus(-1, 0)
             return self.status
-        if pid:
-            code = os.waitstatus_to_exitcode(raw)
-            self.status = ExitStatus(code, 0) if code >= 0 else ExitStatus(0, -code)
+        code = os.waitstatus_to_exitcode(raw)
+        self.status = ExitStatus(code, 0) if code >= 0 else ExitStatus(0, -code)
         return self.status

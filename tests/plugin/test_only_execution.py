@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -170,3 +171,47 @@ def test_where_something_is_rewound_it_is_refused(
     )
     most = () if "executions" in options[0] else ("--statespace-max-executions=1",)
     assert results("--statespace", *options, *most)["test_file"]["verdict"] == "unsupported"
+
+
+LEAVES = """
+    import os, time, pytest
+
+    def leave(path):
+        if not os.fork():
+            path.with_suffix(".new").write_text(str(os.getpid()))
+            path.with_suffix(".new").rename(path)
+            time.sleep(1e6)
+        while not path.exists():
+            time.sleep(0.01)
+
+    @pytest.mark.statespace(max_executions=1)
+    def test_finishes(request):
+        leave(request.config.rootpath / "finishes")
+
+    @pytest.mark.statespace(max_executions=1)
+    def test_exits(request):
+        leave(request.config.rootpath / "exits")
+        os._exit(0)
+
+    @pytest.mark.statespace(max_executions=1, timeout=2)
+    def test_takes_too_long(request):
+        leave(request.config.rootpath / "takes_too_long")
+        while True:
+            time.sleep(1)
+"""
+
+
+def test_what_it_leaves_behind_ends_with_it(pytester: pytest.Pytester, results: Any) -> None:
+    pytester.makepyfile(LEAVES)
+    found = results("--statespace")
+    assert [entry["verdict"] for entry in found.values()] == ["incomplete", "failed", "incomplete"]
+    left = [int((pytester.path / name).read_text()) for name in ("finishes", "exits", "takes_too_long")]
+    assert not [pid for pid in left if _is_running(pid)]
+
+
+def _is_running(pid: int) -> bool:
+    """Is it more than an entry that waits to be reaped?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
