@@ -235,11 +235,18 @@ uintptr_t ssbf_next_object(uintptr_t from, uintptr_t end)
     return 0;
 }
 
+uint32_t ssbf_kind_of(uint32_t b, const PyObject *o)
+{
+    const PyTypeObject *t = Py_TYPE(o);
+    int may_be_atom = t == &PyUnicode_Type || t == &PyLong_Type || t == &PyComplex_Type || t == &PyBytes_Type;
+    return may_be_atom && !(ssbf->kinds[b] & SSBF_UNREADY) ? ssbf->kinds[b] | SSBF_ATOM : ssbf->kinds[b];
+}
+
 ssbf_object *ssbf_meet(uint32_t b)
 {
     ssbf_object *entry = &ssbf->objects[b];
-    entry->flags = ssbf->kinds[b] & SSBF_KINDS;
     entry->object = (PyObject *)ssbf_address_of(b);
+    entry->flags = ssbf_kind_of(b, entry->object) & SSBF_KINDS;
     return entry;
 }
 

@@ -113,7 +113,7 @@ static void add_near(near *to, uintptr_t lo, uintptr_t hi, int32_t owner)
 static void add_object(near *to, uintptr_t address)
 {
     PyObject *o = (PyObject *)address;
-    uint32_t b = (uint32_t)ssbf_find_object(address), kind = ssbf->kinds[b];
+    uint32_t b = (uint32_t)ssbf_find_object(address), kind = ssbf_kind_of(b, o);
     int32_t owner = kind & (SSBF_ATOM | SSBF_CODE) ? SSBF_SILENT : (int32_t)b;
     size_t in_front, before = ssbf_bytes_before(o, &in_front), count = SSB_COUNT_BYTES;
     if (kind & SSBF_SUBCLASSES) { /* its memory is its type's, and in the list */

@@ -5,6 +5,10 @@
  * │ once, while its header is in the processor's caches: what it refers to, of │
  * │ what kind it is, and which memory outside of it belongs to it. Nothing is  │
  * │ written to them: a page that is written here would be copied.              │
+ * │                                                                            │
+ * │ It takes as long as memory takes to answer, so several questions are under │
+ * │ way at a time: the collector's list is followed while objects are looked   │
+ * │ at, and the headers of the next ones are fetched ahead.                    │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "base_index.h"
 
@@ -15,11 +19,17 @@
 #define TYPES 256 /* power of two: types whose properties are at hand */
 #define AHEAD 8   /* objects whose headers are fetched before they are looked at */
 
+/* Objects whose parts are named one by one. */
+enum shape { ORDINARY, A_TYPE, A_CODE, A_FUNCTION, A_WEAK_REFERENCE, A_BUILTIN };
+
 /* What the walk needs of a type, computed once while it stays at hand. */
 typedef struct type_facts {
     PyTypeObject *type;
     const ssbf_handler *handler; /* of its instances */
-    int may_be_atom, is_collected, has_managed_dict;
+    traverseproc traverse;       /* NULL: the collector does not know them */
+    inquiry is_collected;        /* asked for each, if not NULL */
+    enum shape shape;
+    int may_be_atom, has_managed_dict, has_weak_references;
 } type_facts;
 
 typedef struct item {
@@ -30,7 +40,7 @@ typedef struct item {
 static struct {
     ssbf_growing items, blocks, hidden;
     uint32_t n_items;
-    uint32_t current; /* the item that is looked at */
+    uint32_t next; /* the first item that was not looked at */
     type_facts facts[TYPES];
     int failed;
 } walk;
@@ -96,39 +106,43 @@ static void add_referents_of_type(PyTypeObject *t)
     }
 }
 
-static void add_referents(PyObject *o, const type_facts *facts)
+static void add_parts(PyObject *o, enum shape shape)
 {
-    PyTypeObject *t = facts->type;
-    add_object((PyObject *)t);
-    if (PyType_Check(o))
+    if (shape == A_TYPE) {
         add_referents_of_type((PyTypeObject *)o);
-    if (PyCode_Check(o)) {
+    } else if (shape == A_CODE) {
         PyCodeObject *c = (PyCodeObject *)o;
         PyObject *parts[] = {c->co_consts, c->co_names, c->co_exceptiontable, c->co_localsplusnames, c->co_localspluskinds,
                              c->co_filename, c->co_name, c->co_qualname, c->co_linetable};
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
             add_object(parts[i]);
-    } else if (PyFunction_Check(o)) {
+    } else if (shape == A_FUNCTION) {
         PyFunctionObject *f = (PyFunctionObject *)o;
         PyObject *parts[] = {f->func_globals, f->func_builtins, f->func_name, f->func_qualname, f->func_code, f->func_defaults,
                              f->func_kwdefaults, f->func_closure, f->func_doc, f->func_dict, f->func_module, f->func_annotations};
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
             add_object(parts[i]);
-    } else if (PyWeakref_Check(o)) {
+    } else if (shape == A_WEAK_REFERENCE) {
         PyWeakReference *w = (PyWeakReference *)o;
         add_object(ssb_weakref_object(w));
         add_object(w->wr_callback);
-    } else if (PyCFunction_Check(o)) {
+    } else {
         add_object(((PyCFunctionObject *)o)->m_module);
         add_object(((PyCFunctionObject *)o)->m_self);
     }
-    if (facts->is_collected && t->tp_traverse && PyObject_IS_GC(o))
-        t->tp_traverse(o, add_visited, NULL);
+}
+
+static void add_referents(PyObject *o, const type_facts *facts)
+{
+    if (facts->shape != ORDINARY)
+        add_parts(o, facts->shape);
+    if (facts->traverse && (!facts->is_collected || facts->is_collected(o)))
+        facts->traverse(o, add_visited, NULL);
     /* 3.13 visits the values and not the dictionary that holds them as well, and the collector does not track that if they are
      * plain: nobody else names it. */
     if (facts->has_managed_dict && !ssb_instance_values(o))
         add_object(ssb_instance_dict(o));
-    if (t->tp_weaklistoffset)
+    if (facts->has_weak_references)
         for (PyWeakReference *w = ssb_object_weakrefs(o); w; w = w->wr_next)
             add_object((PyObject *)w);
 }
@@ -150,11 +164,20 @@ static void add_frames(PyThreadState *ts)
 
 static void ignore_number(uint64_t n) { (void)n; }
 
+static void look_at_next(void);
+
+/* The collector knows it. */
+static void add_listed(PyObject *o)
+{
+    add_object(o);
+    look_at_next();
+}
+
 static void add_roots(void)
 {
     PyObject *singletons[] = {Py_None, Py_True, Py_False, Py_Ellipsis, Py_NotImplemented, (PyObject *)&PyType_Type,
                               (PyObject *)&PyBaseObject_Type};
-    ssb_each_gc_object(add_object);
+    ssb_each_gc_object(add_listed);
     ssb_each_interpreter_object(add_object);
     for (size_t i = 0; i < sizeof singletons / sizeof *singletons; i++)
         add_object(singletons[i]);
@@ -164,17 +187,35 @@ static void add_roots(void)
 
 /* ---- looking at an object -------------------------------------------------------------- */
 
+static enum shape shape_of(PyTypeObject *t)
+{
+    if (PyType_FastSubclass(t, Py_TPFLAGS_TYPE_SUBCLASS))
+        return A_TYPE;
+    if (t == &PyCode_Type)
+        return A_CODE;
+    if (t == &PyFunction_Type)
+        return A_FUNCTION;
+    if (PyType_IsSubtype(t, &_PyWeakref_RefType) || t == &_PyWeakref_ProxyType || t == &_PyWeakref_CallableProxyType)
+        return A_WEAK_REFERENCE;
+    return PyType_IsSubtype(t, &PyCFunction_Type) ? A_BUILTIN : ORDINARY;
+}
+
 static const type_facts *facts_of(PyTypeObject *t)
 {
     type_facts *f = &walk.facts[((uintptr_t)t >> 4 ^ (uintptr_t)t >> 12) % TYPES];
-    if (f->type != t)
-        *f = (type_facts){
-            .type = t,
-            .handler = ssbf_registered(t),
-            .may_be_atom = t == &PyUnicode_Type || t == &PyLong_Type || t == &PyComplex_Type || t == &PyBytes_Type,
-            .is_collected = PyType_IS_GC(t),
-            .has_managed_dict = ssb_type_has_managed_dict(t),
-        };
+    if (f->type == t)
+        return f;
+    add_object((PyObject *)t);
+    *f = (type_facts){
+        .type = t,
+        .handler = ssbf_registered(t),
+        .traverse = PyType_IS_GC(t) ? t->tp_traverse : NULL,
+        .is_collected = t->tp_is_gc,
+        .shape = shape_of(t),
+        .may_be_atom = t == &PyUnicode_Type || t == &PyLong_Type || t == &PyComplex_Type || t == &PyBytes_Type,
+        .has_managed_dict = ssb_type_has_managed_dict(t),
+        .has_weak_references = t->tp_weaklistoffset != 0,
+    };
     return f;
 }
 
@@ -190,19 +231,21 @@ static uint32_t handler_number(const ssbf_handler *handler)
 
 static uint32_t kind_of(PyObject *o, const type_facts *facts)
 {
-    if (PyType_Check(o))
+    if (facts->shape == A_TYPE)
         return SSBF_TYPE | handler_number(ssbf_registered((PyTypeObject *)o)) << 8;
-    if (PyCode_Check(o))
+    if (facts->shape == A_CODE)
         return SSBF_CODE;
-    return facts->may_be_atom && ssbf_is_atom(o) ? SSBF_ATOM : 0; /* numbers with a point are not: their memory is used again */
+    if (!facts->may_be_atom) /* numbers with a point are not: their memory is used again */
+        return 0;
+    return ssbf_is_atom(o) ? SSBF_ATOM : SSBF_UNREADY;
 }
 
 /* Memory outside of the object, or too much of it to be found from its neighbours. */
 static void add_memory(PyObject *o, const type_facts *facts, int32_t owner)
 {
     PyTypeObject *t = facts->type;
-    size_t in_front, before = ssbf_bytes_before(o, &in_front), bytes = (size_t)t->tp_basicsize;
-    if (before && ssb_type_has_managed_dict(t)) {
+    size_t in_front, bytes = (size_t)t->tp_basicsize;
+    if (facts->has_managed_dict && ssbf_bytes_before(o, &in_front)) {
         PyDictValues *values = ssb_instance_values(o);
         PyDictKeysObject *keys = ssb_type_keys(t);
         if (values && keys) {
@@ -219,18 +262,19 @@ static void add_memory(PyObject *o, const type_facts *facts, int32_t owner)
         facts->handler->buffers(o, owner);
 }
 
-static void look_at_all(void)
+static void look_at_next(void)
 {
-    for (uint32_t i = 0; i < walk.n_items && !walk.failed; i++) { /* grows while it runs */
-        PyObject *o = (PyObject *)item_at(i)->object;
-        if (i + AHEAD < walk.n_items)
-            __builtin_prefetch((void *)item_at(i + AHEAD)->object);
-        const type_facts facts = *facts_of(Py_TYPE(o));
-        uint32_t kind = kind_of(o, &facts);
-        item_at(i)->kind = kind;
-        add_referents(o, &facts);
-        add_memory(o, &facts, kind & (SSBF_ATOM | SSBF_CODE) ? -1 : (int32_t)i);
-    }
+    if (walk.next == walk.n_items || walk.failed)
+        return;
+    uint32_t i = walk.next++;
+    PyObject *o = (PyObject *)item_at(i)->object;
+    if (i + AHEAD < walk.n_items)
+        __builtin_prefetch((void *)item_at(i + AHEAD)->object);
+    const type_facts *facts = facts_of(Py_TYPE(o));
+    uint32_t kind = kind_of(o, facts);
+    item_at(i)->kind = kind;
+    add_referents(o, facts);
+    add_memory(o, facts, kind & (SSBF_ATOM | SSBF_CODE) ? -1 : (int32_t)i);
 }
 
 /* ---- numbers instead of items -------------------------------------------------------------- */
@@ -239,7 +283,8 @@ static void note_kinds(void)
 {
     ssbf->kinds = ssb_scratch((size_t)ssbf->n_objects * sizeof *ssbf->kinds);
     for (uint32_t i = 0; i < walk.n_items; i++)
-        ssbf->kinds[ssbf_find_object(item_at(i)->object)] = (uint16_t)item_at(i)->kind;
+        if (item_at(i)->kind & ~SSBF_ATOM) /* few: and to find an object's number takes as long as to look at it */
+            ssbf->kinds[ssbf_find_object(item_at(i)->object)] = (uint16_t)item_at(i)->kind;
     for (size_t i = 0; i < walk.hidden.used / sizeof(PyObject *); i++) {
         int b = ssbf_find_object(((uintptr_t *)walk.hidden.at)[i]);
         if (b >= 0)
@@ -287,7 +332,8 @@ int ssbf_walk_base(void)
     ssbf->handlers[0] = NULL;
     ssbf->n_handlers = 1;
     add_roots();
-    look_at_all();
+    while (walk.next < walk.n_items && !walk.failed) /* more come while it runs */
+        look_at_next();
     if (!walk.failed) {
         ssbf_number_objects();
         note_kinds();

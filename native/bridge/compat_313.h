@@ -337,8 +337,10 @@ static inline void ssb_each_gc_object(void (*visit)(PyObject *))
     PyInterpreterState *is = PyInterpreterState_Get();
     for (int g = 0; g <= NUM_GENERATIONS; g++) {
         PyGC_Head *head = g < NUM_GENERATIONS ? &is->gc.generations[g].head : &is->gc.permanent_generation.head;
-        for (PyGC_Head *h = _PyGCHead_NEXT(head); h != head; h = _PyGCHead_NEXT(h))
+        for (PyGC_Head *h = _PyGCHead_NEXT(head); h != head; h = _PyGCHead_NEXT(h)) {
+            __builtin_prefetch(_PyGCHead_NEXT(h)); /* far from this one, as a rule */
             visit((PyObject *)(h + 1));
+        }
     }
 }
 

@@ -98,6 +98,7 @@ int ssbf_register_handles(PyObject *thread_module);
 /* ---- tables in arena memory ------------------------------------------------------ */
 
 enum { SSBF_ATOM = 1, SSBF_TYPE = 2, SSBF_CODE = 4, SSBF_SUBCLASSES = 8 /* a type's table of subclasses */, SSBF_HIDDEN = 16 /* a cache */,
+       SSBF_UNREADY = 64 /* of a type whose objects are atoms, but not one yet: in `kinds` alone, which leaves atoms out */,
        SSBF_KINDS = 31, SSBF_HASHED = 32 /* `shallow` is known, and `table` of a set */ };
 enum { SSBF_SILENT = -1, SSBF_NOBODY = -2 };
 
@@ -160,7 +161,7 @@ typedef struct ssbf_tables {
     /* base state */
     ssbf_object *objects; /* in the order of their addresses */
     uint32_t n_objects;
-    uint16_t *kinds;      /* of all objects: SSBF_TYPE ... | number of the handler of a type's instances << 8 */
+    uint16_t *kinds;      /* of all objects: SSBF_TYPE ... without SSBF_ATOM | number of the handler of a type's instances << 8 */
     const ssbf_handler *handlers[256];
     uint32_t n_handlers;
     ssbf_chunk **chunks;  /* ascending */
@@ -298,6 +299,7 @@ int ssbf_is_dict(uintptr_t address);
 int ssbf_index_build(void);
 /* Number of a base object, -1 if it is none. Numbers ascend with addresses. */
 int ssbf_find_object(uintptr_t address);
+uint32_t ssbf_kind_of(uint32_t b, const PyObject *o); /* SSBF_ATOM ..., of the object with this number */
 ssbf_object *ssbf_meet(uint32_t b);
 static inline ssbf_object *ssbf_base(uint32_t b) { return ssbf->objects[b].object ? &ssbf->objects[b] : ssbf_meet(b); }
 int ssbf_is_type(PyTypeObject *t);

@@ -355,7 +355,7 @@ static int plain(PyObject *o, int depth)
         int b = ssbf_find_object(address);
         if (b < 0 || Py_TYPE(o) == &PyFloat_Type)
             return is_value_type(Py_TYPE(o)) && plain_value(o);
-        if (!(ssbf->kinds[b] & SSBF_ATOM) && Py_REFCNT(o) == 0)
+        if (!(ssbf_kind_of((uint32_t)b, o) & SSBF_ATOM) && Py_REFCNT(o) == 0)
             return 0;
         ssbf_reference(o);
         return 1;
