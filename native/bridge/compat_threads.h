@@ -49,6 +49,17 @@ static inline int ssb_simplequeue_layout_empty(const ssb_simplequeue_layout *q)
 #endif
 
 /* What _thread does with an exception that leaves the function of a thread. */
+/* The one whose code runs; NULL if none does. */
+static inline PyInterpreterState *ssb_running_interpreter(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    const PyThreadState *tstate = PyThreadState_GetUnchecked();
+#else
+    const PyThreadState *tstate = _PyThreadState_UncheckedGet();
+#endif
+    return tstate != NULL ? tstate->interp : NULL;
+}
+
 static inline void ssb_report_lost_exception(PyObject *function)
 {
 #if PY_VERSION_HEX >= 0x030D0000

@@ -369,8 +369,8 @@ static void switch_to(uint32_t next)
 /* A subinterpreter has a `threading` of its own, whose main thread is not the simulated one. */
 static void refuse_subinterpreters(void)
 {
-    const PyThreadState *running = _PyThreadState_UncheckedGet();
-    if (running != NULL && running->interp != PyInterpreterState_Main())
+    const PyInterpreterState *running = ssb_running_interpreter();
+    if (running != NULL && running != PyInterpreterState_Main())
         ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "threads, locks and shared data in a subinterpreter");
 }
 
