@@ -161,12 +161,17 @@ class _Modules:
         )
 
 
+def _module_of(candidate: object) -> object:
+    """None for types of C extensions that do not say."""
+    return getattr(candidate, "__module__", None)
+
+
 def find(under_test: UnderTest, *, keep: bool = False) -> _Found:
     """All code objects of functions that exist, classes under test, namespaces of modules."""
     bridge = _bridge()
     modules = _KNOWN.modules(under_test, bridge.module_stamp())
     functions, others, kept_for, candidates = bridge.survey(under_test.has_code, modules.traced_names, keep)
-    classes = [*modules.traced, *(c for c in candidates if c.__module__ in modules.traced_names)]
+    classes = [*modules.traced, *(c for c in candidates if _module_of(c) in modules.traced_names)]
     traced: dict[CodeType, None] = {}
     for function in functions:
         traced.update(dict.fromkeys(nested_codes(function.__code__)))

@@ -338,6 +338,18 @@ def test_what_is_remembered_of_code_changes_no_table(tmp_path: Path, monkeypatch
     assert not access._KNOWN._records
 
 
+def test_classes_need_not_say_where_they_come_from() -> None:
+    class Mute(type):
+        @property
+        def __module__(cls) -> str:  # type: ignore[override]
+            raise AttributeError("__module__")
+
+    silent = Mute("silent", (), {})
+    tables = access.build_tables([Path(__file__).parent])
+    assert silent not in tables["classes"]
+    assert sys.modules[__name__] in tables["classes"]
+
+
 def test_the_survey_passes_errors_on() -> None:
     def broken(code: CodeType, namespace: object) -> bool:
         raise LookupError("asked")
