@@ -8,6 +8,7 @@ with 1 if they do. The programs are those of `soundness.strategies_campaign`.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def differences(files: list[Path]) -> tuple[int, list[str]]:
     for file in files:
         for line in file.read_text(encoding="utf-8").splitlines():
             entry = json.loads(line)
-            lists[entry["source"]][file.name] = entry["outcomes"]
+            lists[entry["source"]][file.name] = sorted({_without_message(outcome) for outcome in entry["outcomes"]})
     compared, differing = 0, []
     for source, by_file in lists.items():
         done = {name: outcomes for name, outcomes in by_file.items() if outcomes != TOO_LARGE}
@@ -60,6 +61,11 @@ def differences(files: list[Path]) -> tuple[int, list[str]]:
                 shown = "\n".join(f"{name}: {outcomes}" for name, outcomes in done.items())
                 differing.append(f"{source}\n{shown}")
     return compared, differing
+
+
+def _without_message(outcome: str) -> str:
+    """Versions word the messages of exceptions differently."""
+    return re.sub(r"^(raised (?:in thread )?\w+): .*", r"\1", outcome, flags=re.DOTALL)
 
 
 def main(arguments: list[str]) -> int:
