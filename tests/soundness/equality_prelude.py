@@ -364,9 +364,14 @@ class Turns:
         gone.append(1)
 
     def turn(self):
-        for function, args in self.ready[:1]:
-            del self.ready[:1]
-            function(*args)
+        before = asyncio._get_running_loop()
+        asyncio._set_running_loop(self)  # from 3.14 on tasks insist
+        try:
+            for function, args in self.ready[:1]:
+                del self.ready[:1]
+                function(*args)
+        finally:
+            asyncio._set_running_loop(before)
 
     def shown(self):
         return [getattr(function, "__name__", "") for function, _ in self.ready]
