@@ -7,6 +7,8 @@ with 1 if they do. The programs are those of `soundness.strategies_campaign`.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import re
 import sys
@@ -17,6 +19,9 @@ from pathlib import Path
 from soundness.strategies_campaign import FOLDERS, SIZE, pieces, timeouts_any
 from support.search import Subject
 from support.shared_child import search_each
+
+with contextlib.suppress(ImportError):
+    importlib.import_module("_colorize")  # which stores attributes: 3.15 imports it to show an exception
 
 TOO_LARGE = ["too large"]
 """What stands for the outcomes of a program that was not searched to its end."""
