@@ -271,7 +271,8 @@ What the reasons mean:
 - *comes to the same state again*: `as_completed(..., timeout=0)` goes round until the clock has moved on. Virtual time
   stands still while a thread can run, so it never does; the plugin says so.
 - *hang*: a thread spins in code that is not under test until another one has run (`while not started[0]: pass`, or an
-  event loop whose selector returns at once). At granularity `sync` there is no choice point in such a loop.
+  event loop whose selector returns at once), at granularity `sync` without a choice point; or it waits inside a system
+  call for another one, as in `test_forkinthread`: then none can go on.
 - *0 not greater than 0* in `test_cancel_futures`: the test expects that one of 50 tasks was begun before `shutdown`
   cancels them. Nothing promises that, and in the schedule that is run here all of them are cancelled.
 """
