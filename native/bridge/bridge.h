@@ -118,6 +118,7 @@ typedef struct ssb_runtime {
     int recording;           /* replay: call the recorder at every step */
     uint32_t alone;          /* choice points in a row, one alternative each, that were none: see scheduler.c */
     int time_matters;        /* since the last choice point the program has asked for the time, or left it to time to go on */
+    int traced;              /* the program has used a tracer in this execution */
     int64_t clock_ns;        /* virtual monotonic time since the start of the execution */
     int lends_time;          /* moving that clock takes some real time: other processes need it */
     int64_t epoch_ns;        /* wall-clock time at clock_ns == 0 (fixed: deterministic) */

@@ -165,6 +165,10 @@ static int one_pass(uint32_t root, int numbers_for_all)
         ssbf_fail("the test uses sys.monitoring");
         return -1;
     }
+    if (ssb.traced) {
+        ssbf_fail("the test uses sys.settrace or sys.setprofile");
+        return -1;
+    }
     if (PyInterpreterState_Head() != ssbf->newest_interpreter) {
         ssbf_fail("the test made a subinterpreter");
         return -1;

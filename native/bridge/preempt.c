@@ -196,6 +196,10 @@ static PyObject *refuse_tracer(ssb_hook *self, PyObject *module, PyObject *const
 {
     if (!ssb.active)
         return ssb_original(self, module, args, n, names);
+    if (ssb.granularity == SSB_SYNC) { /* where nothing of ours is traced; what tracers keep is not compared */
+        ssb.traced |= n == 1 && args[0] != Py_None;
+        return ssb_original(self, module, args, n, names);
+    }
     if (n == 1 && args[0] == Py_None) /* taking one's own tracer away: there is none */
         Py_RETURN_NONE;
     ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, self->name);

@@ -44,7 +44,8 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"sys\.settrace|sys\.setprofile|sys\.monitoring",
-        "run without a tracer: the exploration needs the interpreter's tracing itself",
+        "run without a tracer, or with --statespace-granularity=sync: else the exploration needs the interpreter's "
+        "tracing itself",
     ),
 )
 _DEFAULT = "move it to a fixture: fixtures are set up once, before the exploration"

@@ -1,0 +1,88 @@
+"""Tests that trace: at `sync` as in any process, elsewhere refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+TRACING = """
+    import sys, threading
+    import pytest
+    from pytest_statespace import observe
+
+    seen = []
+
+    def tracer(frame, event, argument):
+        if frame.f_code.co_name in ("work", "hold"):
+            seen.append((threading.get_ident() == main, frame.f_code.co_name, event))
+        return tracer
+
+    main = threading.get_ident()
+    total = 0
+
+    def hold(lock):
+        global total
+        with lock:
+            before = total
+            total = before + 1
+
+    def work(lock):
+        hold(lock)
+
+    @pytest.fixture(autouse=True)
+    def afresh():
+        global total
+        total = 0
+        seen.clear()
+
+    def run(trace, untrace):
+        lock = threading.Lock()
+        trace(tracer)
+        try:
+            threads = [threading.Thread(target=work, args=(lock,)) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            untrace(None)
+        assert total == 2
+        hold(lock)
+        observe((len(seen), {name for _, name, _ in seen}))
+        assert not any(in_main for in_main, _, _ in seen)
+
+    @pytest.mark.statespace
+    def test_threading():
+        run(threading.settrace, threading.settrace)
+
+    @pytest.mark.statespace
+    def test_profiler():
+        run(threading.setprofile, threading.setprofile)
+
+    @pytest.mark.statespace
+    def test_of_the_test():
+        sys.settrace(tracer)
+        try:
+            hold(threading.Lock())
+        finally:
+            sys.settrace(None)
+        assert seen and all(in_main for in_main, _, _ in seen)
+"""
+
+
+def test_at_sync_tracers_see_what_they_see_anywhere(pytester: pytest.Pytester, results: Any, run: Any) -> None:
+    pytester.makepyfile(TRACING)
+    run().assert_outcomes(passed=3)
+    found = results("--statespace-granularity=sync")
+    assert {name: entry["verdict"] for name, entry in found.items()} == dict.fromkeys(found, "verified")
+    assert found["test_threading"]["executions"] > 2
+    assert found["test_threading"]["states"] <= 2  # those before the first traced thread: later ones are not compared
+    for entry in (found["test_threading"], found["test_profiler"]):
+        assert len(entry["outcomes"]) == 1
+
+
+def test_elsewhere_they_are_refused(pytester: pytest.Pytester, results: Any) -> None:
+    pytester.makepyfile(TRACING)
+    found = results()
+    assert {name: entry["verdict"] for name, entry in found.items()} == dict.fromkeys(found, "unsupported")
