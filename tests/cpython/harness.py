@@ -259,7 +259,7 @@ wait. A test with a thread that polls (`while True: try: q.get(False) ...`) come
 tests are run once more, with a schedule drawn at random, and the list says which passed with that one. Written by
 `tests/cpython/harness.py` (`pytest -m campaign tests/cpython` runs the same and fails below 95 and 90 percent).
 Tests that were skipped, or that fail without the plugin too, count nowhere. *Refused* are tests that do what [can't be
-explored](limitations.md) in one execution either: trace, or start threads in a subinterpreter. They have not passed.
+explored](limitations.md) in one execution either, such as threads in a subinterpreter. They have not passed.
 "Takes more than N s" depends on the machine and its load.
 
 The tests are those that are installed with each interpreter: `lib/python3.x/test` of pyenv's builds of 3.11.7, 3.12.1
