@@ -25,6 +25,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests"), str(HERE)]
 import pytest  # noqa: E402, F401  (a pytest process is what is forked in earnest)
 from fork_per_choice import baseline  # noqa: E402
 from litmus import programs  # noqa: E402
+from page_costs import checkpoint_us  # noqa: E402
 from support.search import Program, Subject, explore_with, run_child  # noqa: E402
 from written import machine, publish_text  # noqa: E402
 
@@ -73,6 +74,7 @@ def measure(subject: Subject, series: Series, *, prune: bool, times: int, most: 
     after = arena._statistics()
     spent = {name: getattr(after, name) - getattr(before, name) for name in _COUNTERS}
     checkpoints, restores = max(spent["checkpoints"], 1), max(spent["restores"], 1)
+    named, changed = spent["dirty_pages"] / (checkpoints + restores), spent["changed_pages"] / checkpoints
     engine_us = (spent["ns_checkpoint"] + spent["ns_fingerprint"] + spent["ns_restore"]) / 1e3
     scans_us = spent["ns_scan"] / 1e3
     series.add(
@@ -84,8 +86,9 @@ def measure(subject: Subject, series: Series, *, prune: bool, times: int, most: 
         fingerprint_us=spent["ns_fingerprint"] / checkpoints / 1e3,
         restore_us=spent["ns_restore"] / restores / 1e3,
         scan_us=scans_us / (checkpoints + restores),
-        dirty_pages=spent["dirty_pages"] / (checkpoints + restores),
-        changed_pages=spent["changed_pages"] / checkpoints,
+        dirty_pages=named,
+        changed_pages=changed,
+        checkpoint_ratio=spent["ns_checkpoint"] / checkpoints / 1e3 / checkpoint_us(round(named), round(changed)),
         restored_pages=spent["restored_pages"] / restores,
         path_us=wall / executions * 1e6,
         path_parent_us=parent / executions * 1e6,
@@ -213,7 +216,10 @@ def _goals(results: Results) -> list[str]:
     def verdict(met: bool) -> str:
         return "met" if met else "MISSED"
 
+    engine_ratio, plain_ratio = results.engine.median("checkpoint_ratio"), plain("checkpoint_ratio")
     return [
+        f"- a checkpoint costs at most 2.0 times comparing its pages, hashing and copying those that changed:"
+        f" {verdict(engine_ratio <= 2)}, {engine_ratio:.2f} ({plain_ratio:.2f} without fingerprints in between)",
         f"- at least 100 times the baseline's transitions: {verdict(ratio >= 100)}, {ratio:.1f}"
         f" ({without:.1f} without fingerprints)",
         f"- at least 5 000 transitions/s: {verdict(speed >= 5000)}, {speed:.0f}"
