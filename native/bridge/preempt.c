@@ -200,7 +200,7 @@ static PyObject *refuse_tracer(ssb_hook *self, PyObject *module, PyObject *const
         ssb.traced |= n == 1 && args[0] != Py_None;
         return ssb_original(self, module, args, n, names);
     }
-    if (n == 1 && args[0] == Py_None) /* taking one's own tracer away: there is none */
+    if (n == 1 && args[0] == Py_None) /* taking tracers away: there are none but ours, which stay */
         Py_RETURN_NONE;
     ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, self->name);
 }
@@ -217,6 +217,8 @@ static PyObject *store_attribute(ssb_hook *self, PyObject *module, PyObject *con
 
 SSB_HOOK(settrace_hook, "settrace", refuse_tracer);
 SSB_HOOK(setprofile_hook, "setprofile", refuse_tracer);
+SSB_HOOK_OPTIONAL(settrace_all_hook, "_settraceallthreads", refuse_tracer); /* from 3.12 on */
+SSB_HOOK_OPTIONAL(setprofile_all_hook, "_setprofileallthreads", refuse_tracer);
 SSB_HOOK(setattr_hook, "setattr", store_attribute);
 SSB_HOOK(delattr_hook, "delattr", store_attribute);
 
@@ -251,7 +253,8 @@ int ssb_preempt_install(PyObject *tables)
         PyErr_Format(PyExc_TypeError, "tables must be a dict, not %.100s", Py_TYPE(tables)->tp_name);
         return -1;
     }
-    if (forget_thread_tracers() < 0 || take_over("sys", &settrace_hook, &setprofile_hook) < 0)
+    if (forget_thread_tracers() < 0 || take_over("sys", &settrace_hook, &setprofile_hook) < 0 ||
+        take_over("sys", &settrace_all_hook, &setprofile_all_hook) < 0)
         return -1;
     if (ssb.granularity == SSB_SYNC)
         return 0;

@@ -61,7 +61,7 @@ class ChildProcess:
         try:
             if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | options) is None:
                 return None
-            with contextlib.suppress(ProcessLookupError):  # not reaped yet, so nobody else can have this number
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # not reaped: nobody else has this number
                 os.killpg(self.pid, signal.SIGKILL)
             _, raw = os.waitpid(self.pid, 0)
         except ChildProcessError:  # reaped by somebody else, who did not tell us how it ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -80,6 +81,48 @@ def test_at_sync_tracers_see_what_they_see_anywhere(pytester: pytest.Pytester, r
     assert found["test_threading"]["states"] <= 2  # those before the first traced thread: later ones are not compared
     for entry in (found["test_threading"], found["test_profiler"]):
         assert len(entry["outcomes"]) == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="threading.settrace_all_threads came with 3.12")
+def test_threads_that_run_keep_their_choice_points(pytester: pytest.Pytester, results: Any) -> None:
+    """Tracers of all threads at once: taking them away must not take away the one that preempts."""
+    pytester.makepyfile(
+        """
+    import threading, pytest
+
+    total = 0
+
+    def run(trace_all, tracer):
+        global total
+        ready = threading.Event()
+
+        def add():
+            global total
+            ready.wait()
+            total = total + 1
+
+        threads = [threading.Thread(target=add) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        trace_all(tracer)
+        ready.set()
+        for thread in threads:
+            thread.join()
+        assert total == 2
+
+    @pytest.mark.statespace
+    @pytest.mark.parametrize("name", ["settrace_all_threads", "setprofile_all_threads"])
+    def test_none(name):
+        run(getattr(threading, name), None)
+
+    @pytest.mark.statespace
+    @pytest.mark.parametrize("name", ["settrace_all_threads", "setprofile_all_threads"])
+    def test_some(name):
+        run(getattr(threading, name), lambda frame, event, argument: None)
+    """
+    )
+    found = results()
+    assert [entry["verdict"] for entry in found.values()] == ["failed", "failed", "unsupported", "unsupported"]
 
 
 def test_elsewhere_they_are_refused(pytester: pytest.Pytester, results: Any) -> None:
