@@ -121,6 +121,7 @@ int ss_get_statistics(ss_arena *arena, ss_statistics *out);
 const char *ss_tracker_name(ss_arena *arena);
 const char *ss_tracker_reason(ss_arena *arena);
 const char *ss_last_error(ss_arena *arena);
+int ss_do_without(ss_arena *arena, uint32_t without);
 
 /* inside the child: what Python code of the runtime needs without the bridge */
 int ss_outbox_write(ss_arena *arena, const void *data, size_t bytes);

@@ -173,6 +173,7 @@ int ss_arena_reset(ss_arena *arena) {
     ss_statistics statistics = arena->statistics;
     uint32_t used = arena->visited_used, epoch = arena->visited_epoch, lost = arena->edges_lost, n_edges = arena->n_edges;
     uint32_t known = arena->n_states_known, ending = arena->n_states_ending;
+    uint32_t without = arena->without;
     ss_arena *next = arena->next_arena;
     /* Punching holes zeroes the memory and gives it back; the visited table and the edges stay. */
     uint8_t *lo = (uint8_t *)arena, *keep = (uint8_t *)arena->visited, *rest = arena->scratch, *stack = (uint8_t *)arena->agent_lo;
@@ -191,6 +192,7 @@ int ss_arena_reset(ss_arena *arena) {
     arena->edges_lost = lost;
     arena->n_states_known = known;
     arena->n_states_ending = ending;
+    arena->without = without;
     arena->next_arena = next;
     start_empty(arena);
     return 0;
@@ -202,6 +204,12 @@ void *ss_scratch_alloc(ss_arena *arena, size_t bytes) {
     if (bytes > SSI_SCRATCH_BYTES || rounded > SSI_SCRATCH_BYTES - at) return NULL;
     arena->scratch_used = at + rounded;
     return arena->scratch + at;
+}
+
+int ss_do_without(ss_arena *arena, uint32_t without) {
+    if (arena->begun) return -EBUSY;
+    arena->without = without;
+    return 0;
 }
 
 const char *ss_last_error(ss_arena *arena) { return arena->error; }

@@ -313,6 +313,13 @@ SS_EXPORT int ss_arena_is_valid(ss_arena *arena);
 SS_EXPORT const char *ss_last_error(ss_arena *arena);
 /* Compare all tracked memory with snapshot `root` byte for byte: number of differing pages. */
 SS_EXPORT uint64_t ss_count_differences(ss_arena *arena, uint32_t root);
+/* What checkpoints and restores of this arena do without, to measure what it is worth; before ss_begin. A search finds the same. */
+enum ss_without {
+    SS_WITHOUT_MERGING = 1,    /* each page is a page of its own, whatever it contains: plain copies */
+    SS_WITHOUT_COMPARISON = 2, /* every page that the tracker names counts as changed */
+    SS_WITHOUT_PREDICTION = 4, /* every page that the tracker names is armed again */
+};
+SS_EXPORT int ss_do_without(ss_arena *arena, uint32_t without);
 /* Names of built-in trackers, comma-separated, in order of preference. */
 SS_EXPORT const char *ss_tracker_names(void);
 /* Run a tracker's behavioural self-test in this process: 0 usable, else -errno; reason gets a text. */

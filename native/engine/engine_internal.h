@@ -296,6 +296,7 @@ struct ss_arena {
     int64_t answer;
     ss_setup setup;
     char setup_tracker[32];
+    uint32_t without; /* enum ss_without */
     int parent_pid, fast_tls;
     uintptr_t agent_lo, agent_hi;
     uint8_t *signal_stack; /* for first writes to quiet memory */

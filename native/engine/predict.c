@@ -33,7 +33,7 @@ int ssi_predict_start(ss_arena *arena) {
 void ssi_predict_begin(ss_arena *arena, uint32_t named) {
     arena->n_given_up = 0;
     uint32_t patience = arena->tracker->rearm ? arena->tracker->patience : 0; /* 0: nothing is given up */
-    arena->patience = patience && named > MANY ? 1 : patience;
+    arena->patience = patience && (named > MANY || arena->without & SS_WITHOUT_PREDICTION) ? 1 : patience;
 }
 
 static ssi_habit *meet(ss_arena *arena, uint32_t page) {
@@ -48,7 +48,10 @@ static ssi_habit *meet(ss_arena *arena, uint32_t page) {
     return h;
 }
 
-void ssi_predict_changed(ss_arena *arena, uint32_t page) { meet(arena, page)->unchanged = 0; }
+void ssi_predict_changed(ss_arena *arena, uint32_t page) {
+    meet(arena, page)->unchanged = 0;
+    if (arena->without & SS_WITHOUT_PREDICTION && arena->patience) arena->given_up[arena->n_given_up++] = page;
+}
 
 void ssi_predict_same(ss_arena *arena, uint32_t page) {
     ssi_habit *h = meet(arena, page);

@@ -165,6 +165,10 @@ static int is_base_content(ss_arena *arena, uint32_t index, uintptr_t address) {
     return !memcmp((void *)address, ss_page_data(arena, SSI_BASE_PAGE | index), SS_PAGE);
 }
 
+static int is_unchanged(ss_arena *arena, uintptr_t address, const uint8_t *stored) {
+    return !(arena->without & SS_WITHOUT_COMPARISON) && !memcmp((void *)address, stored, SS_PAGE);
+}
+
 static int intern_changes(ss_arena *arena, const uint32_t *dirty, uint32_t n, uint32_t *n_changes) {
     walk w;
     walk_start(&w, arena->current);
@@ -174,7 +178,7 @@ static int intern_changes(ss_arena *arena, const uint32_t *dirty, uint32_t n, ui
         uintptr_t address;
         uint32_t page = walk_page(arena, &w, dirty[i], &address);
         if ((!page && !walk_has_content(arena, &w, dirty, i, n, address)) ||
-            !memcmp((void *)address, stored_content(arena, dirty, i, n, page), SS_PAGE)) {
+            is_unchanged(arena, address, stored_content(arena, dirty, i, n, page))) {
             ssi_predict_same(arena, dirty[i]);
             continue;
         }
@@ -305,7 +309,7 @@ static void overwrite(ss_arena *arena, uintptr_t address, const uint8_t *content
 }
 
 static void put_back(ss_arena *arena, uintptr_t address, const uint8_t *content) {
-    if (memcmp((void *)address, content, SS_PAGE)) overwrite(arena, address, content);
+    if (!is_unchanged(arena, address, content)) overwrite(arena, address, content);
 }
 
 /* Different numbers are different contents, and memory has that of page_now, or was put right already. */
@@ -329,7 +333,8 @@ void ssi_restore(ss_arena *arena, uint32_t root, const ssi_kernel_state *kernel)
         put_back(arena, address, stored_content(arena, arena->dirty, i, n, page));
     }
     /* Dirty pages are right by now; the rest still has the content of `current`. */
-    ss_tree_diff(arena, arena->current, root, put_back_difference, arena);
+    int all_written = n && arena->without & SS_WITHOUT_COMPARISON && !arena->tracker->exact;
+    if (!all_written) ss_tree_diff(arena, arena->current, root, put_back_difference, arena);
     ssi_root_retain(arena, root);
     ssi_root_release(arena, arena->current);
     arena->current = root;

@@ -56,10 +56,16 @@ static const uint8_t *content_of(ss_arena *arena, uint32_t page) {
     return at & SSI_IN_UNITS ? ssi_page_unpacked(arena, page) : ssi_slot_at(&arena->store, at);
 }
 
+/* What pages are found by: without merging it is never the same twice. */
+static ssi_hash128 key_of(const ss_arena *arena, const void *content) {
+    if (arena->without & SS_WITHOUT_MERGING) return (ssi_hash128){arena->store.next_serial, 0};
+    return ssi_hash128_of(content, SS_PAGE);
+}
+
 uint32_t ssi_page_intern(ss_arena *arena, const void *content) {
     if (ssi_page_is_zero(content)) return 0;
     ssi_store *s = &arena->store;
-    ssi_hash128 hash = ssi_hash128_of(content, SS_PAGE);
+    ssi_hash128 hash = key_of(arena, content);
     uint32_t *bucket = &s->buckets[hash.low & s->bucket_mask];
     for (uint32_t page = *bucket; page; page = s->next[page])
         if (s->hash[page].low == hash.low && s->hash[page].high == hash.high && !memcmp(content_of(arena, page), content, SS_PAGE)) {

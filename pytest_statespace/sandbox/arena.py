@@ -23,6 +23,7 @@ from pytest_statespace.sandbox.protocol import (
     NewState,
     PathResult,
     Point,
+    Without,
 )
 from pytest_statespace.types import ChoiceKind, EngineStatistics
 
@@ -36,7 +37,7 @@ _ALTERNATIVE = struct.Struct("=HBBIQ")  # ss_alternative, which has no padding
 class Arena:
     """One arena. Create it before the fork, `destroy` it after the child is gone."""
 
-    def __init__(self, mebibytes: int) -> None:
+    def __init__(self, mebibytes: int, without: Without = Without.NOTHING) -> None:
         self._ffi, self._lib = _engine()
         out = self._ffi.new("ss_arena **")
         error = self._lib.ss_arena_create(mebibytes << 20, out)
@@ -46,6 +47,7 @@ class Arena:
                 "lower --statespace-max-memory"
             )
         self._arena = out[0]
+        self._check(self._lib.ss_do_without(self._arena, int(without)))
         self._result = self._ffi.new("ss_result *")
         self._command = self._ffi.new("ss_command *")
         self._counters = self._ffi.new("ss_statistics *")  # read after every path

@@ -24,6 +24,7 @@ __all__ = [
     "PathResult",
     "Point",
     "RunFlag",
+    "Without",
 ]
 
 STATE_NONE = 0xFFFFFFFF
@@ -45,6 +46,15 @@ class RunFlag(enum.IntFlag):
     ONCE = 128
     EXTRA = 256
     EAGER = 512
+
+
+class Without(enum.IntFlag):
+    """What checkpoints and restores do without, to measure what it is worth (``enum ss_without``)."""
+
+    NOTHING = 0
+    MERGING = 1
+    COMPARISON = 2
+    PREDICTION = 4
 
 
 class End(enum.IntEnum):

@@ -21,7 +21,7 @@ from pytest_statespace.errors import InternalError, StatespaceError
 from pytest_statespace.runtime.wire import MessageReader
 from pytest_statespace.sandbox.arena import Arena, bridge_module
 from pytest_statespace.sandbox.process import ChildProcess
-from pytest_statespace.sandbox.protocol import GONE, Command, End, NewState, PathResult, Point, RunFlag
+from pytest_statespace.sandbox.protocol import GONE, Command, End, NewState, PathResult, Point, RunFlag, Without
 from pytest_statespace.sandbox.watchdog import Waited, wait_for_turn
 from pytest_statespace.types import EngineStatistics, Schedule
 
@@ -63,6 +63,7 @@ class Sandbox:
         hang_seconds: float | None,
         messages: bool = False,
         started: float | None = None,
+        without: Without = Without.NOTHING,
     ) -> Sandbox:
         """Fork a child that runs ``main`` and wait for its base snapshot.
 
@@ -72,7 +73,7 @@ class Sandbox:
         """
         started = time.monotonic() if started is None else started
         bridge = bridge_module()
-        arena = Arena(mebibytes)
+        arena = Arena(mebibytes, without)
         try:
             bridge.attach(arena.table_address(), arena.address)
             read_end, write_end = os.pipe()

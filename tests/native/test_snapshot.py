@@ -17,6 +17,14 @@ def test_restore_is_exact(run_native: RunNative, tracker: str, seed: int) -> Non
     run_native("snapshot", tracker, seed)
 
 
+@pytest.mark.parametrize(
+    "without", ["compare without 3", "compare without 2", "wpasync without 4", "mprotect without 7"]
+)
+def test_restore_is_exact_whatever_it_does_without(run_native: RunNative, without: str) -> None:
+    """Plain copies; without comparison; without prediction; without all of them."""
+    run_native("snapshot", without, 0)
+
+
 def test_broken_tracker_fails_its_self_test(run_native: RunNative) -> None:
     run_native("snapshot", "broken", expect="broken: self-test: 2 MiB dropped")
 

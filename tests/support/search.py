@@ -31,7 +31,7 @@ from pytest_statespace.runtime.bookkeeping import build_table
 from pytest_statespace.runtime.wire import pack, send
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.pinning import pinned
-from pytest_statespace.sandbox.protocol import Command, End, Engine, PathResult, Point, RunFlag
+from pytest_statespace.sandbox.protocol import Command, End, Engine, PathResult, Point, RunFlag, Without
 from pytest_statespace.sandbox.session import Sandbox
 from pytest_statespace.settings import Settings
 from pytest_statespace.types import DataRace, EngineStatistics
@@ -229,6 +229,7 @@ def explore(
     check: bool = False,
     mebibytes: int = 512,
     seconds: float = 60.0,
+    without: Without = Without.NOTHING,
 ) -> Found:
     """One search of one program in a child of its own, with so much memory for snapshots."""
     return explore_with(
@@ -239,6 +240,7 @@ def explore(
         tracker=tracker,
         check=check,
         mebibytes=mebibytes,
+        without=without,
     )
 
 
@@ -255,11 +257,12 @@ def explore_with(
     mebibytes: int = 512,
     footprints: bool = False,
     races: bool = False,
+    without: Without = Without.NOTHING,
 ) -> T:
     """Call `use` with the program in a child; again in a fresh one when an assumption was broken.
 
     `footprints`: for strategies that reduce. `races`: data races are looked for. `check` computes every fingerprint
-    twice, the second time with nothing remembered.
+    twice, the second time with nothing remembered. `without`: what checkpoints do without.
     """
     promoted: frozenset[str] = frozenset()
     for _ in range(20):
@@ -275,6 +278,7 @@ def explore_with(
             mebibytes=mebibytes,
             footprints=footprints,
             races=races,
+            without=without,
         ) as sandbox:
             try:
                 return use(Subject(sandbox))
@@ -285,7 +289,12 @@ def explore_with(
 
 @contextmanager
 def child_with(
-    load: Callable[[], Program], *, promoted: frozenset[str] = frozenset(), mebibytes: int = 512, **options: Any
+    load: Callable[[], Program],
+    *,
+    promoted: frozenset[str] = frozenset(),
+    mebibytes: int = 512,
+    without: Without = Without.NOTHING,
+    **options: Any,
 ) -> Iterator[Sandbox]:
     """A child that has loaded the program and is ready to run it; `options` as those of `explore_with`."""
 
@@ -298,7 +307,9 @@ def child_with(
 
     sys.stdout.flush()
     sys.stderr.flush()
-    with pinned(), Sandbox.open(main, mebibytes=mebibytes, hang_seconds=10.0) as sandbox:
+    with pinned(), Sandbox.open(
+        main, mebibytes=mebibytes, hang_seconds=10.0, without=without
+    ) as sandbox:
         yield sandbox
 
 
