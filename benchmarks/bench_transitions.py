@@ -11,6 +11,7 @@ contenders take turns, medians of the rounds. Times on a shared machine vary by 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import statistics
 import sys
 import tempfile
@@ -30,6 +31,7 @@ from support.search import Program, Subject, explore_with, run_child  # noqa: E4
 from written import machine, publish_text  # noqa: E402
 
 PROGRAM: Program = programs.locked_increments(2, 3)
+MORE_MEBIBYTES = (256, 1024)
 _COUNTERS = (
     "checkpoints", "restores", "dirty_pages", "changed_pages", "restored_pages", "ns_checkpoint", "ns_scan",
     "ns_fingerprint", "ns_restore",
@@ -146,33 +148,47 @@ def _whole_space() -> int:
     return explore_with(PROGRAM, counted, check=False)
 
 
+def _forked_round(series: Series, library: ctypes.CDLL) -> None:
+    one = baseline.run(library, lambda other: run_child(PROGRAM, **other), 80)
+    series.add(
+        transitions_per_second=one.transitions / one.seconds,
+        executions_per_second=one.executions / one.seconds,
+        fork_us=one.seconds / one.forks * 1e6,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The medians' material: one series for each contender, and the size of the whole space."""
+    """The medians' material: one series for each contender, and the size of the whole space.
+
+    ``larger``: engine and baseline in processes with so many more MiB.
+    """
 
     engine: Series
     compare: Series
     plain: Series
     forked: Series
     whole: int
+    larger: dict[int, tuple[Series, Series]]
 
 
 def run(rounds: int) -> Results:
     """All contenders in turn, `rounds` times."""
     engine, compare, plain, forked = Series(), Series(), Series(), Series()
+    larger = {mebibytes: (Series(), Series()) for mebibytes in MORE_MEBIBYTES}
     with tempfile.TemporaryDirectory() as folder:
         library = baseline.build(Path(folder))
         for _ in range(rounds):
-            one = baseline.run(library, lambda other: run_child(PROGRAM, **other), 80)
-            forked.add(
-                transitions_per_second=one.transitions / one.seconds,
-                executions_per_second=one.executions / one.seconds,
-                fork_us=one.seconds / one.forks * 1e6,
-            )
+            _forked_round(forked, library)
             _engine_round(engine, "mprotect", times=6)
             _engine_round(compare, "compare", times=1)
             _plain_round(plain, "mprotect", 600)
-    return Results(engine, compare, plain, forked, _whole_space())
+            for mebibytes, (ours, theirs) in larger.items():
+                ballast = bytearray(b"\1") * (mebibytes << 20)
+                _forked_round(theirs, library)
+                _engine_round(ours, "mprotect", times=6)
+                del ballast
+    return Results(engine, compare, plain, forked, _whole_space(), larger)
 
 
 def _speed(results: Results) -> list[str]:
@@ -221,14 +237,25 @@ def _goals(results: Results) -> list[str]:
         f"- a checkpoint costs at most 2.0 times comparing its pages, hashing and copying those that changed:"
         f" {verdict(engine_ratio <= 2)}, {engine_ratio:.2f} ({plain_ratio:.2f} without fingerprints in between)",
         f"- at least 100 times the baseline's transitions: {verdict(ratio >= 100)}, {ratio:.1f}"
-        f" ({without:.1f} without fingerprints)",
-        f"- at least 5 000 transitions/s: {verdict(speed >= 5000)}, {speed:.0f}"
+        f" ({without:.1f} without fingerprints); it depends on the size of the process, see there",
+        f"- at least 10 000 transitions/s: {verdict(speed >= 10000)}, {speed:.0f}"
         f" ({results.engine.best('transitions_per_second'):.0f} in the best round,"
         f" {results.engine.median('transitions_per_cpu_second'):.0f} per second of CPU time of both processes)",
-        f"- snapshots take at most 2 % of full copies: {verdict(share <= 0.02)}, {100 * share:.2f} %"
+        f"- snapshots take at most 0.5 % of full copies: {verdict(share <= 0.005)}, {100 * share:.2f} %"
         f" ({plain('snapshots'):.0f} snapshots kept, {plain('snapshot_kib'):.0f} KiB each beyond the base,"
         f" a full copy has {plain('full_copy_kib'):.0f} KiB)",
     ]
+
+
+def _sizes(results: Results) -> list[str]:
+    """A fork copies page tables; the engine's checkpoints know nothing of memory that nobody writes."""
+    lines = ["| more memory in the process | engine, transitions/s | fork, transitions/s | a fork ms | against fork |"]
+    lines += ["|---|---|---|---|---|"]
+    for mebibytes, (ours, theirs) in {0: (results.engine, results.forked), **results.larger}.items():
+        speed, forked = ours.median("transitions_per_second"), theirs.median("transitions_per_second")
+        fork_ms = theirs.median("fork_us") / 1e3
+        lines.append(f"| {mebibytes} MiB | {speed:.0f} | {forked:.0f} | {fork_ms:.1f} | {speed / forked:.0f}x |")
+    return lines
 
 
 def _path(results: Results) -> list[str]:
@@ -259,6 +286,7 @@ def report(results: Results, rounds: int) -> str:
     """The results as Markdown."""
     lines = ["# Transitions per second", "", *machine(), f"- medians of {rounds} rounds, contenders alternating", ""]
     lines += [*_speed(results), "", "## Goals", "", *_goals(results)]
+    lines += ["", "## By the size of the process", "", *_sizes(results)]
     lines += ["", "## One path, in microseconds", "", *_path(results)]
     return "\n".join(lines) + "\n"
 

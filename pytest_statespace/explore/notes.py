@@ -6,7 +6,9 @@ number that state equality gave to each new object.
 
 from __future__ import annotations
 
+import functools
 import struct
+from collections.abc import Mapping
 
 from pytest_statespace.explore.touches import EVERYTHING, FREE, START, THREAD, UNKNOWN, Touch
 
@@ -20,45 +22,52 @@ _ADDRESS = struct.Struct("=Q")
 
 _WRITE, _READ_OR_WRITE, _ALL, _HELD, _NEW, _FREED = 2, 3, 4, 8, 16, 32
 _REGISTRY = 8  # SSB_REGISTRY
+_MOST_PENDING = 1 << 12
+
+
+@functools.lru_cache(maxsize=_MOST_PENDING)
+def _pending(data: bytes) -> tuple[dict[int, Touch], dict[int, int]]:
+    """The pending operation of each thread, and whom it would start; the same few again and again."""
+    pending, starts = {}, {}
+    for thread, operation, access, part, target in _PENDING.iter_unpack(data):
+        if operation == START and not access & _ALL:
+            starts[thread] = target & ~THREAD
+        pending[thread] = _touch(thread, operation, access, part, target)
+    return pending, starts
+
+
+def _touch(thread: int, operation: int, access: int, part: int, target: int) -> Touch:
+    if access & _ALL:
+        return EVERYTHING(thread, UNKNOWN)
+    if operation == START:  # the number of the new thread depends on who starts one first
+        return Touch(thread, _REGISTRY, operation=operation)
+    if not access & _READ_OR_WRITE:  # it still depends on what ends the test
+        return Touch(thread, 0, writes=False, operation=operation)
+    return Touch(thread, target, part, bool(access & _WRITE), operation, bool(access & _HELD), bool(access & _NEW))
 
 
 class Note:
     """One such note; without data nothing is known."""
 
-    __slots__ = ("_addresses", "_everything", "_objects", "_touched", "numbered", "pending", "starts")
+    __slots__ = ("_addresses", "_everything", "_numbers", "_objects", "_touched", "numbered", "pending", "starts")
 
     def __init__(self, data: bytes) -> None:
-        self.pending: dict[int, Touch] = {}
-        self.starts: dict[int, int] = {}  # threads that stand before a start: the thread that it would start
+        self.pending: Mapping[int, Touch] = {}
+        self.starts: Mapping[int, int] = {}  # threads that stand before a start: the thread that it would start
         self.numbered = False  # is it known which objects exist?
         self._everything = True
         self._touched = self._objects = b""
+        self._numbers: dict[int, int | None] = {}  # that were asked for
         self._addresses: dict[int, int] | None = None
         if not data:
             return
         everything, numbered, n_pending, n_touched, n_objects, _ = _HEADER.unpack_from(data)
         self._everything, self.numbered = bool(everything), bool(numbered)
         at = _HEADER.size + n_pending * _PENDING.size
-        for entry in _PENDING.iter_unpack(data[_HEADER.size : at]):
-            self._add_pending(*entry)
+        self.pending, self.starts = _pending(data[_HEADER.size : at])
         end = at + n_touched * _TOUCHED.size
         self._touched = data[at:end]
         self._objects = data[end : end + n_objects * _NUMBER.size]
-
-    def _add_pending(self, thread: int, operation: int, access: int, part: int, target: int) -> None:
-        if access & _ALL:
-            self.pending[thread] = EVERYTHING(thread, UNKNOWN)
-            return
-        if operation == START:  # the number of the new thread depends on who starts one first
-            self.starts[thread] = target & ~THREAD
-            self.pending[thread] = Touch(thread, _REGISTRY, operation=operation)
-            return
-        if not access & _READ_OR_WRITE:  # it still depends on what ends the test
-            self.pending[thread] = Touch(thread, 0, writes=False, operation=operation)
-            return
-        self.pending[thread] = Touch(
-            thread, target, part, bool(access & _WRITE), operation, bool(access & _HELD), bool(access & _NEW)
-        )
 
     def arrived_by(self, thread: int) -> list[Touch]:
         """What the transition touched that led here, which was this thread's."""
@@ -71,6 +80,11 @@ class Note:
 
     def number_of(self, address: int) -> int | None:
         """Of an object that exists; the last, should there be several at one address."""
+        if address not in self._numbers:
+            self._numbers[address] = self._find(address)
+        return self._numbers[address]
+
+    def _find(self, address: int) -> int | None:
         wanted = _ADDRESS.pack(address)
         at = self._objects.rfind(wanted)
         while at >= 0 and at % _NUMBER.size:

@@ -198,10 +198,11 @@ class Trace:
     def below(self, touches: Iterable[Touch]) -> None:
         """These are touched by transitions that come after all of the trace."""
         found = frozenset(touches)
+        unfinished = self._unfinished()
         racing = [
             (i, thread)
-            for thread, later in self._by_thread(found).items()
-            for i, event in self._open_to(thread)
+            for thread, later in (self._by_thread(found).items() if unfinished else ())
+            for i, event in self._open_to(thread, unfinished)
             if any(not self._is_locked_out(i, touch, found) for touch in event.reversible(later))
         ]
         for i, thread in sorted(racing):
@@ -218,20 +219,28 @@ class Trace:
             }
         return self._groups[touches]
 
-    def _open_to(self, thread: int) -> list[tuple[int, Event]]:
-        """Entries of other threads that did not happen before this thread's next transition in any order, and where it
-        is not settled that this thread goes first as well.
+    def _unfinished(self) -> list[tuple[int, Event, Entry]]:
+        """Entries with the one where their thread was chosen, if not all alternatives of that are to be run anyway."""
+        found: list[tuple[int, Event, Entry]] = []
+        for i, entry in enumerate(self._entries):
+            if entry.chooser < 0:
+                continue
+            chooser = self._entries[entry.chooser]
+            if len(chooser.todo) < chooser.node.count:
+                assert entry.event is not None
+                found.append((i, entry.event, chooser))
+        return found
+
+    def _open_to(self, thread: int, unfinished: Iterable[tuple[int, Event, Entry]]) -> list[tuple[int, Event]]:
+        """Of these, entries of other threads that did not happen before this thread's next transition in any order, and
+        where it is not settled that this thread goes first as well.
         """
         before = self._clock_of(thread)
-        found: list[tuple[int, Event]] = []
-        for i, entry in enumerate(self._entries):
-            event = entry.event
-            assert event is not None
-            if event.thread == thread or i <= before.get(event.thread, -1) or entry.chooser < 0:
-                continue
-            if not self._entries[entry.chooser].covers(thread):
-                found.append((i, event))
-        return found
+        return [
+            (i, event)
+            for i, event, chooser in unfinished
+            if event.thread != thread and i > before.get(event.thread, -1) and not chooser.covers(thread)
+        ]
 
     def _still_asleep(self, entry: Entry) -> dict[int, Event]:
         """Who is so at this entry, behind the transition of the top? A data choice is in the middle of that."""
