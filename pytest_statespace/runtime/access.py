@@ -35,6 +35,8 @@ PLAIN_MODULES = ("threading", "queue", "concurrent.futures", "_pytest", "pluggy"
 _INSPECTORS = frozenset({"get_objects", "get_referrers", "get_referents", "_current_frames", "_getframemodulename"})
 #: Uses of these give an object's attributes a second name.
 _ALIASES = frozenset({"__dict__", "vars", "__getstate__", "__setstate__", "__reduce_ex__"})
+_GENERATORS = ("namedtuple_", "hypothesis_temporary_module_")
+"""How namespaces are named for which libraries generate functions (`collections.namedtuple`, `hypothesis.given`)."""
 _SETTERS = frozenset({"setattr", "delattr", "__setattr__", "__delattr__"})
 
 
@@ -100,15 +102,22 @@ class UnderTest:
         )
 
     def has_code(self, code: CodeType, namespace: object) -> bool:
-        """Also generated code (file names like ``<string>``) that runs in the namespace of a module under test."""
+        """Also generated code (file names like ``<string>``) that runs in the namespace of a module under test, or in
+        one that belongs to no module, such as ``exec(text, {})`` in a test: nobody knows what it does.
+        """
         if not isinstance(namespace, dict):
             return self.has_file(code.co_filename)
         if self.has_module(namespace.get("__name__")):
             return True
         if code.co_filename.startswith("<") and not code.co_filename.startswith("<frozen "):
             file = namespace.get("__file__")
-            return isinstance(file, str) and self.has_file(file)
+            return self.has_file(file) if isinstance(file, str) else not _names_a_module(namespace)
         return self.has_file(code.co_filename)
+
+
+def _names_a_module(namespace: dict[str, Any]) -> bool:
+    name = namespace.get("__name__")
+    return isinstance(name, str) and (name in sys.modules or name.startswith(_GENERATORS))
 
 
 @dataclass(slots=True)

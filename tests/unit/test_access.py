@@ -206,6 +206,7 @@ def test_tables_find_code_and_names(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "def outer():\n    def inner():\n        global total\n        total = 1\n    return inner\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
+    gc.collect()  # functions that other tests generated
     import sample_under_test as module  # type: ignore[import-not-found]
 
     tables = access.build_tables([tmp_path])
@@ -231,6 +232,18 @@ def test_installed_packages_and_the_plugin_are_not_under_test() -> None:
     assert everything.has_file(__file__)
     traced = access.UnderTest.of([], ["threading"])
     assert traced.has_code(threading.Event.set.__code__, vars(threading))
+
+
+def test_generated_code_of_nobody_is_under_test() -> None:
+    ours = access.UnderTest.of([Path(__file__).parent], [])
+    generated = compile("x += 1", "<string>", "exec")
+    assert ours.has_code(generated, {"x": 0})
+    assert ours.has_code(generated, {"__name__": "not a module"})
+    assert ours.has_code(generated, globals())
+    assert not ours.has_code(generated, vars(threading))
+    assert not ours.has_code(generated, vars(sys))  # a module without a file
+    assert not ours.has_code(generated, {"__name__": "namedtuple_Point"})
+    assert not ours.has_code(compile("x += 1", "<frozen importlib>", "exec"), {"x": 0})
 
 
 def test_the_survey_agrees_with_the_collector() -> None:
