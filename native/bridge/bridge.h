@@ -118,6 +118,7 @@ typedef struct ssb_runtime {
     int recording;           /* replay: call the recorder at every step */
     uint32_t alone;          /* choice points in a row, one alternative each, that were none: see scheduler.c */
     int time_matters;        /* since the last choice point the program has asked for the time, or left it to time to go on */
+    int own_tool;            /* of sys.monitoring, with which instructions are traced (3.12), or -1 */
     int traced;              /* the program has used a tracer in this execution */
     int64_t clock_ns;        /* virtual monotonic time since the start of the execution */
     int lends_time;          /* moving that clock takes some real time: other processes need it */

@@ -311,7 +311,7 @@ static inline void ssb_interpreter_tokens(PyInterpreterState *is, void (*number)
 
 /* There is no sys.monitoring. */
 #define SSB_MONITORING_CALLS (1u << 31)
-static inline uint32_t ssb_monitoring_tools(const PyInterpreterState *is)
+static inline uint32_t ssb_monitoring_tools(const PyInterpreterState *is, int Py_UNUSED(own))
 {
     (void)is;
     return 0;

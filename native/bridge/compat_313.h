@@ -436,13 +436,15 @@ static inline void ssb_interpreter_tokens(PyInterpreterState *is, void (*number)
     number((uint64_t)is->threads.stacksize);
 }
 
-/* Tools that use sys.monitoring, a bit each, and whether any is called. Which events a code object reports to them lies
+/* Tools but our own that use sys.monitoring, a bit each, and whether any is called. Which events a code object reports to them lies
  * with the code, where it is not read. */
 #define SSB_MONITORING_CALLS (1u << 31)
-static inline uint32_t ssb_monitoring_tools(const PyInterpreterState *is)
+static inline uint32_t ssb_monitoring_tools(const PyInterpreterState *is, int own)
 {
     uint32_t tools = 0;
     for (int tool = 0; tool < PY_MONITORING_SYS_PROFILE_ID; tool++) {
+        if (tool == own)
+            continue;
         tools |= is->monitoring_tool_names[tool] ? 1u << tool : 0;
         for (int event = 0; event < _PY_MONITORING_EVENTS; event++)
             tools |= is->monitoring_callables[tool][event] ? SSB_MONITORING_CALLS : 0;

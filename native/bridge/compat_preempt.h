@@ -1,9 +1,9 @@
 /* ┌──────────────────────────────────────────────────────────────────────────┐
  * │ compat_preempt.h — what preemption needs to know about frames, per version.│
  * │                                                                            │
- * │ Read-only views of interpreter frames and how to ask for events of one     │
- * │ frame. 3.11 keeps the value stack's height in the frame while a tracer     │
- * │ runs; later versions do not, there it comes from the static tables.        │
+ * │ Read-only views of interpreter frames. 3.11 keeps the value stack's height │
+ * │ in the frame while a tracer runs; later versions do not, there it comes    │
+ * │ from the static tables. compat_events.h asks for events.                   │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #ifndef SSB_COMPAT_PREEMPT_H
 #define SSB_COMPAT_PREEMPT_H
@@ -165,31 +165,6 @@ static inline ssbp_frame *ssbp_frame_back(const ssbp_frame *frame)
 
 /* Is there a place for self behind what WITH_EXCEPT_START calls? It may be empty. */
 #define SSBP_EXIT_HAS_SELF (PY_VERSION_HEX >= 0x030E0000)
-
-/* Ask for events of one frame: per instruction or per line. 0, or -1 with an exception. */
-static inline int ssbp_frame_request(PyFrameObject *frame, int opcodes, int lines)
-{
-    frame->f_trace_lines = (char)lines;
-#if PY_VERSION_HEX >= 0x030D0000
-    if (opcodes) { /* the setter instruments the code object, but only of a frame that has a tracer of its own */
-        Py_XSETREF(frame->f_trace, Py_NewRef(Py_None));
-        return PyObject_SetAttrString((PyObject *)frame, "f_trace_opcodes", Py_True);
-    }
-#endif
-    frame->f_trace_opcodes = (char)opcodes;
-    return 0;
-}
-
-/* Before the first PyEval_SetTrace: 3.12 instruments instructions only if told so. */
-static inline void ssbp_interpreter_request(int opcodes)
-{
-#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
-    if (opcodes)
-        PyInterpreterState_Get()->f_opcode_trace_set = true;
-#else
-    (void)opcodes;
-#endif
-}
 
 static inline Py_ssize_t ssbp_code_extra_index(freefunc release)
 {

@@ -68,7 +68,7 @@ int ssb_fingerprint_freeze(void)
         return -1;
     }
     ssbf_calibrate_finish();
-    ssbf->monitoring_tools = ssb_monitoring_tools(ssbf->base_tstate->interp);
+    ssbf->monitoring_tools = ssb_monitoring_tools(ssbf->base_tstate->interp, ssb.own_tool);
     ssbf_observe_begin();
     frozen = 1;
     return 0;
@@ -160,7 +160,7 @@ static int one_pass(uint32_t root, int numbers_for_all)
     ssbf_begin_state();
     ssbf_explain_state();
     ssbf_runs_begin(numbers_for_all);
-    uint32_t tools = ssb_monitoring_tools(ssbf->base_tstate->interp);
+    uint32_t tools = ssb_monitoring_tools(ssbf->base_tstate->interp, ssb.own_tool);
     if (tools & SSB_MONITORING_CALLS || tools & ~ssbf->monitoring_tools) {
         ssbf_fail("the test uses sys.monitoring");
         return -1;

@@ -16,6 +16,7 @@
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "preempt_internal.h"
 
+#include "compat_events.h"
 #include "footprint.h"
 #include "runtime.h"
 
@@ -151,6 +152,8 @@ static int enter_frame(PyFrameObject *object)
     if (footprint < 0)
         return -1;
     int traced = entry->records != NULL, lines = ssb.granularity == SSB_LINE;
+    if (traced && !ssbp_events_are_ours())
+        ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "sys.monitoring: the tool of pytest-statespace was freed or taken over");
     if (ssbp_frame_request(object, traced && !lines, traced && lines) < 0)
         return -1;
     if (ssbp_tracks_switches && ssb.active)
@@ -188,6 +191,12 @@ static int hook(PyObject *Py_UNUSED(user), PyFrameObject *frame, int what, PyObj
     case PyTrace_LINE: return ssb.active && ssb.granularity == SSB_LINE ? before_line(frame) : 0;
     default: return 0;
     }
+}
+
+/* Where instructions are reported by themselves, also those of threads that are not traced. */
+static int on_instruction(PyFrameObject *frame)
+{
+    return ssb.active && PyThreadState_Get()->c_tracefunc == hook ? before_instruction(frame) : 0;
 }
 
 /* -- functions that would pull the carpet away ----------------------------------------- */
@@ -253,6 +262,7 @@ int ssb_preempt_install(PyObject *tables)
         PyErr_Format(PyExc_TypeError, "tables must be a dict, not %.100s", Py_TYPE(tables)->tp_name);
         return -1;
     }
+    ssb.own_tool = -1;
     if (forget_thread_tracers() < 0 || take_over("sys", &settrace_hook, &setprofile_hook) < 0 ||
         take_over("sys", &settrace_all_hook, &setprofile_all_hook) < 0)
         return -1;
@@ -262,7 +272,9 @@ int ssb_preempt_install(PyObject *tables)
     ssbp_tracks_switches = ssb.granularity == SSB_GIL || (ssb.granularity == SSB_ACCESS && ssb.recording);
     if (ssbp_footprint_prepare() < 0 || take_over("builtins", &setattr_hook, &delattr_hook) < 0 || ssbp_tables_install(tables) < 0)
         return -1;
-    ssbp_interpreter_request(ssb.granularity != SSB_LINE);
+    if (ssbp_events_start(ssb.granularity != SSB_LINE, on_instruction) < 0)
+        return -1;
+    ssb.own_tool = ssbp_own_tool();
     is_installed = 1;
     return 0;
 }

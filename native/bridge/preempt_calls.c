@@ -41,6 +41,8 @@ int ssbp_function_needs(PyObject *function)
         PyErr_Clear();
         return 1;
     }
+    if (f->func_kwdefaults != NULL && Py_REFCNT(f->func_kwdefaults) > 1) /* others may change what it is called with */
+        return 1;
     if (entry->records != NULL || ssbp_set_contains(SSBP_SET_PLAIN, function))
         return 0;
     if (ssbp_set_contains(SSBP_SET_READERS, function))

@@ -185,6 +185,17 @@ static int type_read(PyTypeObject *owner, PyObject *name, ssbp_access *out)
     return anywhere(out);
 }
 
+/* An attribute of an instance. If others hold its dictionary, the instance does not identify what is touched. */
+static int instance_access(ssbp_access *out, PyObject *owner, PyObject *name, int access, PyObject *value)
+{
+    at(out, owner, name, access, value);
+    if (ssbp_dict_is_shared(owner)) {
+        out->object = NULL;
+        out->part = 0;
+    }
+    return 1;
+}
+
 static int attribute_read(const ssbp_view *view, ssbp_access *out)
 {
     PyObject *owner = SSBP_PEEK(view, 0), *name = PyTuple_GET_ITEM(view->code->co_names, view->record->operand);
@@ -206,11 +217,12 @@ static int attribute_read(const ssbp_view *view, ssbp_access *out)
     PyObject *found = _PyType_Lookup(type, name);
     if (found != NULL && Py_TYPE(found) == &PyProperty_Type && !stored)
         return property_needs(found, "fget") ? anywhere(out) : 0;
-    if (found != NULL && !stored && is_method_like(found) && !ssbp.aliased)
+    int aliased = ssbp.aliased || ssbp_dict_is_shared(owner);
+    if (found != NULL && !stored && is_method_like(found) && !aliased)
         return 0;
     if (found != NULL && Py_TYPE(found)->tp_descr_set != NULL && Py_TYPE(found) != &PyMemberDescr_Type)
         return ssbp_is_local(view, owner, 0) && Py_TYPE(found) == &PyGetSetDescr_Type ? 0 : anywhere(out);
-    if (found != NULL && !stored && !ssbp.aliased && Py_TYPE(found)->tp_descr_get == NULL &&
+    if (found != NULL && !stored && !aliased && Py_TYPE(found)->tp_descr_get == NULL &&
         found_in_traced_class(type, name))
         return 0;
     if (found != NULL && Py_TYPE(found)->tp_descr_get != NULL && !is_method_like(found) &&
@@ -219,7 +231,7 @@ static int attribute_read(const ssbp_view *view, ssbp_access *out)
     if (ssbp_is_local(view, owner, 0))
         return 0;
     ssbp_place(out, SSB_PLACE_ATTRIBUTE, owner, name, SSBP_READ);
-    return at(out, owner, name, SSBP_READ, NULL);
+    return instance_access(out, owner, name, SSBP_READ, NULL);
 }
 
 static int attribute_write(const ssbp_view *view, ssbp_access *out)
@@ -252,7 +264,7 @@ static int attribute_write(const ssbp_view *view, ssbp_access *out)
     if (ssbp_is_local(view, owner, 0))
         return 0;
     ssbp_place(out, SSB_PLACE_ATTRIBUTE, owner, name, SSBP_WRITE);
-    return at(out, owner, name, SSBP_WRITE, value);
+    return instance_access(out, owner, name, SSBP_WRITE, value);
 }
 
 /* -- items and operands --------------------------------------------------------------------- */

@@ -170,6 +170,8 @@ int ssbp_is_harmless(PyObject *value);
 /* No other thread can reach the object: all references to it are in this thread's frames.
  * extra: further references known to be this thread's. */
 int ssbp_is_local(const ssbp_view *view, PyObject *value, Py_ssize_t extra);
+/* Does anybody but the object hold the dictionary of its attributes? */
+int ssbp_dict_is_shared(PyObject *owner);
 /* Exact builtin container whose operations run no other code. */
 int ssbp_is_container(PyObject *value);
 /* Harmless, or a local container of harmless things. */

@@ -26,6 +26,7 @@ static uint64_t *n_codes; /* scratch: grows on every path alike */
 static const ssbp_code **recent;
 static Py_ssize_t extra_index = -1;
 static PyObject *plain_modules; /* tuple of str */
+static PyObject *watched;       /* frozenset of str */
 
 static size_t slot_of(const void *p, size_t mask) { return (size_t)(((uintptr_t)p >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 20) & mask; }
 
@@ -151,6 +152,17 @@ static PyObject *ask(PyCodeObject *code, PyObject *globals)
     return records;
 }
 
+/* Names by which code gets at data of others, in code that nobody knew of. */
+static void check_names(PyCodeObject *code)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_names); i++) {
+        PyObject *name = PyTuple_GET_ITEM(code->co_names, i);
+        if (PySet_Contains(watched, name) == 1)
+            ssbp_restart("name", NULL, name);
+    }
+    PyErr_Clear();
+}
+
 const ssbp_code *ssbp_find_code(PyCodeObject *code, PyObject *globals)
 {
     const ssbp_code *cached = *recent;
@@ -170,6 +182,8 @@ const ssbp_code *ssbp_find_code(PyCodeObject *code, PyObject *globals)
     PyObject *records = !fresh && contains(&untraced, code) ? Py_NewRef(Py_None) : ask(code, globals);
     if (records == NULL)
         return NULL;
+    if (ssb.active && records != Py_None)
+        check_names(code);
     if (!fresh) {
         int failed = add_base_code(code, records);
         Py_DECREF(records);
@@ -266,7 +280,8 @@ int ssbp_tables_install(PyObject *tables)
     if ((ssbp.classify = required(tables, "classify")) == NULL ||
         (ssbp.stored_names = required(tables, "stored_names")) == NULL ||
         (ssbp.rebound = required(tables, "rebound")) == NULL ||
-        (plain_modules = required(tables, "plain_modules")) == NULL || flag_from(tables, "locality", &ssbp.locality) < 0 ||
+        (plain_modules = required(tables, "plain_modules")) == NULL || (watched = required(tables, "watched")) == NULL ||
+        flag_from(tables, "locality", &ssbp.locality) < 0 ||
         flag_from(tables, "slots_stored", &ssbp.slots_stored) < 0 || flag_from(tables, "aliased", &ssbp.aliased) < 0)
         return -1;
     ssbp.tables = Py_NewRef(tables);

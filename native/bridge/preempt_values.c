@@ -6,7 +6,12 @@
  * │ thread (reference count = references found there). The second also holds   │
  * │ for objects that will be shared later: publishing them is a visible access │
  * │ of its own, and comes after.                                               │
+ * │                                                                            │
+ * │ The dictionary of an instance is the one thing that others can hold        │
+ * │ without holding the instance: then its attributes are anybody's.           │
  * └──────────────────────────────────────────────────────────────────────────┘ */
+#include "compat.h" /* first: it decides how Python.h is read */
+
 #include "preempt_internal.h"
 
 #include "footprint.h"
@@ -69,6 +74,19 @@ static int has_weak_references(PyObject *value)
     return offset != 0 && *(PyObject **)((char *)value + offset) != NULL;
 }
 
+int ssbp_dict_is_shared(PyObject *owner)
+{
+    PyTypeObject *type = Py_TYPE(owner);
+    PyObject *dict = NULL;
+    if (ssb_type_has_managed_dict(type)) {
+        dict = ssb_instance_dict(owner);
+    } else if (type->tp_dictoffset != 0) {
+        PyObject **at = _PyObject_GetDictPtr(owner);
+        dict = at != NULL ? *at : NULL;
+    }
+    return dict != NULL && Py_REFCNT(dict) > 1;
+}
+
 /* During T(...) type.__call__ itself holds one reference to the new object while
  * __init__ runs: true for the frame of that __init__. */
 static int is_being_constructed(ssbp_frame *frame, const PyCodeObject *code, PyObject *value)
@@ -99,7 +117,7 @@ static int is_being_constructed(ssbp_frame *frame, const PyCodeObject *code, PyO
 int ssbp_is_local(const ssbp_view *view, PyObject *value, Py_ssize_t extra)
 {
     Py_ssize_t references = Py_REFCNT(value) - extra;
-    if (!ssbp.locality || references > MAX_REFERENCES || has_weak_references(value))
+    if (!ssbp.locality || references > MAX_REFERENCES || has_weak_references(value) || ssbp_dict_is_shared(value))
         return 0;
     Py_ssize_t found = 0;
     int depth = 0;

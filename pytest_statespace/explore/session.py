@@ -148,9 +148,11 @@ def replay(
 
 
 def _assumption(detail: str) -> str:
-    """What a restart's detail says was assumed: "global LIMIT", "observe addresses"."""
-    looked_at = detail.removeprefix("observe ")
-    return f"{detail} is never rebound" if looked_at == detail else f"{looked_at} are not looked at"
+    """What a restart's detail says was assumed: "global LIMIT", "observe addresses", "name vars"."""
+    kind, _, what = detail.partition(" ")
+    if kind == "observe":
+        return f"{what} are not looked at"
+    return f"{what} is not used" if kind == "name" else f"{detail} is never rebound"
 
 
 def refuse_nesting() -> None:

@@ -308,7 +308,7 @@ def build_tables(
             library and this package.
         trace_prefixes: importable names of modules and packages that are under test as well.
         promoted: details of earlier searches that ended because an assumption was broken: "global NAME",
-            "attribute NAME" or "cell QUALNAME.NAME".
+            "attribute NAME", "cell QUALNAME.NAME", or "name NAME" of what code used that only showed up then.
         keep: all code that the tables name by its address stays alive until somebody else asks for that (see
             `may_be_used`). Otherwise no code may die before they are installed.
     """
@@ -327,6 +327,8 @@ def build_tables(
             attributes.add(name)
         elif kind == "cell":
             cells.add(name)
+        elif kind == "name":
+            used.add(name)
     classifier = Classifier(
         rebound=frozenset(map(sys.intern, rebound)),
         stored_names=frozenset(map(sys.intern, attributes)),
@@ -348,6 +350,7 @@ def build_tables(
         "namespaces": found.namespaces,
         "plain_modules": PLAIN_MODULES,
         "locality": not _INSPECTORS.intersection(used),
+        "watched": (_INSPECTORS | _ALIASES) - used,
         "slots_stored": any(_is_special(name) for name in attributes),
         "aliased": bool(_ALIASES.intersection(used)),
         **footprints.tables(),

@@ -1,4 +1,4 @@
-"""Ways to reach something shared, and code that others call, for two threads without a lock (`test_unlocked`)."""
+"""Ways to reach something shared, and code that others call, for two threads without a lock (`tests/plugin/test_unlocked.py`)."""
 
 WAYS = {
     "current_frames": """
@@ -965,22 +965,6 @@ def bump():
     asyncio.run(co())
 
 one = other = bump
-
-def value():
-    return h[0]
-""",
-    "executor": """
-h = [0]
-
-def inc(_):
-    h[0] = h[0] + 1
-
-def one():
-    with concurrent.futures.ThreadPoolExecutor(2) as e:
-        list(e.map(inc, range(2)))
-
-def other():
-    pass
 
 def value():
     return h[0]
