@@ -152,8 +152,6 @@ static int enter_frame(PyFrameObject *object)
     if (footprint < 0)
         return -1;
     int traced = entry->records != NULL, lines = ssb.granularity == SSB_LINE;
-    if (traced && !ssbp_events_are_ours())
-        ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "sys.monitoring: the tool of pytest-statespace was freed or taken over");
     if (ssbp_frame_request(object, traced && !lines, traced && lines) < 0)
         return -1;
     if (ssbp_tracks_switches && ssb.active)
@@ -166,6 +164,19 @@ static int enter_frame(PyFrameObject *object)
     ssbp_view view = {.frame = frame, .code = code, .entry = entry, .record = entry->records};
     ssbp_access access = {.access = SSBP_BOTH};
     return suspend(&view, &access, SSB_OP_CALL, ssbp_frame_unit(frame, code));
+}
+
+/* The instructions of a frame that ends were reported, if they had to be. */
+static int check_events(PyFrameObject *object)
+{
+    ssbp_frame *frame = object->f_frame;
+    PyCodeObject *code = ssbp_frame_code(frame);
+    if (ssb.own_tool < 0 || code == NULL || ssbp_events_are_ours(code))
+        return 0;
+    const ssbp_code *entry = ssbp_find_code(code, frame->f_globals);
+    if (entry != NULL && entry->records != NULL)
+        ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "sys.monitoring of another's tool");
+    return entry != NULL ? 0 : -1;
 }
 
 static int leave_frame(PyFrameObject *object)
@@ -187,7 +198,12 @@ static int hook(PyObject *Py_UNUSED(user), PyFrameObject *frame, int what, PyObj
     switch (what) {
     case PyTrace_OPCODE: return ssb.active ? before_instruction(frame) : 0;
     case PyTrace_CALL: return enter_frame(frame);
-    case PyTrace_RETURN: return ssb.active && (ssbp_tracks_switches || ssb.footprints) ? leave_frame(frame) : 0;
+    case PyTrace_RETURN:
+        if (!ssb.active)
+            return 0;
+        if (check_events(frame) < 0)
+            return -1;
+        return ssbp_tracks_switches || ssb.footprints ? leave_frame(frame) : 0;
     case PyTrace_LINE: return ssb.active && ssb.granularity == SSB_LINE ? before_line(frame) : 0;
     default: return 0;
     }

@@ -129,3 +129,66 @@ def test_elsewhere_they_are_refused(pytester: pytest.Pytester, results: Any) -> 
     pytester.makepyfile(TRACING)
     found = results()
     assert {name: entry["verdict"] for name, entry in found.items()} == dict.fromkeys(found, "unsupported")
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 12), reason="the exploration has a tool of its own on 3.12 only")
+def test_the_tool_can_not_be_taken_away(pytester: pytest.Pytester, results: Any) -> None:
+    pytester.makepyfile(
+        """
+    import sys, threading, pytest
+
+    total = 0
+    TOOL = 4
+    EVENT = sys.monitoring.events.INSTRUCTION
+
+    def forget():
+        sys.monitoring.register_callback(TOOL, EVENT, None)
+
+    def other():
+        sys.monitoring.register_callback(TOOL, EVENT, lambda code, offset: None)
+
+    def leave_out():
+        sys.monitoring.set_local_events(TOOL, add.__code__, 0)
+
+    def nothing():
+        pass
+
+    def add(first):
+        global total
+        first()
+        total = total + 1
+
+    @pytest.mark.statespace
+    @pytest.mark.parametrize("what", [forget, other, leave_out, nothing])
+    def test(what):
+        assert sys.monitoring.get_tool(TOOL) == "pytest-statespace"
+        threads = [threading.Thread(target=add, args=(what,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert total == 2
+
+    @pytest.mark.statespace
+    def test_tools_of_the_test():
+        lock, seen = threading.Lock(), []
+        sys.monitoring.use_tool_id(3, "mine")
+        start = sys.monitoring.events.PY_START
+        sys.monitoring.register_callback(3, start, lambda code, offset: seen.append(code.co_name))
+        sys.monitoring.set_local_events(3, nothing.__code__, start)
+
+        def work():
+            with lock:
+                nothing()
+
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert seen == ["nothing", "nothing"]
+    """
+    )
+    found = results()
+    verdicts = [entry["verdict"] for entry in found.values()]
+    assert verdicts == ["unsupported", "unsupported", "unsupported", "failed", "verified"]

@@ -19,6 +19,7 @@ PROGRAMS = {
 FEW = (
     "library-func_kwdefaults",
     "library-leaked_dictionary",
+    "library-inspector_that_shows_up_late",
     "reads-dict_items_local",
     "values-class_assignment",
     "values-exec",

@@ -1425,6 +1425,29 @@ def other():
 def value():
     return b.x
 """,
+    "inspector_that_shows_up_late": """
+class Own(Box):
+    pass
+
+out = []
+ready, done = threading.Event(), threading.Event()
+
+def one():
+    b = Own()
+    ready.set()
+    b.x = b.x + 1
+    done.wait()
+    out.append(b.x)
+
+def other():
+    ready.wait()
+    b = eval("lambda own: next(o for o in gc.get_objects() if type(o) is own)")(Own)
+    b.x = b.x + 1
+    done.set()
+
+def value():
+    return out[0]
+""",
     "code_that_shows_up_late": """
 b = Box()
 

@@ -1,4 +1,4 @@
-"""Ways to reach something shared, and code that others call, for two threads without a lock (`tests/plugin/test_unlocked.py`)."""
+"""Ways to reach something shared, and code that others call, without a lock (`tests/plugin/test_unlocked.py`)."""
 
 WAYS = {
     "current_frames": """
