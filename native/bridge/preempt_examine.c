@@ -210,7 +210,7 @@ static int attribute_read(const ssbp_view *view, ssbp_access *out)
     if (!stored && type != &PyFunction_Type && ssbp_is_harmless(owner))
         return 0;
     if (type->tp_getattro != PyObject_GenericGetAttr) {
-        if (strcmp(type->tp_name, "_thread._local") == 0)
+        if (strcmp(type->tp_name, "_thread._local") == 0 && !ssbp.aliased)
             return 0; /* every thread has its own */
         return anywhere(out);
     }
@@ -252,7 +252,7 @@ static int attribute_write(const ssbp_view *view, ssbp_access *out)
         out->value = value;
         return 1;
     }
-    if (strcmp(type->tp_name, "_thread._local") == 0)
+    if (strcmp(type->tp_name, "_thread._local") == 0 && !ssbp.aliased)
         return 0;
     if (type->tp_setattro != PyObject_GenericSetAttr)
         return anywhere(out);
@@ -291,6 +291,13 @@ static uint32_t item_part(PyObject *container, PyObject *key, int write, int del
     return 0;
 }
 
+/* From 3.13 on a frame's f_locals is no copy: local variables are changed where nobody makes choice points. */
+static void refuse_frame_locals(PyObject *container)
+{
+    if (strcmp(Py_TYPE(container)->tp_name, "FrameLocalsProxy") == 0 && ssbp_others_alive())
+        ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "changing local variables through f_locals");
+}
+
 static int item_access(const ssbp_view *view, int write, ssbp_access *out)
 {
     PyObject *key = SSBP_PEEK(view, 0), *container = SSBP_PEEK(view, 1);
@@ -300,6 +307,8 @@ static int item_access(const ssbp_view *view, int write, ssbp_access *out)
     if (quiet && (PyTuple_CheckExact(container) || ssbp_is_harmless(container)))
         return 0;
     if (!ssbp_is_container(container)) {
+        if (write)
+            refuse_frame_locals(container);
         enum ssbp_name special = !write                                ? SSBP_NAME_GETITEM
                                  : view->record->flags & SSBP_DELETE ? SSBP_NAME_DELITEM
                                                                        : SSBP_NAME_SETITEM;

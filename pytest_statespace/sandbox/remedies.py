@@ -43,6 +43,10 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "use threads of one interpreter, or call the code that runs in the subinterpreter itself",
     ),
     (
+        r"f_locals",
+        "share an attribute, an item or a nonlocal variable: plain local variables have no choice points",
+    ),
+    (
         r"sys\.settrace|sys\.setprofile|sys\.monitoring",
         "run without a tracer, or with --statespace-granularity=sync: else the exploration needs the interpreter's "
         "tracing itself",

@@ -7,6 +7,9 @@ in a thread each. In one order after the other `value()` is 2; a program that is
 
 from __future__ import annotations
 
+import sys
+import textwrap
+
 import pytest
 from soundness import unlocked_library, unlocked_reads, unlocked_values, unlocked_ways
 from support.running import Run
@@ -72,6 +75,29 @@ def _goes_wrong(pytester: pytest.Pytester, run: Run, name: str, strategy: str) -
 @pytest.mark.parametrize("name", FEW)
 def test_a_lost_update_is_found(pytester: pytest.Pytester, run: Run, name: str, strategy: str) -> None:
     _goes_wrong(pytester, run, name, strategy)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="f_locals is a copy before 3.13")
+def test_writing_local_variables_of_others_is_refused(pytester: pytest.Pytester, run: Run) -> None:
+    program = """
+    frames, ready = [], threading.Event()
+
+    def one():
+        n = 0
+        frames.append(sys._getframe())
+        ready.set()
+        n = n + 1
+
+    def other():
+        ready.wait()
+        frames[0].f_locals["n"] = 2
+
+    def value():
+        return 2
+    """
+    pytester.makepyfile(PRELUDE + textwrap.dedent(program) + TEST)
+    run("-p", "no:hypothesispytest").assert_outcomes(passed=1)
+    run("--statespace", "-p", "no:hypothesispytest").stdout.fnmatch_lines(["*local variables through f_locals*"])
 
 
 @pytest.mark.campaign

@@ -1448,6 +1448,28 @@ def other():
 def value():
     return out[0]
 """,
+    "dictionary_of_a_local": """
+loc = threading.local()
+box, out = [], []
+ready, done = threading.Event(), threading.Event()
+
+def one():
+    loc.x = 0
+    box.append(loc.__dict__)
+    ready.set()
+    loc.x = loc.x + 1
+    done.wait()
+    out.append(loc.x)
+
+def other():
+    ready.wait()
+    d = box[0]
+    d["x"] = d["x"] + 1
+    done.set()
+
+def value():
+    return out[0]
+""",
     "code_that_shows_up_late": """
 b = Box()
 
