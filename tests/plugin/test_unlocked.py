@@ -33,7 +33,7 @@ STRATEGIES = ("exhaust", "dpor")
 PRELUDE = """
 import abc, array, asyncio, atexit, bisect, builtins, codecs, collections, concurrent.futures, contextlib
 import contextvars, copy, copyreg, ctypes, dataclasses, decimal, enum, functools, gc, heapq, inspect, io
-import itertools, json, operator, os, pickle, queue, random, re, string, struct, sys, threading, time, types
+import itertools, json, logging, operator, os, pickle, queue, random, re, string, struct, sys, threading, time, types
 import warnings, weakref
 
 import pytest

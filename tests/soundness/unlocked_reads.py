@@ -694,18 +694,6 @@ other = one
 def value():
     return l[0]
 """,
-    "bisect": """
-l = [0]
-
-def one():
-    v = bisect.bisect_left(l, 1) and l[0]
-    l[0] = v + 1
-
-other = one
-
-def value():
-    return l[0]
-""",
     "dict_copy": """
 d = {"x": 0}
 

@@ -1123,25 +1123,6 @@ one = other = bump
 def value():
     return h[0]
 """,
-    "timeout_ignored": """
-k = threading.Lock()
-h = [0]
-
-def bump():
-    got = k.acquire(timeout=1)
-    if got:
-        v = h[0]
-        time.sleep(5)
-        h[0] = v + 1
-        k.release()
-    else:
-        h[0] = h[0] + 1
-
-one = other = bump
-
-def value():
-    return h[0]
-""",
     "event_race": """
 e = threading.Event()
 h = [0]
