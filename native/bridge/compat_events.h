@@ -63,9 +63,9 @@ static inline int ssbp_events_start(int opcodes, int (*before)(PyFrameObject *))
     ssbp_set_local_events = PyObject_GetAttrString(monitoring, "set_local_events");
     if (ssbp_callback == NULL || ssbp_set_local_events == NULL)
         return -1;
-    PyObject *before_us = PyObject_CallMethod(monitoring, "register_callback", "iiO", ssbp_tool, 1 << PY_MONITORING_EVENT_INSTRUCTION, ssbp_callback);
-    Py_XDECREF(before_us);
-    return before_us == NULL ? -1 : 0;
+    PyObject *replaced = PyObject_CallMethod(monitoring, "register_callback", "iiO", ssbp_tool, 1 << PY_MONITORING_EVENT_INSTRUCTION, ssbp_callback);
+    Py_XDECREF(replaced);
+    return replaced == NULL ? -1 : 0;
 }
 
 /* The tool of sys.monitoring that is ours, or -1. */

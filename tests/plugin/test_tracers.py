@@ -192,3 +192,53 @@ def test_the_tool_can_not_be_taken_away(pytester: pytest.Pytester, results: Any)
     found = results()
     verdicts = [entry["verdict"] for entry in found.values()]
     assert verdicts == ["unsupported", "unsupported", "unsupported", "failed", "verified"]
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 12), reason="the exploration has a tool of its own on 3.12 only")
+def test_where_no_tool_is_free_all_code_is_traced(pytester: pytest.Pytester, results: Any) -> None:
+    pytester.makepyfile(
+        """
+    import sys, threading, pytest
+
+    @pytest.fixture
+    def taken():
+        for tool in range(6):
+            sys.monitoring.use_tool_id(tool, "mine")
+        yield
+        for tool in range(6):
+            sys.monitoring.free_tool_id(tool)
+
+    def run(add):
+        threads = [threading.Thread(target=add) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    @pytest.mark.statespace
+    def test_without_lock(taken):
+        total = [0]
+
+        def add():
+            total[0] += 1
+
+        run(add)
+        assert total == [2]
+
+    @pytest.mark.statespace
+    def test_with_lock(taken):
+        total, lock = [0], threading.Lock()
+
+        def add():
+            with lock:
+                total[0] += 1
+
+        run(add)
+        assert total == [2]
+    """
+    )
+    found = results()
+    assert {name: entry["verdict"] for name, entry in found.items()} == {
+        "test_without_lock": "failed",
+        "test_with_lock": "verified",
+    }
