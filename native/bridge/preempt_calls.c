@@ -69,7 +69,10 @@ static int all_harmless(PyObject *const *args, Py_ssize_t n)
 /* A namespace of a module is about to be changed behind the back of STORE_GLOBAL. */
 static void check_namespace_call(const char *method, PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
-    if (!PyDict_CheckExact(self) || !ssbp_set_contains(SSBP_SET_NAMESPACES, self) || !IS_ONE_OF(method, rebinding))
+    if (!IS_ONE_OF(method, rebinding))
+        return;
+    ssbp_refuse_frame_locals(self);
+    if (!PyDict_CheckExact(self) || !ssbp_set_contains(SSBP_SET_NAMESPACES, self))
         return;
     if (n > 0 && PyUnicode_Check(args[0]))
         ssbp_check_global_store(args[0]);

@@ -291,8 +291,7 @@ static uint32_t item_part(PyObject *container, PyObject *key, int write, int del
     return 0;
 }
 
-/* From 3.13 on a frame's f_locals is no copy: local variables are changed where nobody makes choice points. */
-static void refuse_frame_locals(PyObject *container)
+void ssbp_refuse_frame_locals(PyObject *container)
 {
     if (strcmp(Py_TYPE(container)->tp_name, "FrameLocalsProxy") == 0 && ssbp_others_alive())
         ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "changing local variables through f_locals");
@@ -308,7 +307,7 @@ static int item_access(const ssbp_view *view, int write, ssbp_access *out)
         return 0;
     if (!ssbp_is_container(container)) {
         if (write)
-            refuse_frame_locals(container);
+            ssbp_refuse_frame_locals(container);
         enum ssbp_name special = !write                                ? SSBP_NAME_GETITEM
                                  : view->record->flags & SSBP_DELETE ? SSBP_NAME_DELITEM
                                                                        : SSBP_NAME_SETITEM;

@@ -110,14 +110,23 @@ class UnderTest:
         if self.has_module(namespace.get("__name__")):
             return True
         if code.co_filename.startswith("<") and not code.co_filename.startswith("<frozen "):
-            file = namespace.get("__file__")
-            return self.has_file(file) if isinstance(file, str) else not _names_a_module(namespace)
+            module = _module_of_namespace(namespace)
+            if module is None:
+                return not str(namespace.get("__name__")).startswith(_GENERATORS)
+            file = module.get("__file__")
+            return isinstance(file, str) and self.has_file(file)
         return self.has_file(code.co_filename)
 
 
-def _names_a_module(namespace: dict[str, Any]) -> bool:
+def _module_of_namespace(namespace: dict[str, Any]) -> dict[str, Any] | None:
+    """The namespace of the module that it is or says it is part of. Anybody may say ``__main__``."""
+    if isinstance(namespace.get("__file__"), str):
+        return namespace
     name = namespace.get("__name__")
-    return isinstance(name, str) and (name in sys.modules or name.startswith(_GENERATORS))
+    module = sys.modules.get(name) if isinstance(name, str) else None
+    if not isinstance(module, ModuleType) or (name == "__main__" and vars(module) is not namespace):
+        return None
+    return vars(module)
 
 
 @dataclass(slots=True)

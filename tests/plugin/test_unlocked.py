@@ -78,8 +78,9 @@ def test_a_lost_update_is_found(pytester: pytest.Pytester, run: Run, name: str, 
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="f_locals is a copy before 3.13")
-def test_writing_local_variables_of_others_is_refused(pytester: pytest.Pytester, run: Run) -> None:
-    program = """
+@pytest.mark.parametrize("change", ["f_locals['n'] = 2", "f_locals.update(n=2)"])
+def test_writing_local_variables_of_others_is_refused(pytester: pytest.Pytester, run: Run, change: str) -> None:
+    program = f"""
     frames, ready = [], threading.Event()
 
     def one():
@@ -90,7 +91,7 @@ def test_writing_local_variables_of_others_is_refused(pytester: pytest.Pytester,
 
     def other():
         ready.wait()
-        frames[0].f_locals["n"] = 2
+        frames[0].{change}
 
     def value():
         return 2

@@ -1,4 +1,7 @@
-"""One thread changes what interpreter and library keep while another looks twice (`tests/plugin/test_unlocked.py`)."""
+"""One thread changes what interpreter and library keep while another looks twice (`tests/plugin/test_unlocked.py`).
+
+Over 600 lines on purpose: a flat catalogue of independent programs, alike because each differs in one thing from the next.
+"""
 
 WAYS = {
     "q_queue": """

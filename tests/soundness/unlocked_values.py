@@ -1,4 +1,7 @@
-"""Values that two threads change without a lock, by all kinds of operations (`tests/plugin/test_unlocked.py`)."""
+"""Values that two threads change without a lock, by all kinds of operations (`tests/plugin/test_unlocked.py`).
+
+Over 600 lines on purpose: a flat catalogue of independent programs, alike because each differs in one thing from the next.
+"""
 
 WAYS = {
     "global": """
@@ -313,6 +316,30 @@ other = one
     "exec": """
 def make():
     ns = {"x": 0}
+
+    def bump():
+        exec("x += 1", ns)
+
+    return bump, lambda: ns["x"]
+
+one, value = make()
+other = one
+""",
+    "exec_as_main": """
+def make():
+    ns = {"__name__": "__main__", "x": 0}
+
+    def bump():
+        exec("x += 1", ns)
+
+    return bump, lambda: ns["x"]
+
+one, value = make()
+other = one
+""",
+    "exec_as_this_module": """
+def make():
+    ns = {"__name__": __name__, "x": 0}
 
     def bump():
         exec("x += 1", ns)

@@ -240,6 +240,9 @@ def test_generated_code_of_nobody_is_under_test() -> None:
     assert ours.has_code(generated, {"x": 0})
     assert ours.has_code(generated, {"__name__": "not a module"})
     assert ours.has_code(generated, globals())
+    assert ours.has_code(generated, {"__name__": __name__})
+    assert ours.has_code(generated, {"__name__": "__main__"})
+    assert not ours.has_code(generated, {"__name__": "threading"})
     assert not ours.has_code(generated, vars(threading))
     assert not ours.has_code(generated, vars(sys))  # a module without a file
     assert not ours.has_code(generated, {"__name__": "namedtuple_Point"})
