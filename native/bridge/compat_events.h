@@ -71,24 +71,11 @@ static inline int ssbp_events_start(int opcodes, int (*before)(PyFrameObject *))
 /* The tool of sys.monitoring that is ours, or -1. */
 static inline int ssbp_own_tool(void) { return ssbp_tool; }
 
-static inline int ssbp_reports(const PyCodeObject *code)
-{
-    const _PyCoMonitoringData *known = code->_co_monitoring;
-    return known != NULL && known->local_monitors.tools[PY_MONITORING_EVENT_INSTRUCTION] >> ssbp_tool & 1;
-}
-
-/* Has nobody taken the tool away, or this code? */
-static inline int ssbp_events_are_ours(const PyCodeObject *code)
-{
-    if (ssbp_tool < 0)
-        return 1;
-    return PyInterpreterState_Get()->monitoring_callables[ssbp_tool][PY_MONITORING_EVENT_INSTRUCTION] == ssbp_callback && ssbp_reports(code);
-}
-
 /* From now on the instructions of this code are reported. 0, or -1 with an exception. */
 static inline int ssbp_events_of_code(PyCodeObject *code)
 {
-    if (ssbp_tool < 0 || ssbp_reports(code))
+    const _PyCoMonitoringData *known = code->_co_monitoring;
+    if (known != NULL && known->local_monitors.tools[PY_MONITORING_EVENT_INSTRUCTION] >> ssbp_tool & 1)
         return 0;
     PyObject *done = PyObject_CallFunction(ssbp_set_local_events, "iOi", ssbp_tool, code, 1 << PY_MONITORING_EVENT_INSTRUCTION);
     Py_XDECREF(done);
@@ -113,7 +100,6 @@ static inline int ssbp_events_start(int Py_UNUSED(opcodes), int (*before)(PyFram
     return 0;
 }
 static inline int ssbp_own_tool(void) { return -1; }
-static inline int ssbp_events_are_ours(const PyCodeObject *Py_UNUSED(code)) { return 1; }
 
 /* Ask for events of one frame: per instruction or per line. 0, or -1 with an exception. */
 static inline int ssbp_frame_request(PyFrameObject *frame, int opcodes, int lines)

@@ -152,7 +152,11 @@ static int enter_frame(PyFrameObject *object)
     if (footprint < 0)
         return -1;
     int traced = entry->records != NULL, lines = ssb.granularity == SSB_LINE;
-    if (ssbp_frame_request(object, traced && !lines, traced && lines) < 0)
+    int active = ssb.active;
+    ssb.active = 0; /* the request may go through functions that we have taken over */
+    int requested = ssbp_frame_request(object, traced && !lines, traced && lines);
+    ssb.active = active;
+    if (requested < 0)
         return -1;
     if (ssbp_tracks_switches && ssb.active)
         ssbp_gil_enter(frame, code, entry);
@@ -164,19 +168,6 @@ static int enter_frame(PyFrameObject *object)
     ssbp_view view = {.frame = frame, .code = code, .entry = entry, .record = entry->records};
     ssbp_access access = {.access = SSBP_BOTH};
     return suspend(&view, &access, SSB_OP_CALL, ssbp_frame_unit(frame, code));
-}
-
-/* The instructions of a frame that ends were reported, if they had to be. */
-static int check_events(PyFrameObject *object)
-{
-    ssbp_frame *frame = object->f_frame;
-    PyCodeObject *code = ssbp_frame_code(frame);
-    if (ssb.own_tool < 0 || code == NULL || ssbp_events_are_ours(code))
-        return 0;
-    const ssbp_code *entry = ssbp_find_code(code, frame->f_globals);
-    if (entry != NULL && entry->records != NULL)
-        ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "sys.monitoring of another's tool");
-    return entry != NULL ? 0 : -1;
 }
 
 static int leave_frame(PyFrameObject *object)
@@ -198,12 +189,7 @@ static int hook(PyObject *Py_UNUSED(user), PyFrameObject *frame, int what, PyObj
     switch (what) {
     case PyTrace_OPCODE: return ssb.active ? before_instruction(frame) : 0;
     case PyTrace_CALL: return enter_frame(frame);
-    case PyTrace_RETURN:
-        if (!ssb.active)
-            return 0;
-        if (check_events(frame) < 0)
-            return -1;
-        return ssbp_tracks_switches || ssb.footprints ? leave_frame(frame) : 0;
+    case PyTrace_RETURN: return ssb.active && (ssbp_tracks_switches || ssb.footprints) ? leave_frame(frame) : 0;
     case PyTrace_LINE: return ssb.active && ssb.granularity == SSB_LINE ? before_line(frame) : 0;
     default: return 0;
     }
@@ -230,6 +216,18 @@ static PyObject *refuse_tracer(ssb_hook *self, PyObject *module, PyObject *const
     ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, self->name);
 }
 
+/* What would leave instructions unreported (compat_events.h). */
+static PyObject *change_tool(ssb_hook *self, PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    if (ssb.active && n > 0 && PyLong_Check(args[0])) {
+        int overflow;
+        if (PyLong_AsLongAndOverflow(args[0], &overflow) == ssb.own_tool && !overflow)
+            ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "sys.monitoring of another's tool");
+        ssb_step(SSB_OP_ACCESS, NULL, SSBP_BOTH);
+    }
+    return ssb_original(self, module, args, n, names);
+}
+
 static PyObject *store_attribute(ssb_hook *self, PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
     if (ssb.active && n >= 2) {
@@ -244,6 +242,9 @@ SSB_HOOK(settrace_hook, "settrace", refuse_tracer);
 SSB_HOOK(setprofile_hook, "setprofile", refuse_tracer);
 SSB_HOOK_OPTIONAL(settrace_all_hook, "_settraceallthreads", refuse_tracer); /* from 3.12 on */
 SSB_HOOK_OPTIONAL(setprofile_all_hook, "_setprofileallthreads", refuse_tracer);
+SSB_HOOK(register_callback_hook, "register_callback", change_tool);
+SSB_HOOK(set_local_events_hook, "set_local_events", change_tool);
+SSB_HOOK(free_tool_hook, "free_tool_id", change_tool);
 SSB_HOOK(setattr_hook, "setattr", store_attribute);
 SSB_HOOK(delattr_hook, "delattr", store_attribute);
 
@@ -255,6 +256,18 @@ static int take_over(const char *module_name, ssb_hook *first, ssb_hook *second)
     int result = ssb_take_over_function(module, first) < 0 || ssb_take_over_function(module, second) < 0 ? -1 : 0;
     Py_DECREF(module);
     return result;
+}
+
+/* Where instructions are reported to a tool of our own. */
+static int keep_tool(void)
+{
+    PyObject *module = PySys_GetObject("monitoring");
+    ssb_hook *hooks[] = {&register_callback_hook, &set_local_events_hook, &free_tool_hook};
+    ssb.own_tool = ssbp_own_tool();
+    for (size_t i = 0; ssb.own_tool >= 0 && i < sizeof hooks / sizeof *hooks; i++)
+        if (ssb_take_over_function(module, hooks[i]) < 0)
+            return -1;
+    return 0;
 }
 
 /* Tools that trace every new thread (coverage) registered themselves with threading. */
@@ -288,9 +301,8 @@ int ssb_preempt_install(PyObject *tables)
     ssbp_tracks_switches = ssb.granularity == SSB_GIL || (ssb.granularity == SSB_ACCESS && ssb.recording);
     if (ssbp_footprint_prepare() < 0 || take_over("builtins", &setattr_hook, &delattr_hook) < 0 || ssbp_tables_install(tables) < 0)
         return -1;
-    if (ssbp_events_start(ssb.granularity != SSB_LINE, on_instruction) < 0)
+    if (ssbp_events_start(ssb.granularity != SSB_LINE, on_instruction) < 0 || keep_tool() < 0)
         return -1;
-    ssb.own_tool = ssbp_own_tool();
     is_installed = 1;
     return 0;
 }

@@ -5,8 +5,6 @@ study", TOPC 2016) is a collection of small buggy C programs with threads on whi
 compared. These are not translations: each was written anew from what its original is known to do wrong.
 Sizes are those of the originals where the number of threads makes the difficulty, else small.
 
-Over 600 lines on purpose: a flat catalogue of independent programs, read one at a time.
-
 `bad` fails with `kind` in some interleaving, or in every one; `good` never does.
 
 Longer than most files: it is a list of 31 short programs, and a list is easiest to search in one place.

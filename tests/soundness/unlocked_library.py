@@ -1,6 +1,6 @@
 """One thread changes what interpreter and library keep while another looks twice (`tests/plugin/test_unlocked.py`).
 
-Over 600 lines on purpose: a flat catalogue of independent programs, alike because each differs in one thing from the next.
+Over 600 lines on purpose: a flat catalogue of independent programs, alike but for the one thing that each is about.
 """
 
 WAYS = {

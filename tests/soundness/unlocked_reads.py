@@ -1,6 +1,6 @@
 """Expressions that read what another thread changes, then a write (`tests/plugin/test_unlocked.py`).
 
-Over 600 lines on purpose: a flat catalogue of independent programs, alike because each differs in one thing from the next.
+Over 600 lines on purpose: a flat catalogue of independent programs, alike but for the one thing that each is about.
 """
 
 WAYS = {

@@ -1,6 +1,6 @@
 """Values that two threads change without a lock, by all kinds of operations (`tests/plugin/test_unlocked.py`).
 
-Over 600 lines on purpose: a flat catalogue of independent programs, alike because each differs in one thing from the next.
+Over 600 lines on purpose: a flat catalogue of independent programs, alike but for the one thing that each is about.
 """
 
 WAYS = {
