@@ -5,7 +5,7 @@
 #include "explain.h"
 #include "weaken.h"
 
-ssb_runtime ssb;
+_Alignas(SS_PAGE) ssb_runtime ssb;
 uint64_t *ssb_setup_times;
 
 int ssb_attach(unsigned long long table_address, unsigned long long arena_address)

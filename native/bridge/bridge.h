@@ -102,11 +102,10 @@ typedef struct ssb_thread {
     ssb_place place;         /* what it is about to access; only with ssb.finding_races */
 } ssb_thread;
 
-/* The scheduler's tables: ordinary memory, so that they rewind. */
+/* The scheduler's tables: ordinary memory, so that they rewind. What changes at most choice points comes first: in one page. */
 typedef struct ssb_runtime {
     ss_arena *arena;
     const ss_engine_table *engine;
-    ssb_thread threads[SS_MAX_THREADS];
     uint32_t n_threads;      /* created so far in this execution, main included */
     uint32_t max_threads;    /* donors + 1 */
     uint32_t current;
@@ -125,6 +124,10 @@ typedef struct ssb_runtime {
     int64_t epoch_ns;        /* wall-clock time at clock_ns == 0 (fixed: deterministic) */
     uint32_t addresses_observed; /* enum ssb_observed bits: set before the base snapshot, never during an execution */
     uint64_t random_counter; /* draws of kernel randomness so far: part of the state */
+    uint32_t n_held;         /* plain locks whose holder is known: held.c */
+    int invariants_due;      /* a thread ended: no Python code could run at that choice point */
+    ss_alternative alternatives[SS_MAX_ALTERNATIVES]; /* of the choice point being made */
+    ssb_thread threads[SS_MAX_THREADS];
 } ssb_runtime;
 
 extern ssb_runtime ssb;

@@ -13,22 +13,21 @@ static struct {
     PyObject *lock; /* borrowed: held by whoever will release it, or gone with it */
     uint32_t owner;
 } held[CAPACITY];
-static uint32_t n_held;
 
 void ssb_held_add(PyObject *lock)
 {
     ssb_held_remove(lock); /* a stale entry of a lock that died locked */
-    if (n_held < CAPACITY) {
-        held[n_held].lock = lock;
-        held[n_held++].owner = ssb.current;
+    if (ssb.n_held < CAPACITY) {
+        held[ssb.n_held].lock = lock;
+        held[ssb.n_held++].owner = ssb.current;
     }
 }
 
 void ssb_held_remove(PyObject *lock)
 {
-    for (uint32_t i = n_held; i-- > 0;)
+    for (uint32_t i = ssb.n_held; i-- > 0;)
         if (held[i].lock == lock) {
-            for (n_held--; i < n_held; i++)
+            for (ssb.n_held--; i < ssb.n_held; i++)
                 held[i] = held[i + 1];
             return;
         }
@@ -36,7 +35,7 @@ void ssb_held_remove(PyObject *lock)
 
 uint32_t ssb_held_by(PyObject *lock)
 {
-    for (uint32_t i = n_held; i-- > 0;)
+    for (uint32_t i = ssb.n_held; i-- > 0;)
         if (held[i].lock == lock)
             return held[i].owner;
     return SS_NONE;

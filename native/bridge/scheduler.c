@@ -44,9 +44,7 @@
 #include <string.h>
 #include <time.h>
 
-static ss_alternative alternatives[SS_MAX_ALTERNATIVES];
 static int switch_is_due = 1; /* at the choice point being made (ssb_switch_is_due) */
-static int invariants_due; /* a thread ended: no Python code could run at that choice point */
 
 /* -- errors --------------------------------------------------------------------- */
 
@@ -137,7 +135,7 @@ static uint32_t add_alternative(uint32_t n, const ssb_thread *t, uint32_t part)
 {
     if (n == SS_MAX_ALTERNATIVES)
         ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "more than 128 ways to go on in one state");
-    alternatives[n] = (ss_alternative){
+    ssb.alternatives[n] = (ss_alternative){
         .thread = (uint16_t)(t - ssb.threads),
         .operation = t->operation,
         .access = t->access,
@@ -292,7 +290,7 @@ static uint32_t first_of(uint32_t n)
     static const uint8_t eager[] = {SSB_OP_START, SSB_OP_END, SSB_OP_BEGIN};
     for (size_t i = 0; i < sizeof eager; i++)
         for (uint32_t k = 0; k < n; k++)
-            if (alternatives[k].operation == eager[i])
+            if (ssb.alternatives[k].operation == eager[i])
                 return k;
     return 0;
 }
@@ -328,26 +326,26 @@ static uint32_t pick(uint64_t label)
             .n = n,
             .flags = choice_flags() | (is_due ? 0 : SS_CHOICE_EXTRA),
             .label = label != 0 ? label : make_label(current, current->operation),
-            .alternatives = alternatives,
+            .alternatives = ssb.alternatives,
             .first = first_of(n),
         };
         k = ask(&choice);
         if (ssb.recording)
             ssb_record_switch(&choice, k, switch_is_due);
     }
-    uint32_t next = alternatives[k].thread;
+    uint32_t next = ssb.alternatives[k].thread;
     /* A timeout's entry comes after the thread's other one, if it has both. */
     int by_timeout = !can_proceed(&ssb.threads[next]);
     for (uint32_t i = 0; i < k && !by_timeout; i++)
-        by_timeout = alternatives[i].thread == next;
+        by_timeout = ssb.alternatives[i].thread == next;
     grant(next, by_timeout);
     return next;
 }
 
 void ssb_resumed(void)
 {
-    if (invariants_due) {
-        invariants_due = 0;
+    if (ssb.invariants_due) {
+        ssb.invariants_due = 0;
         ssb_check_invariants();
         ssb_expire_views();
     }
@@ -464,7 +462,7 @@ int ssb_block_quietly(int operation, PyObject *object, int prefer)
 void ssb_leave_thread(void)
 {
     static ss_context nobody; /* nothing ever returns to an ended thread */
-    invariants_due = 1;
+    ssb.invariants_due = 1;
     uint32_t next = pick(0);
     ssb.current = next;
     ssb.engine->switch_to(&nobody, &ssb.threads[next].context);
