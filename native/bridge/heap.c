@@ -13,9 +13,12 @@
  * │ later address too. Each simulated thread allocates from its own slice, so  │
  * │ what others do meanwhile does not move its objects.                        │
  * │                                                                            │
- * │ Layout: runs of 16 KiB. Blocks up to 1 KiB share a run of one size class   │
- * │ (multiples of 16); larger ones take whole runs. The bookkeeping lies in    │
- * │ ordinary memory and rewinds with everything else.                          │
+ * │ Layout: units of 1 KiB, runs of 16. Blocks up to 1 KiB share a run of one  │
+ * │ size class (multiples of 16); larger ones take whole runs. At the start of │
+ * │ a slice a unit is a run: few objects of many sizes lie in few pages, and   │
+ * │ it is pages that checkpoints cost. Where a run begins and ends follows     │
+ * │ from its address, so the bookkeeping has no memory of its past either. It  │
+ * │ lies in ordinary memory and rewinds with everything else.                  │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "heap.h"
 
@@ -25,28 +28,35 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define RUN_BYTES 16384u
+#define UNIT_BYTES 1024u
+#define RUN_UNITS 16u
+#define RUN_BYTES (RUN_UNITS * UNIT_BYTES)
+#define NURSERY 32u /* units at the start of a slice that are runs of their own */
 #define GRANULE 16u
+#define UNIT_GRANULES (UNIT_BYTES / GRANULE)
 #define SMALL_MAX 1024u
 #define CLASSES (SMALL_MAX / GRANULE + 1)
-#define RUN_WORDS (RUN_BYTES / GRANULE / 64)
 #define SLICES SS_MAX_THREADS
 #define NOBODY_HAS ((size_t)1 << 42) /* a request this large fails everywhere: that MemoryError is the program's own */
 
-/* state[0] and state[1] hold the two bits of a block's domain (0: free). */
-typedef struct run {
-    uint32_t block_bytes; /* 0: the run is free */
+typedef struct unit {
+    /* of the first unit of a run; a large block has such a unit in each of its runs */
+    uint32_t block_bytes; /* 0: free, or not the first */
+    uint32_t first;       /* of the run, or of the large block: what follows is told by that one */
+    uint32_t span;        /* units it takes */
     uint32_t n_blocks, n_used;
     uint32_t next;        /* next run of this class and slice, ascending; 0 ends */
-    uint32_t span;        /* large block: runs it takes, in its first run */
-    uint32_t first;       /* large block: its first run */
-    uint64_t state[2][RUN_WORDS];
-} run;
+    /* of each: the two bits of the domain (0: free) of 64 blocks of the run */
+    uint64_t state[2];
+} unit;
+
+_Static_assert(UNIT_GRANULES == 64, "a unit has one word for the blocks that may begin in it");
 
 typedef struct slice {
-    uint32_t lo, hi;           /* runs [lo, hi) */
-    uint32_t floor;            /* runs below it hold blocks of the base state: kept for ever */
-    uint32_t end;              /* no run at or above it was ever used */
+    uint32_t lo, hi;           /* units [lo, hi) */
+    uint32_t nursery;          /* units [lo, nursery) are runs of their own */
+    uint32_t floor;            /* units below it hold blocks of the base state: kept for ever */
+    uint32_t end;              /* no unit at or above it was ever used */
     uint32_t first[CLASSES];   /* ascending list of runs of a class */
     uint32_t room[CLASSES];    /* no run of the list before it has room */
 } slice;
@@ -54,20 +64,28 @@ typedef struct slice {
 typedef struct heap_tables {
     slice slices[SLICES];
     uint32_t n_slices;
-    uint32_t main_runs, part;  /* slice 0 has runs [1, main_runs), each other one `part` runs */
+    uint32_t main_units, part; /* slice 0 has units [RUN_UNITS, main_units), each other one `part` units */
     uint32_t overflowed; /* a slice was full and borrowed from another */
-    run runs[];
+    unit units[];
 } heap_tables;
 
 static heap_tables *tables;
 static size_t tables_bytes, heap_bytes;
 static int switched_on;
-static uint32_t all_new_from; /* the first run handed out after ssb_heap_seal, if only the first slice was used before; else 0 */
+static uint32_t all_new_from; /* the first unit handed out after ssb_heap_seal, if only the first slice was used before; else 0 */
 static uintptr_t brk_lo, brk_hi;
 static PyMemAllocatorEx base_allocator[3];
 
-static inline uintptr_t run_address(uint32_t r) { return SSB_HEAP_BASE + (uintptr_t)r * RUN_BYTES; }
-static inline uint32_t run_of(uintptr_t a) { return (uint32_t)((a - SSB_HEAP_BASE) / RUN_BYTES); }
+static inline uintptr_t unit_address(uint32_t u) { return SSB_HEAP_BASE + (uintptr_t)u * UNIT_BYTES; }
+static inline uint32_t unit_of(uintptr_t a) { return (uint32_t)((a - SSB_HEAP_BASE) / UNIT_BYTES); }
+
+/* The first unit of the run or large block that this unit belongs to; 0 if it is free. */
+static uint32_t first_of(uint32_t u)
+{
+    const unit *units = tables->units;
+    uint32_t head = units[u].block_bytes ? u : u - u % RUN_UNITS, first = units[head].first;
+    return units[head].block_bytes && u < first + units[first].span ? first : 0;
+}
 
 int ssb_heap_contains(uintptr_t address) { return address - SSB_HEAP_BASE < heap_bytes; }
 size_t ssb_heap_bytes(void) { return heap_bytes; }
@@ -80,11 +98,11 @@ void ssb_heap_tables(uintptr_t *lo, uintptr_t *hi)
     *hi = *lo + tables_bytes;
 }
 
-static uint32_t slice_of(uint32_t r)
+static uint32_t slice_of(uint32_t u)
 {
-    if (r < tables->main_runs)
+    if (u < tables->main_units)
         return 0;
-    uint32_t s = 1 + (r - tables->main_runs) / tables->part;
+    uint32_t s = 1 + (u - tables->main_units) / tables->part;
     return s < tables->n_slices ? s : tables->n_slices - 1;
 }
 
@@ -92,51 +110,73 @@ int ssb_heap_is_new(uintptr_t address)
 {
     if (!ssb_heap_contains(address))
         return 0;
-    uint32_t r = run_of(address);
-    return all_new_from ? r >= all_new_from : r >= tables->slices[slice_of(r)].floor;
+    uint32_t u = unit_of(address);
+    return all_new_from ? u >= all_new_from : u >= tables->slices[slice_of(u)].floor;
+}
+
+/* Nothing below `lo`, where a run begins, is handed out any more. */
+static void begin_slice(slice *s, uint32_t lo)
+{
+    s->lo = s->end = lo;
+    s->nursery = lo + NURSERY < s->hi ? lo + NURSERY : s->hi;
+    memset(s->first, 0, sizeof s->first);
+    memset(s->room, 0, sizeof s->room);
 }
 
 void ssb_heap_seal(void)
 {
-    all_new_from = tables->slices[0].end;
-    for (uint32_t i = 1; i < tables->n_slices; i++)
-        if (tables->slices[i].end > tables->slices[i].lo)
-            all_new_from = 0;
     for (uint32_t i = 0; i < tables->n_slices; i++) {
         slice *s = &tables->slices[i];
-        s->lo = s->floor = s->end;
-        memset(s->first, 0, sizeof s->first);
-        memset(s->room, 0, sizeof s->room);
+        int used = s->end > s->lo;
+        begin_slice(s, (s->end + RUN_UNITS - 1) / RUN_UNITS * RUN_UNITS);
+        s->floor = s->lo;
+        if (!i)
+            all_new_from = s->lo;
+        else if (used)
+            all_new_from = 0;
     }
 }
 
-static inline int domain_at(const run *r, uint32_t i)
+static inline int domain_at(uint32_t first, uint32_t i)
 {
-    return (int)(r->state[0][i / 64] >> (i % 64) & 1) | (int)(r->state[1][i / 64] >> (i % 64) & 1) << 1;
+    const uint64_t *state = tables->units[first + i / 64].state;
+    return (int)(state[0] >> (i % 64) & 1) | (int)(state[1] >> (i % 64) & 1) << 1;
 }
 
-static inline void set_domain(run *r, uint32_t i, int domain)
+static inline void set_domain(uint32_t first, uint32_t i, int domain)
 {
-    uint64_t bit = 1ull << (i % 64);
-    r->state[0][i / 64] = (r->state[0][i / 64] & ~bit) | (domain & 1 ? bit : 0);
-    r->state[1][i / 64] = (r->state[1][i / 64] & ~bit) | (domain & 2 ? bit : 0);
+    uint64_t bit = 1ull << (i % 64), *state = tables->units[first + i / 64].state;
+    state[0] = (state[0] & ~bit) | (domain & 1 ? bit : 0);
+    state[1] = (state[1] & ~bit) | (domain & 2 ? bit : 0);
 }
 
-/* Lowest place for k free runs in a row, or 0 (run 0 is never used). */
+/* The lowest unit that is free and a run of its own, or 0. */
+static uint32_t take_unit_of(slice *s)
+{
+    for (uint32_t u = s->lo; u < s->nursery; u++)
+        if (!tables->units[u].block_bytes) {
+            if (u >= s->end)
+                s->end = u + 1;
+            return u;
+        }
+    return 0;
+}
+
+/* Lowest place for k free runs in a row, or 0 (unit 0 is never used). */
 static uint32_t take_runs_of(slice *s, uint32_t k)
 {
     uint32_t row = 0;
-    for (uint32_t r = s->lo; r < s->hi; r++) {
-        if (r < s->end && tables->runs[r].block_bytes) {
+    for (uint32_t u = s->nursery; u + RUN_UNITS <= s->hi; u += RUN_UNITS) {
+        if (u < s->end && tables->units[u].block_bytes) {
             row = 0;
             continue;
         }
-        if (r >= s->end && r + (k - row) > s->hi)
+        if (u >= s->end && u + (uint64_t)(k - row) * RUN_UNITS > s->hi)
             return 0;
-        if (++row == k || r >= s->end) {
-            uint32_t lo = r + 1 - row;
-            if (lo + k > s->end)
-                s->end = lo + k;
+        if (++row == k || u >= s->end) {
+            uint32_t lo = u - (row - 1) * RUN_UNITS;
+            if (lo + k * RUN_UNITS > s->end)
+                s->end = lo + k * RUN_UNITS;
             return lo;
         }
     }
@@ -153,36 +193,60 @@ static void heap_is_full(void)
 /* k runs for slice s; when it is full, from another one (states are not merged after that). */
 static uint32_t take_runs(uint32_t s, uint32_t k)
 {
-    uint32_t r = take_runs_of(&tables->slices[s], k);
-    for (uint32_t other = 0; !r && other < tables->n_slices; other++) {
-        r = take_runs_of(&tables->slices[other], k);
-        if (r)
+    uint32_t u = take_runs_of(&tables->slices[s], k);
+    for (uint32_t other = 0; !u && other < tables->n_slices; other++) {
+        u = take_runs_of(&tables->slices[other], k);
+        if (u)
             tables->overflowed = 1;
     }
-    if (!r)
+    if (!u)
         heap_is_full();
-    return r;
+    return u;
 }
 
-static void link_run(slice *s, uint32_t class, uint32_t r)
+static void link_run(slice *s, uint32_t class, uint32_t u)
 {
     uint32_t *link = &s->first[class];
-    while (*link && *link < r)
-        link = &tables->runs[*link].next;
-    tables->runs[r].next = *link;
-    *link = r;
-    if (!s->room[class] || r < s->room[class])
-        s->room[class] = r;
+    while (*link && *link < u)
+        link = &tables->units[*link].next;
+    tables->units[u].next = *link;
+    *link = u;
+    if (!s->room[class] || u < s->room[class])
+        s->room[class] = u;
 }
 
-static void unlink_run(slice *s, uint32_t class, uint32_t r)
+static void unlink_run(slice *s, uint32_t class, uint32_t u)
 {
     uint32_t *link = &s->first[class];
-    while (*link != r)
-        link = &tables->runs[*link].next;
-    *link = tables->runs[r].next;
-    if (s->room[class] == r)
-        s->room[class] = tables->runs[r].next;
+    while (*link != u)
+        link = &tables->units[*link].next;
+    *link = tables->units[u].next;
+    if (s->room[class] == u)
+        s->room[class] = tables->units[u].next;
+}
+
+static uint32_t new_run(uint32_t index, uint32_t class)
+{
+    uint32_t u = take_unit_of(&tables->slices[index]), span = u ? 1 : RUN_UNITS;
+    if (!u)
+        u = take_runs(index, 1);
+    if (!u)
+        return 0;
+    unit *fresh = &tables->units[u];
+    fresh->block_bytes = class * GRANULE;
+    fresh->first = u;
+    fresh->span = span;
+    fresh->n_blocks = span * UNIT_BYTES / fresh->block_bytes;
+    /* A borrowed run belongs to the list of the slice it lies in. */
+    link_run(&tables->slices[slice_of(u)], class, u);
+    return u;
+}
+
+static uint32_t with_room(uint32_t u)
+{
+    while (u && tables->units[u].n_used == tables->units[u].n_blocks)
+        u = tables->units[u].next;
+    return u;
 }
 
 static void *allocate_small(size_t n, int domain)
@@ -190,38 +254,24 @@ static void *allocate_small(size_t n, int domain)
     uint32_t class = (uint32_t)((n + GRANULE - 1) / GRANULE);
     uint32_t index = ssb.current < tables->n_slices ? ssb.current : 0;
     slice *s = &tables->slices[index];
-    uint32_t r = s->room[class];
-    while (r && tables->runs[r].n_used == tables->runs[r].n_blocks)
-        r = tables->runs[r].next;
-    s->room[class] = r;
-    for (uint32_t other = 0; !r && tables->overflowed && other < tables->n_slices; other++) {
-        r = tables->slices[other].room[class];
-        while (r && tables->runs[r].n_used == tables->runs[r].n_blocks)
-            r = tables->runs[r].next;
-    }
-    if (!r) {
-        r = take_runs(index, 1);
-        if (!r)
-            return NULL;
-        run *fresh = &tables->runs[r];
-        memset(fresh, 0, sizeof *fresh);
-        fresh->block_bytes = class * GRANULE;
-        fresh->n_blocks = RUN_BYTES / fresh->block_bytes;
-        /* A borrowed run belongs to the list of the slice it lies in. */
-        slice *owner = &tables->slices[slice_of(r)];
-        link_run(owner, class, r);
-    }
-    run *in = &tables->runs[r];
-    for (uint32_t w = 0; w < RUN_WORDS; w++) {
-        uint64_t used = in->state[0][w] | in->state[1][w];
+    uint32_t u = s->room[class] = with_room(s->room[class]);
+    for (uint32_t other = 0; !u && tables->overflowed && other < tables->n_slices; other++)
+        u = with_room(tables->slices[other].room[class]);
+    if (!u)
+        u = new_run(index, class);
+    if (!u)
+        return NULL;
+    unit *in = &tables->units[u];
+    for (uint32_t w = 0; w < in->span; w++) {
+        uint64_t used = in[w].state[0] | in[w].state[1];
         if (used == ~0ull)
             continue;
         uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(~used);
         if (i >= in->n_blocks)
             break;
-        set_domain(in, i, domain);
+        set_domain(u, i, domain);
         in->n_used++;
-        return (void *)(run_address(r) + (uintptr_t)i * in->block_bytes);
+        return (void *)(unit_address(u) + (uintptr_t)i * in->block_bytes);
     }
     Py_FatalError("pytest-statespace: a heap run is inconsistent");
 }
@@ -239,16 +289,12 @@ static void *allocate_large(size_t n, int domain)
     uint32_t lo = take_runs(index, k);
     if (!lo)
         return NULL;
-    for (uint32_t r = lo; r < lo + k; r++) {
-        memset(&tables->runs[r], 0, sizeof tables->runs[r]);
-        tables->runs[r].block_bytes = k * RUN_BYTES;
-        tables->runs[r].n_blocks = 1;
-        tables->runs[r].first = lo;
-    }
-    tables->runs[lo].span = k;
-    tables->runs[lo].n_used = 1;
-    set_domain(&tables->runs[lo], 0, domain);
-    return (void *)run_address(lo);
+    for (uint32_t i = 0; i < k; i++)
+        tables->units[lo + i * RUN_UNITS] = (unit){.block_bytes = k * RUN_BYTES, .first = lo};
+    tables->units[lo].span = k * RUN_UNITS;
+    tables->units[lo].n_blocks = tables->units[lo].n_used = 1;
+    set_domain(lo, 0, domain);
+    return (void *)unit_address(lo);
 }
 
 static void *allocate(size_t n, int domain)
@@ -262,64 +308,65 @@ int ssb_heap_find(uintptr_t address, uintptr_t *start, uint32_t *size)
 {
     if (!ssb_heap_contains(address))
         return 0;
-    uint32_t r = run_of(address);
-    const run *in = &tables->runs[r];
-    if (!in->block_bytes)
+    uint32_t first = first_of(unit_of(address));
+    if (!first)
         return 0;
-    if (in->block_bytes >= RUN_BYTES) {
-        *start = run_address(in->first);
-        *size = in->block_bytes;
-        return domain_at(&tables->runs[in->first], 0);
-    }
-    uint32_t i = (uint32_t)(address - run_address(r)) / in->block_bytes;
+    const unit *in = &tables->units[first];
+    uint32_t i = (uint32_t)((address - unit_address(first)) / in->block_bytes);
     if (i >= in->n_blocks)
         return 0;
-    *start = run_address(r) + (uintptr_t)i * in->block_bytes;
+    *start = unit_address(first) + (uintptr_t)i * in->block_bytes;
     *size = in->block_bytes;
-    return domain_at(in, i);
+    return domain_at(first, i);
 }
 
 static void release(void *p)
 {
     uintptr_t a = (uintptr_t)p;
-    uint32_t r = run_of(a);
-    run *in = &tables->runs[r];
-    if (r < tables->slices[slice_of(r)].floor)
+    uint32_t first = first_of(unit_of(a));
+    unit *in = &tables->units[first];
+    slice *s = &tables->slices[slice_of(first)];
+    if (first < s->floor)
         return; /* a block of the base state: its address must not be used again */
+    memset(p, 0, in->block_bytes);
+    set_domain(first, (uint32_t)(a - unit_address(first)) / in->block_bytes, 0);
     if (in->block_bytes >= RUN_BYTES) {
-        uint32_t k = in->span;
-        memset(p, 0, (size_t)k * RUN_BYTES);
-        for (uint32_t i = r; i < r + k; i++)
-            memset(&tables->runs[i], 0, sizeof tables->runs[i]);
+        for (uint32_t i = in->span; i > 0; i -= RUN_UNITS)
+            tables->units[first + i - RUN_UNITS] = (unit){0};
         return;
     }
     uint32_t class = in->block_bytes / GRANULE;
-    slice *owner = &tables->slices[slice_of(r)];
-    memset(p, 0, in->block_bytes);
-    set_domain(in, (uint32_t)(a - run_address(r)) / in->block_bytes, 0);
     if (--in->n_used == 0) {
-        unlink_run(owner, class, r);
-        memset(in, 0, sizeof *in);
-    } else if (!owner->room[class] || r < owner->room[class]) {
-        owner->room[class] = r;
+        unlink_run(s, class, first);
+        *in = (unit){0};
+    } else if (!s->room[class] || first < s->room[class]) {
+        s->room[class] = first;
     }
+}
+
+static int each_of_run(uint32_t first, ssb_heap_visitor visit, void *user)
+{
+    const unit *in = &tables->units[first];
+    for (uint32_t w = 0; w < in->span && w * 64 < in->n_blocks; w++)
+        for (uint64_t used = in[w].state[0] | in[w].state[1]; used; used &= used - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(used);
+            int stop = visit(user, unit_address(first) + (uintptr_t)i * in->block_bytes, in->block_bytes, domain_at(first, i));
+            if (stop)
+                return stop;
+        }
+    return 0;
 }
 
 int ssb_heap_each(ssb_heap_visitor visit, void *user)
 {
-    for (uint32_t s = 0; s < tables->n_slices; s++)
-        for (uint32_t r = tables->slices[s].lo; r < tables->slices[s].end; r++) {
-            const run *in = &tables->runs[r];
-            if (!in->n_used)
-                continue;
-            for (uint32_t w = 0; w < RUN_WORDS; w++)
-                for (uint64_t used = in->state[0][w] | in->state[1][w]; used; used &= used - 1) {
-                    uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(used);
-                    int stop = visit(user, run_address(r) + (uintptr_t)i * in->block_bytes, in->block_bytes, domain_at(in, i));
-                    if (stop)
-                        return stop;
-                }
+    for (uint32_t i = 0; i < tables->n_slices; i++) {
+        const slice *s = &tables->slices[i];
+        for (uint32_t u = s->lo; u < s->end; u += u < s->nursery ? 1 : RUN_UNITS) {
+            int stop = tables->units[u].n_used ? each_of_run(u, visit, user) : 0;
+            if (stop)
+                return stop;
         }
+    }
     return 0;
 }
 
@@ -419,11 +466,11 @@ static void arena_release(void *context, void *p, size_t n)
 
 int ssb_heap_install(size_t bytes)
 {
-    uint32_t n_runs = (uint32_t)(bytes / RUN_BYTES);
+    uint32_t n_units = (uint32_t)(bytes / UNIT_BYTES);
     uint32_t n_threads = ssb.max_threads > 1 && ssb.max_threads <= SLICES ? ssb.max_threads : SLICES;
     if (tables)
         return -EALREADY;
-    if (n_runs < 4 * n_threads)
+    if (n_units < 2 * NURSERY * n_threads)
         return -EINVAL; /* less than 64 KiB a thread */
     void *region = mmap((void *)SSB_HEAP_BASE, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
@@ -433,7 +480,7 @@ int ssb_heap_install(size_t bytes)
             munmap(region, bytes);
         return -error;
     }
-    size_t wanted = sizeof(heap_tables) + (size_t)n_runs * sizeof(run);
+    size_t wanted = sizeof(heap_tables) + (size_t)n_units * sizeof(unit);
     void *meta = mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (meta == MAP_FAILED) {
         munmap(region, bytes);
@@ -445,14 +492,14 @@ int ssb_heap_install(size_t bytes)
     tables_bytes = wanted;
     heap_bytes = bytes;
     /* The main thread sets up most data: half for it, the rest in equal parts. */
-    uint32_t main_runs = n_runs / 2, part = (n_runs - main_runs) / (n_threads - 1);
+    uint32_t main_units = n_units / 2 / RUN_UNITS * RUN_UNITS;
+    uint32_t part = (n_units - main_units) / (n_threads - 1) / RUN_UNITS * RUN_UNITS;
     tables->n_slices = n_threads;
-    tables->main_runs = main_runs;
+    tables->main_units = main_units;
     tables->part = part;
     for (uint32_t s = 0; s < n_threads; s++) {
-        tables->slices[s].lo = s ? main_runs + (s - 1) * part : 1;
-        tables->slices[s].hi = s ? main_runs + s * part : main_runs;
-        tables->slices[s].end = tables->slices[s].lo;
+        tables->slices[s].hi = s ? main_units + s * part : main_units;
+        begin_slice(&tables->slices[s], s ? main_units + (s - 1) * part : RUN_UNITS);
     }
     for (intptr_t d = 0; d < 3; d++) {
         PyMemAllocatorEx ours = {(void *)d, heap_malloc, heap_calloc, heap_realloc, heap_free};
