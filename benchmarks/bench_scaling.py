@@ -2,11 +2,12 @@
 
     python benchmarks/bench_scaling.py [--states 100000] [--write]
 
-One depth-first search with the visited set of a program with many states: two threads, each of which takes a lock
-of its own and a common one, three hundred times. Two steps lead out of a state early and late in the search; with more
-threads there would be more of them the further it gets. Time, and CPU time of explorer and child, for each new state,
-from one power of ten to the next: later states bear whatever grows with the number of known ones. The first path comes
-to more than two thousand states at once, and is left out.
+One depth-first search with the visited set of a program with many states: two threads that never end, each of which goes
+round a circle of four hundred places and takes a lock of its own and a common one at each. Every state looks alike,
+two steps lead out of it, and no path comes to an end of the test: where threads end, the states that are found first
+are near those ends, and paths from them run the rest of the program besides. Time, and CPU time of explorer and child,
+for each new state, from one power of ten to the next: later states bear whatever grows with the number of known ones.
+The first path comes to more than a thousand states at once, and is left out.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from pytest_statespace.explore.strategies.dfs import DepthFirstSearch  # noqa: E
 from pytest_statespace.sandbox.protocol import Command, PathResult  # noqa: E402
 
 THREADS = 2
-ROUNDS = 300
+PLACES = 400
 VISIT_BYTES = 32
 """Of one entry of the visited table; it is at most seven eighths full."""
 
@@ -44,9 +45,10 @@ def program() -> object:
     locks = [threading.Lock() for _ in range(THREADS + 1)]
 
     def work(own: int) -> None:
-        for _ in range(ROUNDS):
+        place = 0
+        while True:
             with locks[own]:
-                pass
+                place = (place + 1) % PLACES
             with locks[THREADS]:
                 pass
 
