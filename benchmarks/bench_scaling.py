@@ -2,12 +2,12 @@
 
     python benchmarks/bench_scaling.py [--states 100000] [--write]
 
-One depth-first search with the visited set of a program with many states: two threads that never end, each of which goes
-round a circle of four hundred places and takes a lock of its own and a common one at each. Every state looks alike,
-two steps lead out of it, and no path comes to an end of the test: where threads end, the states that are found first
-are near those ends, and paths from them run the rest of the program besides. Time, and CPU time of explorer and child,
-for each new state, from one power of ten to the next: later states bear whatever grows with the number of known ones.
-The first path comes to more than a thousand states at once, and is left out.
+One depth-first search with the visited set of a program with many states: two threads that never end, each of which
+goes round a circle of four hundred places and takes a lock of its own and a common one at each. Every state looks
+alike, two steps lead out of it, and no path comes to an end of the test: where threads end, the states that are found
+first are near those ends, and paths from them run the rest of the program besides. Time, and CPU time of explorer and
+child, for each new state, from one power of ten to the next: later states bear whatever grows with the number of known
+ones. The first path comes to more than a thousand states at once, and is left out.
 """
 
 from __future__ import annotations
