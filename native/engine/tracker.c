@@ -28,7 +28,7 @@ static _Alignas(SS_PAGE) uint8_t data_page[SS_PAGE] = {1};
 typedef struct self_test {
     ssi_tracked tracked;
     ss_region regions[2];
-    uint64_t seen[TEST_PAGES / 64 + 2], present[TEST_PAGES / 64 + 2], named[TEST_PAGES / 64 + 2];
+    uint64_t seen[TEST_PAGES / 64 + 2], present[TEST_PAGES / 64 + 2], named[TEST_PAGES / 64 + 2], some_named[TEST_PAGES / 64 / 64 + 2];
     uint32_t out[TEST_PAGES + 1];
     struct ssi_scan_run runs[SSI_SCAN_RUNS];
     ssi_range ranges[4];
@@ -153,7 +153,8 @@ int ssi_tracker_self_test(const ssi_tracker *tracker, ssi_text *why) {
                                .may_drop = tracker->sees_drops,
                                .seen = t->seen,
                                .present = t->present,
-                               .named = t->named};
+                               .named = t->named,
+                               .some_named = t->some_named};
     int rc = tracker->open(&t->tracked, why);
     if (!rc) {
         rc = behave_with_handler(tracker, t, (uint8_t *)lo, drop, why);

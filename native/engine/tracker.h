@@ -40,6 +40,7 @@ typedef struct ssi_tracked {
     const uint8_t *quiet;
     int quiet_changed;
     uint64_t *seen, *named;    /* a bit a page each, n_pages / 64 + 1 words, zeroed: the tracker's memory */
+    uint64_t *some_named;      /* a bit for each word of `named`: likewise */
     uint64_t *present;         /* as `seen`: pages that were in memory when it was armed */
     int marks_empty;           /* empty pages were marked, and look as if they were swapped out; those in `seen` were not empty */
 } ssi_tracked;

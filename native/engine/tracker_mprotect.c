@@ -18,8 +18,10 @@
  * │ A lonely open page is a mapping of its own, of which a process may have    │
  * │ some 65 000. Past that the whole region is opened up.                      │
  * │                                                                            │
- * │ `named` has the open pages. The handler runs on a stack in the arena and   │
- * │ writes there only, so nothing here is rolled back.                         │
+ * │ `named` has the open pages, and `some_named` tells which of its words are  │
+ * │ not empty: there are few among those of gigabytes of address space. The    │
+ * │ handler runs on a stack in the arena and writes there only, so nothing     │
+ * │ here is rolled back.                                                       │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include <sys/mman.h>
 
@@ -36,16 +38,41 @@ static long protect(const ss_region *r, uint32_t first, uint32_t end, int protec
     return SSI_SYSCALL(SYS_mprotect, r->lo + (uintptr_t)(first - r->first_page) * SS_PAGE, (uintptr_t)(end - first) * SS_PAGE, protection);
 }
 
-/* ---- opening up ---------------------------------------------------------------- */
+/* ---- open pages ------------------------------------------------------------------ */
+
+static int is_open(const ssi_tracked *t, uint32_t page) { return t->named[page / 64] >> (page % 64) & 1; }
 
 static void mark(ssi_tracked *t, uint32_t first, uint32_t end) {
-    for (uint32_t page = first; page < end; page++)
-        if (page % 64 == 0 && page + 64 <= end) {
-            t->named[page / 64] = ~UINT64_C(0);
-            page += 63;
-        } else
-            t->named[page / 64] |= UINT64_C(1) << (page % 64);
+    for (uint32_t page = first, next; page < end; page = next) {
+        uint32_t word = page / 64;
+        next = (word + 1) * 64 < end ? (word + 1) * 64 : end;
+        t->named[word] |= ~UINT64_C(0) >> (64 - (next - page)) << (page % 64);
+        t->some_named[word / 64] |= UINT64_C(1) << (word % 64);
+    }
 }
+
+static void unmark(ssi_tracked *t, uint32_t first, uint32_t end) {
+    for (uint32_t page = first; page < end; page++) {
+        uint32_t word = page / 64;
+        t->named[word] &= ~(UINT64_C(1) << (page % 64));
+        if (!t->named[word]) t->some_named[word / 64] &= ~(UINT64_C(1) << (word % 64));
+    }
+}
+
+/* The first open page of [from, end), or `end`. */
+static uint32_t next_open(const ssi_tracked *t, uint32_t from, uint32_t end) {
+    while (from < end) {
+        uint64_t left = t->named[from / 64] >> (from % 64);
+        if (left) {
+            from += (uint32_t)__builtin_ctzll(left);
+            break;
+        }
+        from = ssi_next_bit(t->some_named, from / 64 + 1, end / 64 + 1) * 64;
+    }
+    return from < end ? from : end;
+}
+
+/* ---- opening up ---------------------------------------------------------------- */
 
 static void open_pages(ssi_tracked *t, const ss_region *r, uint32_t first, uint32_t end) {
     if (protect(r, first, end, PROT_READ | PROT_WRITE)) { /* too many mappings? */
@@ -76,7 +103,7 @@ static uint32_t mprotect_open_up(ssi_tracked *t, uintptr_t lo, uintptr_t hi) {
         uintptr_t from = lo > r->lo ? lo : r->lo, to = hi < r->hi ? hi : r->hi;
         uint32_t first = r->first_page + (uint32_t)((from - r->lo) / SS_PAGE);
         uint32_t end = r->first_page + (uint32_t)((to - r->lo + SS_PAGE - 1) / SS_PAGE);
-        if (end == first + 1 && t->named[first / 64] >> (first % 64) & 1) continue;
+        if (end == first + 1 && is_open(t, first)) continue;
         open_pages(t, r, first, end);
         opened += end - first;
     }
@@ -108,12 +135,10 @@ static long name_populated(ssi_tracked *t, const ss_region *r, uint32_t *out) {
 /* Open pages of a region, which are closed again, run by run. */
 static long close_open(ssi_tracked *t, const ss_region *r, uint32_t *out) {
     uint32_t found = 0, end = end_page(r);
-    for (uint32_t page = ssi_next_bit(t->named, r->first_page, end); page < end; page = ssi_next_bit(t->named, page, end)) {
+    for (uint32_t page = next_open(t, r->first_page, end); page < end; page = next_open(t, page, end)) {
         uint32_t first = page;
-        for (; page < end && t->named[page / 64] >> (page % 64) & 1; page++) {
-            out[found++] = page;
-            t->named[page / 64] &= ~(UINT64_C(1) << (page % 64));
-        }
+        while (page < end && is_open(t, page)) out[found++] = page++;
+        unmark(t, first, page);
         long rc = protect(r, first, page, PROT_READ);
         if (rc) return rc;
     }
@@ -122,7 +147,7 @@ static long close_open(ssi_tracked *t, const ss_region *r, uint32_t *out) {
 
 static uint32_t list_open(const ssi_tracked *t, uint32_t first, uint32_t end, uint32_t *out) {
     uint32_t found = 0;
-    for (uint32_t page = ssi_next_bit(t->named, first, end); page < end; page = ssi_next_bit(t->named, page + 1, end)) out[found++] = page;
+    for (uint32_t page = next_open(t, first, end); page < end; page = next_open(t, page + 1, end)) out[found++] = page;
     return found;
 }
 
@@ -161,7 +186,7 @@ static int mprotect_rearm(ssi_tracked *t, const uint32_t *pages, uint32_t n) {
         uint32_t first = pages[i++], end = first + 1;
         while (i < n && pages[i] == end && end < end_page(r)) end++, i++;
         if (is_always_open(r)) continue;
-        for (uint32_t page = first; page < end; page++) t->named[page / 64] &= ~(UINT64_C(1) << (page % 64));
+        unmark(t, first, end);
         long rc = protect(r, first, end, PROT_READ);
         if (rc) return (int)rc;
     }

@@ -10,6 +10,7 @@ static int allocate_tables(ss_arena *arena) {
     arena->tracked.seen = ss_scratch_alloc(arena, (n / 64 + 1) * sizeof(uint64_t));
     arena->tracked.present = ss_scratch_alloc(arena, (n / 64 + 1) * sizeof(uint64_t));
     arena->tracked.named = ss_scratch_alloc(arena, (n / 64 + 1) * sizeof(uint64_t));
+    arena->tracked.some_named = ss_scratch_alloc(arena, (n / 64 / 64 + 1) * sizeof(uint64_t));
     arena->tracked.ranges = ss_scratch_alloc(arena, 2 * arena->tracked.n_regions * sizeof *arena->tracked.ranges);
     arena->tracked.dense = ss_scratch_alloc(arena, arena->tracked.n_regions * sizeof *arena->tracked.dense);
     arena->tracked.quiet = arena->quiet = ss_scratch_alloc(arena, 2 * arena->tracked.n_regions);
@@ -17,8 +18,8 @@ static int allocate_tables(ss_arena *arena) {
     arena->tracked.idle_from = arena->stacks_lo ? &arena->stacks_used : NULL;
     arena->tracked.idle_to = arena->stacks_hi;
     if (ssi_predict_start(arena)) return ssi_fail(arena, -ENOMEM, "scratch memory is used up");
-    if (!arena->dirty || !arena->changes || !arena->tracked.seen || !arena->tracked.present || !arena->tracked.named || !arena->tracked.ranges ||
-        !arena->tracked.dense || !arena->quiet)
+    if (!arena->dirty || !arena->changes || !arena->tracked.seen || !arena->tracked.present || !arena->tracked.named ||
+        !arena->tracked.some_named || !arena->tracked.ranges || !arena->tracked.dense || !arena->quiet)
         return ssi_fail(arena, -ENOMEM, "scratch memory is used up");
     return 0;
 }

@@ -29,7 +29,7 @@ static void prepare(setup *s, int may_drop) {
     s->tracked = (ssi_tracked){.regions = s->regions, .n_regions = 2, .n_pages = n, .pagemap = ssi_pagemap_open(), .uffd = -1,
                                .clear_refs = -1, .runs = calloc(SSI_SCAN_RUNS, sizeof(struct ssi_scan_run)), .may_drop = may_drop,
                                .seen = calloc(n / 64 + 1, 8), .present = calloc(n / 64 + 1, 8), .named = calloc(n / 64 + 1, 8),
-                               .ranges = calloc(2 * 8, sizeof(ssi_range)), .dense = calloc(8, sizeof(uint32_t)),
+                               .some_named = calloc(n / 64 / 64 + 1, 8), .ranges = calloc(2 * 8, sizeof(ssi_range)), .dense = calloc(8, sizeof(uint32_t)),
                                .quiet = calloc(2, 8)};
     s->shadow = mmap(NULL, (size_t)n * SS_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     s->out = calloc(2 * n, sizeof *s->out);
@@ -128,6 +128,7 @@ static void test_untouched(const ssi_tracker *tracker, int may_drop) {
     s.tracked.n_pages = bytes / SS_PAGE;
     s.tracked.seen = calloc(bytes / SS_PAGE / 64 + 1, 8);
     s.tracked.named = calloc(bytes / SS_PAGE / 64 + 1, 8);
+    s.tracked.some_named = calloc(bytes / SS_PAGE / 64 / 64 + 1, 8);
     s.tracked.present = calloc(bytes / SS_PAGE / 64 + 1, 8);
     s.out = calloc(bytes / SS_PAGE, sizeof *s.out);
     big[0] = big[bytes / 2] = 1;
