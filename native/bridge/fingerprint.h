@@ -46,6 +46,7 @@
 #define SSBF_UNEXPLAINED (1u << 15) /* changed words nothing explains */
 #define SSBF_DEFERRED 4096u        /* address-hashed sets of one state */
 #define SSBF_SET_ELEMENTS 16384u   /* of one address-hashed set */
+#define SSBF_LOOPS 64u
 #define SSBF_RANGES 8192u          /* masked address ranges */
 #define SSBF_NOISY 512u            /* calibrated words */
 #define SSBF_FRAMES 4096u          /* of one thread */
@@ -200,6 +201,8 @@ typedef struct ssbf_tables {
     uint32_t n_unexplained;
     PyObject *deferred[SSBF_DEFERRED];
     uint32_t n_deferred;
+    PyObject *loops[SSBF_LOOPS]; /* iterators of loops whose order makes no difference afterwards */
+    uint32_t n_loops;
     PyObject *elements[SSBF_SET_ELEMENTS];
     uint64_t element_keys[SSBF_SET_ELEMENTS];
     int in_base;     /* computing base hashes: nothing is numbered */
@@ -399,6 +402,8 @@ void ssbf_observe_begin(void);  /* from now on looking ends the path */
 /* Call `look` also where C reads a set without asking for an iterator. 0, or -1: not possible. */
 int ssbf_watch_entries(void (*look)(PyObject *set));
 int ssbf_hash_uses_address(PyObject *o, int depth);
+int ssbf_order_is_irrelevant(PyCodeObject *code); /* of the sets that this code goes through */
+int ssbf_text_is_dropped(void);
 int ssbf_describes_a_failure(void); /* pytest does: what it sees changes nothing any more */
 int ssbf_observe_texts(void);       /* observe_text.c; -1: looks may go unnoticed */
 void ssbf_observe_text_of(PyTypeObject *type); /* its repr, after that */

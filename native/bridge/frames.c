@@ -8,6 +8,22 @@
 
 static void number(uint64_t n) { ssbf_raw(n); }
 
+/* Sets that the frame goes through, and nobody else with the same iterator. */
+static void note_loops(ssb_frame *frame, int n)
+{
+    for (int i = 0; i < n; i++) {
+        uint64_t place;
+        PyObject *o = ssb_frame_number(frame, i, &place) ? NULL : ssb_frame_value(frame, i);
+        Py_ssize_t held = 0;
+        if (!o || Py_TYPE(o) != &PySetIter_Type)
+            continue;
+        for (int k = 0; k < n; k++)
+            held += !ssb_frame_number(frame, k, &place) && ssb_frame_value(frame, k) == o;
+        if (held == Py_REFCNT(o) && ssbf->n_loops < SSBF_LOOPS)
+            ssbf->loops[ssbf->n_loops++] = o;
+    }
+}
+
 void ssbf_frame(ssb_frame *frame)
 {
     PyCodeObject *code = ssb_frame_code(frame);
@@ -18,6 +34,8 @@ void ssbf_frame(ssb_frame *frame)
     ssbf_reference(ssb_frame_locals(frame));
     int n = top >= 0 ? top : code->co_nlocalsplus + depth;
     ssbf_count((uint64_t)n);
+    if (ssbf_order_is_irrelevant(code))
+        note_loops(frame, n);
     for (int i = 0; i < n; i++) {
         uint64_t place;
         if (ssbf_explaining && i < code->co_nlocalsplus)

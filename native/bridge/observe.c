@@ -161,6 +161,11 @@ static int is_in_library(PyObject *path)
     return library && starts_with(path, PyUnicode_DATA(library));
 }
 
+static int is_of_library(PyCodeObject *code, const char *end)
+{
+    return ends_with(code->co_filename, end) && is_in_library(code->co_filename);
+}
+
 /* Functions of the standard library that remember objects by address while they walk them, and show nobody what they
  * remember: copies, encoders, and guards against endless repr. */
 static int addresses_are_forgotten(void)
@@ -169,7 +174,7 @@ static int addresses_are_forgotten(void)
     ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
     PyCodeObject *code = frame ? ssb_frame_code(frame) : NULL;
     for (size_t i = 0; code && i < sizeof files / sizeof *files; i++)
-        if (ends_with(code->co_filename, files[i]) && is_in_library(code->co_filename))
+        if (is_of_library(code, files[i]))
             return 1;
     return 0;
 }
@@ -177,13 +182,24 @@ static int addresses_are_forgotten(void)
 /* Loops of the standard library over sets whose order makes no difference afterwards:
  * ThreadPoolExecutor.shutdown joins a set of threads, it ends when all have, in whatever order it waits;
  * _maintain_shutdown_locks takes released locks out of a set. */
+int ssbf_order_is_irrelevant(PyCodeObject *code)
+{
+    return (starts_with(code->co_qualname, "ThreadPoolExecutor.shutdown") && is_of_library(code, "/concurrent/futures/thread.py")) ||
+           (starts_with(code->co_qualname, "_maintain_shutdown_locks") && is_of_library(code, "/threading.py"));
+}
+
 static int order_is_irrelevant(void)
 {
     ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
+    return frame && ssbf_order_is_irrelevant(ssb_frame_code(frame));
+}
+
+/* Condition.wait forgets a lock that somebody else has taken from its waiters already: the error that names it is dropped. */
+int ssbf_text_is_dropped(void)
+{
+    ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
     PyCodeObject *code = frame ? ssb_frame_code(frame) : NULL;
-    return code && ((starts_with(code->co_qualname, "ThreadPoolExecutor.shutdown") &&
-                     ends_with(code->co_filename, "concurrent/futures/thread.py")) ||
-                    (starts_with(code->co_qualname, "_maintain_shutdown_locks") && ends_with(code->co_filename, "threading.py")));
+    return code && ends_with(code->co_qualname, "Condition.wait") && is_of_library(code, "/threading.py");
 }
 
 /* pytest describes a failed assertion: the outcome is decided. */

@@ -53,7 +53,7 @@ static PyObject *look(uint32_t number, PyObject *o)
 {
     PyObject *text = originals[number](o);
     if (text && ssb.active && PyUnicode_Check(text) && !(ssb.addresses_observed & SSB_OBSERVED_ADDRESSES) && shows_address(text) &&
-        !ssbf_describes_a_failure())
+        !ssbf_describes_a_failure() && !ssbf_text_is_dropped())
         ssb_observe(SSB_OBSERVED_ADDRESSES);
     return text;
 }

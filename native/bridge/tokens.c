@@ -361,7 +361,7 @@ void ssbf_begin_state(void)
     if (!ssbf->number_bits || ssbf->n_entries < 1u << (ssbf->number_bits - 3))
         ssbf->number_bits = ssbf->number_bits > SSBF_NUMBER_BITS_LEAST ? ssbf->number_bits - 1 : SSBF_NUMBER_BITS_LEAST;
     ssbf->n_numbers = ssbf->n_entries = ssbf->n_tokens = ssbf->queue_head = ssbf->queue_tail = 0;
-    ssbf->n_candidates = ssbf->n_unexplained = ssbf->n_deferred = 0;
+    ssbf->n_candidates = ssbf->n_unexplained = ssbf->n_deferred = ssbf->n_loops = 0;
     ssbf->in_base = ssbf->probing = ssbf->failed = 0;
     ssbf->deferring = 1;
     ssbf->failure = NULL;
