@@ -7,6 +7,7 @@
 
 _Alignas(SS_PAGE) ssb_runtime ssb;
 uint64_t *ssb_setup_times;
+char *ssb_uncompared;
 
 int ssb_attach(unsigned long long table_address, unsigned long long arena_address)
 {
@@ -28,9 +29,10 @@ int ssb_attach(unsigned long long table_address, unsigned long long arena_addres
     ssb_find_interned();
     /* Allocated before the fork: the parent reads what the child measured and left out. */
     ssb_setup_times = table->scratch_alloc(ssb.arena, SSB_N_PHASES * sizeof *ssb_setup_times);
+    ssb_uncompared = table->scratch_alloc(ssb.arena, SSB_UNCOMPARED_BYTES);
     ssb_weak_labels = table->scratch_alloc(ssb.arena, sizeof *ssb_weak_labels);
     ssb_explain_header = table->scratch_alloc(ssb.arena, sizeof *ssb_explain_header);
-    if (ssb_setup_times == NULL || ssb_weak_labels == NULL || ssb_explain_header == NULL || ssb_races_attach() < 0 ||
+    if (ssb_setup_times == NULL || ssb_uncompared == NULL || ssb_weak_labels == NULL || ssb_explain_header == NULL || ssb_races_attach() < 0 ||
         ssb_calibration_attach() < 0) {
         PyErr_SetString(PyExc_RuntimeError, "attach: the arena has no scratch memory left");
         return -1;

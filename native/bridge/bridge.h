@@ -209,8 +209,9 @@ int ssb_fingerprint_supported(const char **reason);
  * nothing; number). How many; *complete: 1 if every object that a thread can reach is among them. */
 #define SSB_NUMBER_BYTES 16u
 uint32_t ssb_fingerprint_numbers(uint8_t *out, size_t room, uint32_t *complete);
-/* Why the last state could not be compared; "" if it could. */
-const char *ssb_fingerprint_failure(void);
+/* Why the first state could not be compared of which that is so; "" if there is none. In the arena: for the parent, too. */
+#define SSB_UNCOMPARED_BYTES 128u
+extern char *ssb_uncompared;
 
 /* -- calibrate.c ------------------------------------------------------------------- */
 int ssb_calibration_attach(void); /* -1: no memory */

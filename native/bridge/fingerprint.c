@@ -206,14 +206,30 @@ static int fingerprint(uint32_t root, uint64_t out[2])
     return rc;
 }
 
+static int not_compared(const char *why)
+{
+    size_t n = 0;
+    while (n < SSB_UNCOMPARED_BYTES - 1 && why[n])
+        n++;
+    if (!*ssb_uncompared)
+        memcpy(ssb_uncompared, why, n); /* what follows it is zero */
+    return -1;
+}
+
 int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2])
 {
     (void)user;
     if (ssbf)
         ssbf->numbered = 0;
-    if (!frozen || ssb_heap_overflowed() || ssb.addresses_observed & SSB_OBSERVED_COUNTS)
-        return -1;
+    if (!frozen)
+        return not_compared("the base state is not known");
+    if (ssb_heap_overflowed())
+        return not_compared("a thread needed more memory than is set aside for one");
+    if (ssb.addresses_observed & SSB_OBSERVED_COUNTS)
+        return not_compared("the test looks at reference counts or sizes");
     int rc = fingerprint(root, out);
+    if (rc < 0)
+        not_compared(ssbf->failure ? ssbf->failure : "its memory can't be read");
     if (!checking)
         return rc;
     uint64_t afresh[2] = {0, 0};
@@ -233,7 +249,6 @@ uint32_t ssb_fingerprint_numbers(uint8_t *out, size_t room, uint32_t *complete)
     return ssbf->n_entries;
 }
 
-const char *ssb_fingerprint_failure(void) { return ssbf && ssbf->failure ? ssbf->failure : ""; }
 
 #else
 
@@ -247,7 +262,6 @@ int ssb_fingerprint_supported(const char **reason)
 int ssb_fingerprint_prepare(void) { return 0; }
 void ssb_fingerprint_check(int on) { (void)on; }
 int ssb_fingerprint_freeze(void) { return 0; }
-const char *ssb_fingerprint_failure(void) { return SSB_NO_FINGERPRINT_REASON; }
 void ssb_fingerprint_include(const void *data, size_t bytes)
 {
     (void)data;

@@ -161,6 +161,11 @@ static PyObject *py_races(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignor
 
 static PyObject *py_weakened(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) { return ssb_weakened(); }
 
+static PyObject *py_uncompared(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return PyUnicode_FromString(ssb_uncompared ? ssb_uncompared : "");
+}
+
 static PyObject *py_setup_times(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
     if (ssb_setup_times == NULL) {
@@ -233,6 +238,8 @@ static PyMethodDef methods[] = {
      "explained()\n--\n\nThe states noted with config['explain'], for the parent: see explain.h."},
     {"races", py_races, METH_NOARGS,
      "races()\n--\n\n(data races found so far, were there more than could be noted?). For the parent: see bridge.h."},
+    {"uncompared", py_uncompared, METH_NOARGS,
+     "uncompared()\n--\n\nWhy the first state could not be compared of which that is so, or ''. For the parent, too."},
     {"weakened", py_weakened, METH_NOARGS,
      "weakened()\n--\n\nLabels of what was left out of some state. For the parent, too."},
     {"setup_times", py_setup_times, METH_NOARGS, "setup_times()\n--\n\nNanoseconds of each phase of the last set-up."},

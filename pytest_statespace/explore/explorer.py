@@ -134,6 +134,8 @@ class Search:
     last_compared: int = 0  # at how many of these states were compared
     unguarded: str = ""  # the first call of the only execution that can't be rewound, where such calls were let through
     weakened: tuple[str, ...] = ()  # declarations that left something out of a state
+    uncompared: int = 0  # choice points at which the state could not be compared with others
+    why_uncompared: str = ""  # at the first of them
     reductions: tuple[str, ...] = ()  # what the strategy leaves out, by name
     threads: int = 0  # most threads in one execution, the main thread included
     engine: EngineStatistics = field(default_factory=EngineStatistics)

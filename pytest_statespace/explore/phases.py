@@ -93,9 +93,10 @@ def _add(search: Search, earlier: Search) -> None:
     """Count an earlier phase of the same search as well."""
     for count in ("executions", "transitions", "interludes", "finished", "skipped", "left_running"):
         setattr(search, count, getattr(search, count) + getattr(earlier, count))
-    for count in ("dropped", "rebuilt", "repeated"):
+    for count in ("dropped", "rebuilt", "repeated", "uncompared"):
         setattr(search, count, getattr(search, count) + getattr(earlier, count))
     search.left_names |= earlier.left_names
+    search.why_uncompared = earlier.why_uncompared or search.why_uncompared
     search.warnings = earlier.warnings | search.warnings
     search.outcomes |= earlier.outcomes
     for label, held in earlier.sometimes.items():

@@ -165,6 +165,7 @@ class Searching:
             )
             search = explorer.run()
             search.weakened = sandbox.weakened()
+            search.uncompared, search.why_uncompared = sandbox.uncompared()
             if self.wanted is None:
                 look_for_livelock(search, sandbox, lambda: self.registry.create(settings), budget)
             raced, search.more_races = sandbox.races()

@@ -161,6 +161,11 @@ def _notes(search: Search) -> tuple[str, ...]:
             "calls that can't be rewound were let through, for no execution follows (--statespace-max-executions=1), "
             f"and states were not compared; the first: {search.unguarded}"
         )
+    if search.uncompared:
+        notes.append(
+            f"at {search.uncompared} choice points the state could not be compared with others, and what follows was "
+            f"explored each time: {search.why_uncompared}"
+        )
     if search.left_running:
         names = list(search.left_names)[:_MOST_NAMES]
         who = f" ({', '.join(names)}{', ...' if len(search.left_names) > len(names) else ''})" if names else ""

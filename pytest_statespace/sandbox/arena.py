@@ -224,6 +224,10 @@ class Arena:
             us_restore=_microseconds(native.ns_restore, restores),
         )
 
+    def uncompared(self) -> int:
+        """How often a state could not be compared with others."""
+        return int(self._statistics().unhashable_states)
+
     def last_error(self) -> str:
         """What the engine said about the last thing it refused, "" if nothing."""
         return self._text(self._lib.ss_last_error(self._arena))

@@ -211,6 +211,10 @@ class Sandbox:
         """What the test left out of state equality, as reports name it; sorted."""
         return tuple(sorted(bridge_module().weakened()))
 
+    def uncompared(self) -> tuple[int, str]:
+        """At how many choice points the state could not be compared with others, and why at the first."""
+        return self._arena.uncompared(), bridge_module().uncompared()
+
     def races(self) -> tuple[list[Any], bool]:
         """The data races found so far, as the bridge notes them, and whether there were more."""
         races: tuple[list[Any], bool] = bridge_module().races()
