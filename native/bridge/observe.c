@@ -166,6 +166,13 @@ static int is_of_library(PyCodeObject *code, const char *end)
     return ends_with(code->co_filename, end) && is_in_library(code->co_filename);
 }
 
+/* Futures are locked all at once, one after the other in the order of their addresses so that nobody waits in a circle. What
+ * is seen when all are locked is the same in any order: what happens to one that is not locked yet may as well come before. */
+static int locks_futures(PyCodeObject *code)
+{
+    return starts_with(code->co_qualname, "_AcquireFutures.__init__") && is_of_library(code, "/concurrent/futures/_base.py");
+}
+
 /* Functions of the standard library that remember objects by address while they walk them, and show nobody what they
  * remember: copies, encoders, and guards against endless repr. */
 static int addresses_are_forgotten(void)
@@ -176,22 +183,44 @@ static int addresses_are_forgotten(void)
     for (size_t i = 0; code && i < sizeof files / sizeof *files; i++)
         if (is_of_library(code, files[i]))
             return 1;
+    return code && locks_futures(code);
+}
+
+static int waits_for_futures(PyCodeObject *code)
+{
+    static const char *const names[] = {"as_completed", "wait", "_create_and_install_waiters"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!PyUnicode_CompareWithASCIIString(code->co_qualname, names[i]))
+            return is_of_library(code, "/concurrent/futures/_base.py");
     return 0;
 }
 
 /* Loops of the standard library over sets whose order makes no difference afterwards:
  * ThreadPoolExecutor.shutdown joins a set of threads, it ends when all have, in whatever order it waits;
- * _maintain_shutdown_locks takes released locks out of a set. */
+ * _maintain_shutdown_locks takes released locks out of a set; who waits for futures (those in `fs`) does the same with each. */
 int ssbf_order_is_irrelevant(PyCodeObject *code)
 {
-    return (starts_with(code->co_qualname, "ThreadPoolExecutor.shutdown") && is_of_library(code, "/concurrent/futures/thread.py")) ||
+    return waits_for_futures(code) ||
+           (starts_with(code->co_qualname, "ThreadPoolExecutor.shutdown") && is_of_library(code, "/concurrent/futures/thread.py")) ||
            (starts_with(code->co_qualname, "_maintain_shutdown_locks") && is_of_library(code, "/threading.py"));
 }
 
-static int order_is_irrelevant(void)
+static int is_local(ssb_frame *frame, const char *name, PyObject *o)
+{
+    PyCodeObject *code = ssb_frame_code(frame);
+    for (int i = 0; i < code->co_nlocalsplus; i++)
+        if (!PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(code->co_localsplusnames, i), name))
+            return ssb_frame_value(frame, i) == o;
+    return 0;
+}
+
+static int order_is_irrelevant(PyObject *set)
 {
     ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
-    return frame && ssbf_order_is_irrelevant(ssb_frame_code(frame));
+    PyCodeObject *code = frame ? ssb_frame_code(frame) : NULL;
+    if (!code || locks_futures(code))
+        return code != NULL;
+    return ssbf_order_is_irrelevant(code) && (!waits_for_futures(code) || is_local(frame, "fs", set));
 }
 
 /* Condition.wait forgets a lock that somebody else has taken from its waiters already: the error that names it is dropped. */
@@ -208,6 +237,8 @@ int ssbf_describes_a_failure(void)
     ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
     for (int depth = 0; frame && depth < 12; depth++, frame = ssb_frame_previous(frame)) {
         PyCodeObject *code = ssb_frame_code(frame);
+        if (!PyUnicode_CompareWithASCIIString(code->co_qualname, "AssertionRewritingHook.exec_module"))
+            return 0; /* a module that is being imported */
         if (ends_with(code->co_filename, "_pytest/_io/saferepr.py") || ends_with(code->co_filename, "_pytest/assertion/util.py") ||
             ends_with(code->co_filename, "_pytest/assertion/rewrite.py"))
             return 1;
@@ -229,7 +260,7 @@ static void look_at_order(PyObject *o)
     if (b >= 0 && ssbf_base_set_table((uint32_t)b) == ssbf_set_table(s))
         return; /* as it was before the exploration: the same in every execution */
     uint32_t what = SSB_OBSERVED_SETS | (ssbf_set_uses_addresses(s) ? SSB_OBSERVED_ADDRESSES : 0);
-    if (what & ~ssb.addresses_observed && !order_is_irrelevant())
+    if (what & ~ssb.addresses_observed && !order_is_irrelevant(o))
         ssb_observe(what);
 }
 
@@ -270,7 +301,7 @@ static reprfunc original_repr;
 
 static PyObject *look_id(PyObject *module, PyObject *o)
 {
-    if (ssb_heap_is_new((uintptr_t)o) && ssb.active && looking_matters && !addresses_are_forgotten())
+    if (ssb_heap_is_new((uintptr_t)o) && ssb.active && looking_matters && !addresses_are_forgotten() && !ssbf_describes_a_failure())
         ssb_observe(SSB_OBSERVED_ADDRESSES);
     return original_id(module, o);
 }

@@ -53,6 +53,8 @@ class Searched(Engine, Protocol):
 
     def races(self) -> tuple[list[Any], bool]: ...
 
+    def uncompared(self) -> tuple[int, str]: ...
+
 
 Program = Callable[[], object]
 T = TypeVar("T")
@@ -113,6 +115,9 @@ class InFront:
 
     def races(self) -> tuple[list[Any], bool]:
         return self._sandbox.races()
+
+    def uncompared(self) -> tuple[int, str]:
+        return self._sandbox.uncompared()
 
 
 class Notes(InFront):

@@ -1,0 +1,149 @@
+"""Programs with thread pools and futures: the library walks sets of them, and sorts them by address.
+
+The order makes no difference to it, so such states are compared (`order_is_irrelevant` and `locks_futures` in
+`observe.c`, `what_is_left` in `handlers_containers.c`). What comes out is compared with searches in which addresses and
+the order of sets are part of every state, and with whole executions drawn at random.
+
+Tried by hand: that any set of `as_completed` is walked unnoticed loses an order that shows.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
+
+import pytest
+from support.search import STATES_ARE_COMPARED, WHY_NOT, Found, Subject, child_with, explore, explore_with
+
+from pytest_statespace._native import _bridge
+
+pytestmark = pytest.mark.skipif(not STATES_ARE_COMPARED, reason=f"no states are recognised: {WHY_NOT}")
+
+LOOKED_AT = frozenset({"observe addresses", "observe sets"})
+SAMPLES = 150
+
+
+def order_of_tasks() -> object:
+    done: list[int] = []
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(done.append, 1)
+        pool.submit(done.append, 2)
+    return done
+
+
+def first_that_is_done() -> object:
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(int), pool.submit(int)]
+        done, _ = concurrent.futures.wait(futures, return_when=FIRST_COMPLETED)
+        return [future in done for future in futures]
+
+
+def second_is_cancelled() -> object:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int)
+        return pool.submit(int).cancel()
+
+
+def in_the_order_of_completion() -> object:
+    futures: list[Future[None]] = [Future(), Future()]
+
+    def complete() -> None:
+        for future in reversed(futures):
+            future.set_result(None)
+
+    thread = threading.Thread(target=complete)
+    thread.start()
+    first = next(concurrent.futures.as_completed(futures[:1]))
+    thread.join()
+    return futures.index(first)
+
+
+def order_of_a_set_that_shows() -> object:
+    """Which of two that are done comes first is a question of addresses: here of who was made first."""
+    futures: list[Future[None]] = [Future(), Future()]
+    if _bridge.choose(2):
+        futures.reverse()
+    for future in futures:
+        future.set_result(None)
+    lock = threading.Lock()
+    thread = threading.Thread(target=lambda: lock.acquire() and lock.release())
+    thread.start()
+    with lock:  # both ways come to the same states
+        pass
+    thread.join()
+    return [futures.index(future) for future in concurrent.futures.as_completed(futures)]
+
+
+def two_wait_for_both() -> object:
+    futures: list[Future[None]] = [Future(), Future()]
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(len(concurrent.futures.wait(futures, return_when=FIRST_COMPLETED).done))
+
+    threads = [threading.Thread(target=look), threading.Thread(target=futures[1].set_result, args=(None,))]
+    for thread in threads:
+        thread.start()
+    futures[0].set_result(None)
+    look()
+    for thread in threads:
+        thread.join()
+    return seen
+
+
+def left_to_itself() -> object:
+    done: list[int] = []
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(done.append, 1)
+    pool.shutdown(wait=False)
+    before = len(done)
+    future.result()
+    return before, done
+
+
+PROGRAMS: list[Callable[[], object]] = [
+    order_of_tasks,
+    first_that_is_done,
+    second_is_cancelled,
+    in_the_order_of_completion,
+    order_of_a_set_that_shows,
+    two_wait_for_both,
+    left_to_itself,
+]
+SMALL = [second_is_cancelled, in_the_order_of_completion, order_of_a_set_that_shows, left_to_itself]
+"""With addresses in every state the others have too many."""
+
+
+def _where_addresses_count(program: Callable[[], object]) -> Found:
+    with child_with(lambda: program, promoted=LOOKED_AT, granularity="sync") as sandbox:
+        return Subject(sandbox).search("dfs", max_executions=20_000, seconds=120)
+
+
+def _searched(subject: Subject) -> tuple[Found, list[Found]]:
+    """All of it, and what was drawn; no state was left out of the comparison."""
+    found = subject.search("dfs")
+    assert subject.sandbox.uncompared() == (0, "")
+    return found, [subject.search(strategy, max_executions=SAMPLES) for strategy in ("random", "pos")]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def test_nothing_that_can_come_out_is_lost(program: Callable[[], object]) -> None:
+    found, drawn = explore_with(program, _searched)
+    assert found.complete
+    for sample in drawn:
+        assert sample.results <= found.results
+    if program in SMALL:
+        everything = _where_addresses_count(program)
+        assert everything.complete
+        assert found.results == everything.results
+        assert found.states <= everything.states
+
+
+def test_an_order_that_shows_is_found_both_ways() -> None:
+    assert len(explore(order_of_a_set_that_shows).results) == 2
+
+
+def test_most_have_several_results() -> None:
+    assert sum(len(explore(program).results) > 1 for program in PROGRAMS) >= 4
