@@ -174,10 +174,10 @@ static int locks_futures(PyCodeObject *code)
 }
 
 /* Functions of the standard library that remember objects by address while they walk them, and show nobody what they
- * remember: copies, encoders, and guards against endless repr. */
+ * remember: copies, encoders, guards against endless repr, and exceptions that are described once. */
 static int addresses_are_forgotten(void)
 {
-    static const char *const files[] = {"/copy.py", "/json/encoder.py", "/reprlib.py", "/dataclasses.py"};
+    static const char *const files[] = {"/copy.py", "/json/encoder.py", "/reprlib.py", "/dataclasses.py", "/traceback.py"};
     ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
     PyCodeObject *code = frame ? ssb_frame_code(frame) : NULL;
     for (size_t i = 0; code && i < sizeof files / sizeof *files; i++)
@@ -188,10 +188,13 @@ static int addresses_are_forgotten(void)
 
 static int waits_for_futures(PyCodeObject *code)
 {
-    static const char *const names[] = {"as_completed", "wait", "_create_and_install_waiters"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!PyUnicode_CompareWithASCIIString(code->co_qualname, names[i]))
-            return is_of_library(code, "/concurrent/futures/_base.py");
+    static const char futures[] = "/concurrent/futures/_base.py", tasks[] = "/asyncio/tasks.py";
+    static const struct {
+        const char *name, *file;
+    } functions[] = {{"as_completed", futures}, {"wait", futures}, {"_create_and_install_waiters", futures}, {"wait", tasks}, {"_wait", tasks}};
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        if (!PyUnicode_CompareWithASCIIString(code->co_qualname, functions[i].name) && is_of_library(code, functions[i].file))
+            return 1;
     return 0;
 }
 

@@ -9,7 +9,7 @@ from support.search import STATES_ARE_COMPARED, WHY_NOT
 pytestmark = pytest.mark.skipif(not STATES_ARE_COMPARED, reason=f"no states are recognised: {WHY_NOT}")
 
 POOLS = """
-import asyncio, concurrent.futures, threading
+import asyncio, concurrent.futures, threading, traceback
 import pytest
 
 @pytest.mark.statespace
@@ -25,8 +25,32 @@ def test_pool():
 @pytest.mark.statespace
 def test_thread_of_a_loop():
     async def main():
-        return await asyncio.to_thread(abs, -1)
+        done, _ = await asyncio.wait([asyncio.create_task(asyncio.to_thread(abs, -1))])
+        return done.pop().result()
     assert asyncio.run(main()) == 1
+
+@pytest.mark.statespace
+def test_tasks():
+    async def main():
+        done, _ = await asyncio.wait([asyncio.create_task(asyncio.sleep(0)) for _ in range(2)])
+        return len(done)
+    assert asyncio.run(main()) == 2
+
+@pytest.mark.statespace
+def test_traceback():
+    lock, texts = threading.Lock(), []
+    def work():
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            with lock:
+                texts.append(traceback.format_exc())
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert texts[0] == texts[1]
 """
 TIMED = """
 import threading
