@@ -249,7 +249,6 @@ uint32_t ssb_fingerprint_numbers(uint8_t *out, size_t room, uint32_t *complete)
     return ssbf->n_entries;
 }
 
-
 #else
 
 int ssb_fingerprint_supported(const char **reason)

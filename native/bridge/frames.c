@@ -8,20 +8,18 @@
 
 static void number(uint64_t n) { ssbf_raw(n); }
 
-/* Sets that the frame goes through, and nobody else with the same iterator. */
-static void note_loops(ssb_frame *frame, int n)
+/* The frame goes through a set, and nobody else does with the same iterator: does the order make a difference? */
+static void note_loop(ssb_frame *frame, int n, PyObject *iterator)
 {
+    Py_ssize_t held = 0;
+    if (!ssbf_order_is_irrelevant(ssb_frame_code(frame)))
+        return;
     for (int i = 0; i < n; i++) {
         uint64_t place;
-        PyObject *o = ssb_frame_number(frame, i, &place) ? NULL : ssb_frame_value(frame, i);
-        Py_ssize_t held = 0;
-        if (!o || Py_TYPE(o) != &PySetIter_Type)
-            continue;
-        for (int k = 0; k < n; k++)
-            held += !ssb_frame_number(frame, k, &place) && ssb_frame_value(frame, k) == o;
-        if (held == Py_REFCNT(o) && ssbf->n_loops < SSBF_LOOPS)
-            ssbf->loops[ssbf->n_loops++] = o;
+        held += !ssb_frame_number(frame, i, &place) && ssb_frame_value(frame, i) == iterator;
     }
+    if (held == Py_REFCNT(iterator) && ssbf->n_loops < SSBF_LOOPS)
+        ssbf->loops[ssbf->n_loops++] = iterator;
 }
 
 void ssbf_frame(ssb_frame *frame)
@@ -34,18 +32,20 @@ void ssbf_frame(ssb_frame *frame)
     ssbf_reference(ssb_frame_locals(frame));
     int n = top >= 0 ? top : code->co_nlocalsplus + depth;
     ssbf_count((uint64_t)n);
-    if (ssbf_order_is_irrelevant(code))
-        note_loops(frame, n);
     for (int i = 0; i < n; i++) {
         uint64_t place;
         if (ssbf_explaining && i < code->co_nlocalsplus)
             SSBF_EDGE_LOCAL(PyTuple_GET_ITEM(code->co_localsplusnames, i));
         else
             SSBF_EDGE_INDEX(i - code->co_nlocalsplus);
-        if (ssb_frame_number(frame, i, &place))
+        if (ssb_frame_number(frame, i, &place)) {
             ssbf_raw(place);
-        else
-            ssbf_reference(ssb_frame_value(frame, i));
+            continue;
+        }
+        PyObject *value = ssb_frame_value(frame, i);
+        if (value && Py_TYPE(value) == &PySetIter_Type)
+            note_loop(frame, n, value);
+        ssbf_reference(value);
     }
     PyFrameObject *o = ssb_frame_object(frame);
     if (o)
