@@ -217,13 +217,26 @@ static int is_local(ssb_frame *frame, const char *name, PyObject *o)
     return 0;
 }
 
+/* Whoever shuts down the pool that it works for fails when it comes to itself: before or after it has waited for others. */
+static int is_in_a_pool(ssb_frame *frame)
+{
+    for (; frame; frame = ssb_frame_previous(frame)) {
+        PyCodeObject *code = ssb_frame_code(frame);
+        if (!PyUnicode_CompareWithASCIIString(code->co_qualname, "_worker") && is_of_library(code, "/concurrent/futures/thread.py"))
+            return 1;
+    }
+    return 0;
+}
+
 static int order_is_irrelevant(PyObject *set)
 {
     ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
     PyCodeObject *code = frame ? ssb_frame_code(frame) : NULL;
     if (!code || locks_futures(code))
         return code != NULL;
-    return ssbf_order_is_irrelevant(code) && (!waits_for_futures(code) || is_local(frame, "fs", set));
+    if (waits_for_futures(code))
+        return is_local(frame, "fs", set);
+    return ssbf_order_is_irrelevant(code) && !is_in_a_pool(frame);
 }
 
 /* Condition.wait forgets a lock that somebody else has taken from its waiters already: the error that names it is dropped. */

@@ -4,18 +4,20 @@ The order makes no difference to it, so such states are compared (`order_is_irre
 `observe.c`, `what_is_left` in `handlers_containers.c`). What comes out is compared with searches in which addresses and
 the order of sets are part of every state, and with whole executions drawn at random.
 
-Tried by hand: that any set of `as_completed` is walked unnoticed loses an order that shows.
+Tried by hand: that any set of `as_completed` is walked unnoticed loses an order that shows; that a worker may shut down
+its own pool unnoticed fails below.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 
 import pytest
-from support.search import STATES_ARE_COMPARED, WHY_NOT, Found, Subject, child_with, explore, explore_with
+from support.search import STATES_ARE_COMPARED, WHY_NOT, Found, Restart, Subject, child_with, explore, explore_with
 
 from pytest_statespace._native import _bridge
 
@@ -143,6 +145,20 @@ def test_nothing_that_can_come_out_is_lost(program: Callable[[], object]) -> Non
 
 def test_an_order_that_shows_is_found_both_ways() -> None:
     assert len(explore(order_of_a_set_that_shows).results) == 2
+
+
+def worker_shuts_down() -> object:
+    pool = ThreadPoolExecutor(2)
+    future = pool.submit(pool.shutdown)
+    with contextlib.suppress(RuntimeError):
+        pool.submit(int)
+    return type(future.exception()).__name__
+
+
+def test_in_what_order_a_worker_joins_itself_and_others_matters() -> None:
+    child = child_with(lambda: worker_shuts_down, granularity="sync")
+    with child as sandbox, pytest.raises(Restart, match="addresses"):
+        Subject(sandbox).search("dfs", max_executions=500)
 
 
 def test_most_have_several_results() -> None:
