@@ -186,6 +186,16 @@ static int addresses_are_forgotten(void)
     return code && locks_futures(code);
 }
 
+/* From 3.15 on a generator expression asks for the iterator itself. */
+static int is_generator_expression(PyCodeObject *code) { return ends_with(code->co_qualname, ".<locals>.<genexpr>"); }
+
+static int is_function(PyCodeObject *code, const char *name)
+{
+    size_t n = strlen(name) + (is_generator_expression(code) ? strlen(".<locals>.<genexpr>") : 0);
+    return starts_with(code->co_qualname, name) && (size_t)PyUnicode_GET_LENGTH(code->co_qualname) == n;
+}
+
+/* Or do its generator expressions? They count futures, or ask whether there is any of a kind. */
 static int waits_for_futures(PyCodeObject *code)
 {
     static const char futures[] = "/concurrent/futures/_base.py", tasks[] = "/asyncio/tasks.py";
@@ -193,7 +203,7 @@ static int waits_for_futures(PyCodeObject *code)
         const char *name, *file;
     } functions[] = {{"as_completed", futures}, {"wait", futures}, {"_create_and_install_waiters", futures}, {"wait", tasks}, {"_wait", tasks}};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        if (!PyUnicode_CompareWithASCIIString(code->co_qualname, functions[i].name) && is_of_library(code, functions[i].file))
+        if (is_function(code, functions[i].name) && is_of_library(code, functions[i].file))
             return 1;
     return 0;
 }
@@ -235,7 +245,7 @@ static int order_is_irrelevant(PyObject *set)
     if (!code || locks_futures(code))
         return code != NULL;
     if (waits_for_futures(code))
-        return is_local(frame, "fs", set);
+        return is_generator_expression(code) || is_local(frame, "fs", set);
     return ssbf_order_is_irrelevant(code) && !is_in_a_pool(frame);
 }
 
