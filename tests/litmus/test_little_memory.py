@@ -40,9 +40,9 @@ def test_pages_are_packed() -> None:
     cases = [case for case in CASES if case.name in FEW]
     made = [_same_search(case, 3) for case in cases]
     assert None not in made
-    if not any(made):  # an interpreter that writes fewer pages
+    if not any(one and one[0] for one in made):  # an interpreter that writes fewer pages
         made = [_same_search(case, 2) for case in cases]
-    assert any(one is not None and one[0] for one in made)
+    assert any(one and one[0] for one in made)
 
 
 def random_bytes(size: int) -> Callable[[], object]:
