@@ -32,6 +32,7 @@
 #define RUN_UNITS 16u
 #define RUN_BYTES (RUN_UNITS * UNIT_BYTES)
 #define NURSERY 32u /* units at the start of a slice that are runs of their own */
+#define BASE_UNITS 4096u /* most have room in them for all blocks that are there before the exploration */
 #define GRANULE 16u
 #define UNIT_GRANULES (UNIT_BYTES / GRANULE)
 #define SMALL_MAX 1024u
@@ -123,12 +124,20 @@ static void begin_slice(slice *s, uint32_t lo)
     memset(s->room, 0, sizeof s->room);
 }
 
+/* Where new blocks begin. What is there before the exploration differs by a few blocks between children of one process, and
+ * programs that look at addresses must see the same ones in all of them: one may have to repeat what another found. */
+static uint32_t first_new(const slice *s)
+{
+    uint32_t far = (s->end + BASE_UNITS - 1) / BASE_UNITS * BASE_UNITS;
+    return s->end == s->lo || far > s->hi / 2 ? (s->end + RUN_UNITS - 1) / RUN_UNITS * RUN_UNITS : far;
+}
+
 void ssb_heap_seal(void)
 {
     for (uint32_t i = 0; i < tables->n_slices; i++) {
         slice *s = &tables->slices[i];
         int used = s->end > s->lo;
-        begin_slice(s, (s->end + RUN_UNITS - 1) / RUN_UNITS * RUN_UNITS);
+        begin_slice(s, first_new(s));
         s->floor = s->lo;
         if (!i)
             all_new_from = s->lo;
