@@ -402,9 +402,6 @@ void ssbf_observe_begin(void);  /* from now on looking ends the path */
 /* Call `look` also where C reads a set without asking for an iterator. 0, or -1: not possible. */
 int ssbf_watch_entries(void (*look)(PyObject *set));
 int ssbf_hash_uses_address(PyObject *o, int depth);
-int ssbf_order_is_irrelevant(PyCodeObject *code); /* of the sets that this code goes through */
-int ssbf_text_is_dropped(void);
-int ssbf_describes_a_failure(void); /* pytest does: what it sees changes nothing any more */
 int ssbf_observe_texts(void);       /* observe_text.c; -1: looks may go unnoticed */
 void ssbf_observe_text_of(PyTypeObject *type); /* its repr, after that */
 int ssbf_texts_are_missed(void);
@@ -412,6 +409,15 @@ int ssbf_observe_contexts(void);    /* observe_context.c, likewise */
 int ssbf_hash_is_python(PyTypeObject *t); /* __hash__ is Python code: what that looks at is noticed */
 int ssbf_set_uses_addresses(PySetObject *s);
 uint64_t ssbf_set_table(PySetObject *s); /* hash of everything that decides its order */
+
+/* ---- observe_library.c: who looks without consequence ----------------------------------------- */
+
+void ssbf_find_library(void);           /* runs Python code */
+int ssbf_may_walk_sets(PyCodeObject *code);
+int ssbf_order_is_irrelevant(PyObject *set); /* to the code that runs, which asks for it */
+int ssbf_addresses_are_forgotten(void);
+int ssbf_text_is_dropped(void);
+int ssbf_describes_a_failure(void);
 
 #endif
 #endif

@@ -12,7 +12,7 @@ static void number(uint64_t n) { ssbf_raw(n); }
 static void note_loop(ssb_frame *frame, int n, PyObject *iterator)
 {
     Py_ssize_t held = 0;
-    if (!ssbf_order_is_irrelevant(ssb_frame_code(frame)))
+    if (!ssbf_may_walk_sets(ssb_frame_code(frame)))
         return;
     for (int i = 0; i < n; i++) {
         uint64_t place;

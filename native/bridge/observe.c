@@ -128,150 +128,6 @@ uint64_t ssbf_set_table(PySetObject *s)
     return ssb.engine->hash64(parts, sizeof parts);
 }
 
-/* ---- who looks without consequence ---------------------------------------------------------- */
-
-static int ends_with(PyObject *text, const char *end)
-{
-    Py_ssize_t n = PyUnicode_GET_LENGTH(text), m = (Py_ssize_t)strlen(end);
-    return PyUnicode_IS_ASCII(text) && n >= m && !memcmp((const char *)PyUnicode_DATA(text) + n - m, end, (size_t)m);
-}
-
-static int starts_with(PyObject *text, const char *start)
-{
-    size_t n = strlen(start);
-    return PyUnicode_IS_ASCII(text) && (size_t)PyUnicode_GET_LENGTH(text) >= n && !memcmp(PyUnicode_DATA(text), start, n);
-}
-
-/* The folder of the standard library. */
-static PyObject *library; /* NULL: unknown, and nothing counts as part of it */
-
-static void find_library(void)
-{
-    PyObject *os = PyImport_ImportModule("os"), *file = os ? PyObject_GetAttrString(os, "__file__") : NULL;
-    Py_ssize_t n = file && PyUnicode_Check(file) ? PyUnicode_GET_LENGTH(file) - (Py_ssize_t)strlen("os.py") : -1;
-    if (n > 0 && PyUnicode_IS_ASCII(file))
-        library = PyUnicode_Substring(file, 0, n);
-    Py_XDECREF(file);
-    Py_XDECREF(os);
-    PyErr_Clear();
-}
-
-static int is_in_library(PyObject *path)
-{
-    return library && starts_with(path, PyUnicode_DATA(library));
-}
-
-static int is_of_library(PyCodeObject *code, const char *end)
-{
-    return ends_with(code->co_filename, end) && is_in_library(code->co_filename);
-}
-
-/* Futures are locked all at once, one after the other in the order of their addresses so that nobody waits in a circle. What
- * is seen when all are locked is the same in any order: what happens to one that is not locked yet may as well come before. */
-static int locks_futures(PyCodeObject *code)
-{
-    return starts_with(code->co_qualname, "_AcquireFutures.__init__") && is_of_library(code, "/concurrent/futures/_base.py");
-}
-
-/* Functions of the standard library that remember objects by address while they walk them, and show nobody what they
- * remember: copies, encoders, guards against endless repr, and exceptions that are described once. */
-static int addresses_are_forgotten(void)
-{
-    static const char *const files[] = {"/copy.py", "/json/encoder.py", "/reprlib.py", "/dataclasses.py", "/traceback.py"};
-    ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
-    PyCodeObject *code = frame ? ssb_frame_code(frame) : NULL;
-    for (size_t i = 0; code && i < sizeof files / sizeof *files; i++)
-        if (is_of_library(code, files[i]))
-            return 1;
-    return code && locks_futures(code);
-}
-
-/* From 3.15 on a generator expression asks for the iterator itself. */
-static int is_generator_expression(PyCodeObject *code) { return ends_with(code->co_qualname, ".<locals>.<genexpr>"); }
-
-static int is_function(PyCodeObject *code, const char *name)
-{
-    size_t n = strlen(name) + (is_generator_expression(code) ? strlen(".<locals>.<genexpr>") : 0);
-    return starts_with(code->co_qualname, name) && (size_t)PyUnicode_GET_LENGTH(code->co_qualname) == n;
-}
-
-/* Or do its generator expressions? They count futures, or ask whether there is any of a kind. */
-static int waits_for_futures(PyCodeObject *code)
-{
-    static const char futures[] = "/concurrent/futures/_base.py", tasks[] = "/asyncio/tasks.py";
-    static const struct {
-        const char *name, *file;
-    } functions[] = {{"as_completed", futures}, {"wait", futures}, {"_create_and_install_waiters", futures}, {"wait", tasks}, {"_wait", tasks}};
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        if (is_function(code, functions[i].name) && is_of_library(code, functions[i].file))
-            return 1;
-    return 0;
-}
-
-/* Loops of the standard library over sets whose order makes no difference afterwards:
- * ThreadPoolExecutor.shutdown joins a set of threads, it ends when all have, in whatever order it waits;
- * _maintain_shutdown_locks takes released locks out of a set; who waits for futures (those in `fs`) does the same with each. */
-int ssbf_order_is_irrelevant(PyCodeObject *code)
-{
-    return waits_for_futures(code) ||
-           (starts_with(code->co_qualname, "ThreadPoolExecutor.shutdown") && is_of_library(code, "/concurrent/futures/thread.py")) ||
-           (starts_with(code->co_qualname, "_maintain_shutdown_locks") && is_of_library(code, "/threading.py"));
-}
-
-static int is_local(ssb_frame *frame, const char *name, PyObject *o)
-{
-    PyCodeObject *code = ssb_frame_code(frame);
-    for (int i = 0; i < code->co_nlocalsplus; i++)
-        if (!PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(code->co_localsplusnames, i), name))
-            return ssb_frame_value(frame, i) == o;
-    return 0;
-}
-
-/* Whoever shuts down the pool that it works for fails when it comes to itself: before or after it has waited for others. */
-static int is_in_a_pool(ssb_frame *frame)
-{
-    for (; frame; frame = ssb_frame_previous(frame)) {
-        PyCodeObject *code = ssb_frame_code(frame);
-        if (!PyUnicode_CompareWithASCIIString(code->co_qualname, "_worker") && is_of_library(code, "/concurrent/futures/thread.py"))
-            return 1;
-    }
-    return 0;
-}
-
-static int order_is_irrelevant(PyObject *set)
-{
-    ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
-    PyCodeObject *code = frame ? ssb_frame_code(frame) : NULL;
-    if (!code || locks_futures(code))
-        return code != NULL;
-    if (waits_for_futures(code))
-        return is_generator_expression(code) || is_local(frame, "fs", set);
-    return ssbf_order_is_irrelevant(code) && !is_in_a_pool(frame);
-}
-
-/* Condition.wait forgets a lock that somebody else has taken from its waiters already: the error that names it is dropped. */
-int ssbf_text_is_dropped(void)
-{
-    ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
-    PyCodeObject *code = frame ? ssb_frame_code(frame) : NULL;
-    return code && ends_with(code->co_qualname, "Condition.wait") && is_of_library(code, "/threading.py");
-}
-
-/* pytest describes a failed assertion: the outcome is decided. */
-int ssbf_describes_a_failure(void)
-{
-    ssb_frame *frame = ssb_thread_frame(PyThreadState_Get());
-    for (int depth = 0; frame && depth < 12; depth++, frame = ssb_frame_previous(frame)) {
-        PyCodeObject *code = ssb_frame_code(frame);
-        if (!PyUnicode_CompareWithASCIIString(code->co_qualname, "AssertionRewritingHook.exec_module"))
-            return 0; /* a module that is being imported */
-        if (ends_with(code->co_filename, "_pytest/_io/saferepr.py") || ends_with(code->co_filename, "_pytest/assertion/util.py") ||
-            ends_with(code->co_filename, "_pytest/assertion/rewrite.py"))
-            return 1;
-    }
-    return 0;
-}
-
 /* ---- sets ---------------------------------------------------------------------------------------- */
 
 static uint32_t n_looks;
@@ -286,7 +142,7 @@ static void look_at_order(PyObject *o)
     if (b >= 0 && ssbf_base_set_table((uint32_t)b) == ssbf_set_table(s))
         return; /* as it was before the exploration: the same in every execution */
     uint32_t what = SSB_OBSERVED_SETS | (ssbf_set_uses_addresses(s) ? SSB_OBSERVED_ADDRESSES : 0);
-    if (what & ~ssb.addresses_observed && !order_is_irrelevant(o))
+    if (what & ~ssb.addresses_observed && !ssbf_order_is_irrelevant(o))
         ssb_observe(what);
 }
 
@@ -327,7 +183,7 @@ static reprfunc original_repr;
 
 static PyObject *look_id(PyObject *module, PyObject *o)
 {
-    if (ssb_heap_is_new((uintptr_t)o) && ssb.active && looking_matters && !addresses_are_forgotten() && !ssbf_describes_a_failure())
+    if (ssb_heap_is_new((uintptr_t)o) && ssb.active && looking_matters && !ssbf_addresses_are_forgotten() && !ssbf_describes_a_failure())
         ssb_observe(SSB_OBSERVED_ADDRESSES);
     return original_id(module, o);
 }
@@ -535,7 +391,7 @@ int ssbf_observe_install(void)
     original_set_repr = PySet_Type.tp_repr;
     original_repr = PyBaseObject_Type.tp_repr;
     find_value_hashes();
-    find_library();
+    ssbf_find_library();
     int missed = ssbf_observe_texts();
     replace_inherited((PyObject *)&PySet_Type); /* before a class that inherits from another one as well is come to */
     replace_inherited((PyObject *)&PyFrozenSet_Type);

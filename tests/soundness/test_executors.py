@@ -1,11 +1,11 @@
 """Programs with thread pools and futures: the library walks sets of them, and sorts them by address.
 
-The order makes no difference to it, so such states are compared (`order_is_irrelevant` and `locks_futures` in
-`observe.c`, `what_is_left` in `handlers_containers.c`). What comes out is compared with searches in which addresses and
+Where the order makes no difference to it such states are compared (`observe_library.c`, `what_is_left` in
+`handlers_containers.c`). What comes out is compared with searches in which addresses and
 the order of sets are part of every state, and with whole executions drawn at random.
 
-Tried by hand: that any set of `as_completed` is walked unnoticed loses an order that shows; that a worker may shut down
-its own pool unnoticed fails below.
+Tried by hand: that any set of `as_completed` is walked unnoticed loses an order that shows; that `wait` lets go of any
+futures unnoticed loses an outcome of one pair; that a worker may shut down its own pool unnoticed fails below.
 """
 
 from __future__ import annotations
@@ -145,6 +145,48 @@ def test_nothing_that_can_come_out_is_lost(program: Callable[[], object]) -> Non
 
 def test_an_order_that_shows_is_found_both_ways() -> None:
     assert len(explore(order_of_a_set_that_shows).results) == 2
+
+
+def two_still_run_when_the_first_is_done(other: int, swapped: int, *, look: bool) -> Callable[[], object]:
+    """`wait` lets go of two futures that are completed one after the other: is the later done, and the earlier not?
+
+    Only if it comes to the earlier first, which is a question of addresses. `look`: in what order is the set walked?
+    """
+
+    def program() -> object:
+        made: list[Future[None]] = [Future() for _ in range(10)]
+        pair = [made[1], made[other]]
+        if _bridge.choose(2) == swapped:
+            pair.reverse()
+        del made[1:]
+        futures = [made.pop(), *pair]
+        if look:
+            return [futures.index(future) for future in set(futures)]
+
+        def complete() -> None:
+            for future in futures:
+                future.set_result(None)
+
+        thread = threading.Thread(target=complete)
+        thread.start()
+        done = concurrent.futures.wait(futures, return_when=FIRST_COMPLETED).done
+        thread.join()
+        return [future in done for future in pair]
+
+    return program
+
+
+@pytest.mark.parametrize("swapped", [0, 1])
+def test_futures_that_still_run_are_let_go_in_either_order(swapped: int) -> None:
+    found: Found | None = None
+    for other in range(2, 10):
+        if len(explore(two_still_run_when_the_first_is_done(other, swapped, look=True)).results) < 2:
+            continue
+        program = two_still_run_when_the_first_is_done(other, swapped, look=False)
+        found = explore(program)
+        assert found.results == _where_addresses_count(program).results
+        assert len(found.results) == 4
+    assert found is not None, "no two futures change places in a set when they are swapped"
 
 
 def worker_shuts_down() -> object:
