@@ -7,7 +7,7 @@ Sizes are those of the originals where the number of threads makes the difficult
 
 `bad` fails with `kind` in some interleaving, or in every one; `good` never does.
 
-Longer than most files: it is a list of 31 short programs, and a list is easiest to search in one place.
+Over 600 lines on purpose: it is a list of 31 short programs, and a list is easiest to search in one place.
 """
 
 from __future__ import annotations

@@ -5,16 +5,27 @@ Where the order makes no difference to it such states are compared (`observe_lib
 the order of sets are part of every state, and with whole executions drawn at random.
 
 Tried by hand: that any set of `as_completed` is walked unnoticed loses an order that shows; that `wait` lets go of any
-futures unnoticed loses an outcome of one pair; that a worker may shut down its own pool unnoticed fails below.
+futures unnoticed loses outcomes of one pair and of drawn programs; that a worker may shut down its own pool unnoticed
+fails below.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
+import itertools
+import random
 import threading
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
+from concurrent.futures import (
+    ALL_COMPLETED,
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    Future,
+    InvalidStateError,
+    ThreadPoolExecutor,
+)
 
 import pytest
 from support.search import STATES_ARE_COMPARED, WHY_NOT, Found, Restart, Subject, child_with, explore, explore_with
@@ -187,6 +198,86 @@ def test_futures_that_still_run_are_let_go_in_either_order(swapped: int) -> None
         assert found.results == _where_addresses_count(program).results
         assert len(found.results) == 4
     assert found is not None, "no two futures change places in a set when they are swapped"
+
+
+WHEN = (FIRST_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED)
+
+
+def _complete(future: Future[int], *, well: bool) -> bool:
+    """Was it still to be completed?"""
+    with contextlib.suppress(InvalidStateError):
+        if well:
+            future.set_result(1)
+        else:
+            future.set_exception(ValueError())
+        return True
+    return False
+
+
+def _wait(all_of_them: list[Future[int]], some: list[Future[int]], when: str) -> object:
+    done = concurrent.futures.wait(some, return_when=when).done
+    return [future in done for future in all_of_them]
+
+
+def _completed(all_of_them: list[Future[int]], some: list[Future[int]], count: int) -> object:
+    return [all_of_them.index(future) for future in itertools.islice(concurrent.futures.as_completed(some), count)]
+
+
+def _one_that_waits(futures: list[Future[int]], rng: random.Random) -> Callable[[], object]:
+    some = rng.sample(futures, rng.randint(2, 3))
+    if rng.random() < 0.6:
+        return functools.partial(_wait, futures, some, rng.choice(WHEN))
+    return functools.partial(_completed, futures, some, rng.randint(1, len(some)))
+
+
+def drawn(seed: int) -> Callable[[], object]:
+    """One thread waits for futures that the other completes and cancels; two may have changed places in memory."""
+
+    def program() -> object:
+        rng = random.Random(seed)
+        made: list[Future[int]] = [Future() for _ in range(10)]
+        futures = [made[0], made[1], made[rng.randint(2, 9)]]
+        if _bridge.choose(2):
+            futures[1:] = futures[:0:-1]
+        del made
+        seen: list[object] = []
+        wait = _one_that_waits(futures, rng)
+        steps = [
+            future.cancel if rng.random() < 0.2 else functools.partial(_complete, future, well=rng.random() < 0.7)
+            for future in rng.sample(futures, 3)
+        ]
+
+        def run() -> None:
+            seen.append(wait())
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        done = [step() for step in steps]
+        thread.join()
+        return seen, done
+
+    return program
+
+
+def _compare(seed: int) -> int:
+    """How many results has the drawn program?"""
+    found, everything = explore(drawn(seed)), _where_addresses_count(drawn(seed))
+    if not everything.complete:
+        return 0
+    assert found.complete
+    assert found.results == everything.results, seed
+    return len(found.results)
+
+
+@pytest.mark.parametrize("seeds", [range(6), range(6, 12)])
+def test_drawn_programs_end_as_where_addresses_count(seeds: range) -> None:
+    assert sum(_compare(seed) > 1 for seed in seeds) >= 2  # of 6
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("first", range(100, 600, 50))
+def test_drawn_programs_end_as_where_addresses_count_campaign(first: int) -> None:
+    assert sum(_compare(seed) > 1 for seed in range(first, first + 50)) >= 20
 
 
 def worker_shuts_down() -> object:
