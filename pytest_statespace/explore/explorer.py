@@ -137,6 +137,7 @@ class Search:
     uncompared: int = 0  # choice points at which the state could not be compared with others
     why_uncompared: str = ""  # at the first of them
     reductions: tuple[str, ...] = ()  # what the strategy leaves out, by name
+    left_out: float = 0.0  # the share of alternatives that it left out (`Learner.left_out`)
     threads: int = 0  # most threads in one execution, the main thread included
     engine: EngineStatistics = field(default_factory=EngineStatistics)
 
@@ -277,6 +278,7 @@ class Explorer:
             self._release(job.node)
         if self._learner is not None:
             self._learner.learn(job, arrivals)
+            search.left_out = self._learner.left_out
         strategy.add([node for node in nodes if node.state != RELEASED])
         self._report(nodes[-1] if nodes else job.node, strategy)
         return self._used_up(strategy, round_)

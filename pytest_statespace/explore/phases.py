@@ -5,7 +5,10 @@ What is not done by then is searched without the orders of steps that make no di
 that notes what steps touch. If that is not done soon, preemption bounds have their turn, for most bugs that are left
 need few preemptions; then it is done again, with more time. Should even that take too long, or come to a livelock, of
 which it knows no schedule, the plain search has the rest of the time. Where executions are long, the first of these
-attempts is not worth making.
+attempts comes after the bounds, and is short.
+
+What steps touch is dear to know. If the first attempt had to take every alternative, so would the second: depth-first
+search then does the same in less time.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ __all__ = ["run_phases"]
 _OPENING = 19  # executions: as many as an opening may have
 _SHORT = 100  # choice points of an execution that is not long
 _ATTEMPT = 250  # executions of the first attempt to search all with the reduction
+_GLANCE = 60  # the same where executions are long
 _ATTEMPT_SHARE = 0.1  # of the time that is left then
+_WORTH = 0.01  # of the alternatives: leaving out fewer is not worth it
 _PATIENCE = 100, 400  # executions of the plain search before the next; more where they are long
 _SHARE = 0.4  # of the time that is left then
 _OPEN_ENDS = (SearchEnd.BUDGET, SearchEnd.MEMORY)
@@ -30,16 +35,24 @@ _OPEN_ENDS = (SearchEnd.BUDGET, SearchEnd.MEMORY)
 Run = Callable[[Budget], Search]
 
 
-def run_phases(plain: Run, reduced: Run, whole: Budget) -> Search:
-    """The search of the last phase; it counts what was run in earlier ones as well."""
+def run_phases(plain: Run, reduced: Run, sweep: Run, whole: Budget) -> Search:
+    """The search of the last phase; it counts what was run in earlier ones as well.
+
+    ``sweep`` is what ``reduced`` would be if nothing could be left out.
+    """
+    is_worth_it = True
     search = plain(whole.phase(executions=_opening))
     if search.end not in _OPEN_ENDS or _is_used_up(whole, search, search.states):
         return search
     for run, budget in _further(plain, reduced, whole, search):
         if run is reduced and search.weakened:
             continue
+        if run is reduced and not is_worth_it:
+            run = sweep
         earlier, search = search, run(budget(search.executions))
         _add(search, earlier)
+        if run is reduced:
+            is_worth_it = search.left_out >= _WORTH
         if _is_settled(search, reduces=run is reduced):
             return search
         # The states of a search that reduces are not those of the plain one.
@@ -55,6 +68,8 @@ def _further(
     if first.longest <= _SHORT:
         yield reduced, lambda before: whole.phase(before, share=_ATTEMPT_SHARE, executions=lambda longest: _ATTEMPT)
         yield plain, lambda before: whole.phase(before, executions=_patience)
+    else:
+        yield reduced, lambda before: whole.phase(before, share=_ATTEMPT_SHARE, executions=lambda longest: _GLANCE)
     yield reduced, lambda before: whole.phase(before, share=_SHARE)
     yield plain, whole.phase
 

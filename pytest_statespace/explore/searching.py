@@ -102,7 +102,9 @@ class Searching:
         reducing = self._reducing()
         if reducing is None:
             return self._search(settings, whole)
-        return run_phases(partial(self._search, settings), partial(self._search, reducing), whole)
+        sweeping = dataclasses.replace(settings, strategy="dfs")
+        plain, reduced, sweep = (partial(self._search, of) for of in (settings, reducing, sweeping))
+        return run_phases(plain, reduced, sweep, whole)
 
     def _reducing(self) -> Settings | None:
         """The settings of the phase that leaves out orders; None: there is none."""

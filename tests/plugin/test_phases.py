@@ -15,11 +15,13 @@ OPENING = 19
 SOON = 250  # the most for the first attempt with the reduction
 TESTS = """
     import threading
+    from concurrent.futures import ThreadPoolExecutor
 
     import pytest
-    from pytest_statespace import observe
+    from pytest_statespace import always, observe
 
     pytestmark = pytest.mark.statespace
+    watched = False
 
     class Table:
         def __init__(self, n):
@@ -27,6 +29,8 @@ TESTS = """
             self.forks = [threading.Lock() for _ in range(n)]
 
     def run(*functions):
+        if watched:
+            always(lambda: True)
         threads = [threading.Thread(target=function) for function in functions]
         for thread in threads:
             thread.start()
@@ -74,7 +78,27 @@ TESTS = """
             while table.n != 5:
                 pass
         run(add, add, spin)
+
+    def test_appends():
+        log = []
+        def work(name):
+            for _ in range(5):
+                log.append(name)
+        run(*(lambda name=name: work(name) for name in "ab"))
+        observe(len(log))
+
+    def test_long():
+        def work(table):
+            for step in range(60):
+                table.n = step
+        run(*(lambda table=Table(1): work(table) for _ in range(2)))
+
+    def test_pool():
+        with ThreadPoolExecutor(2) as pool:
+            observe(sum(future.result() for future in [pool.submit(int, 1), pool.submit(int, 2)]))
 """
+WATCHED = TESTS.replace("watched = False", "watched = True")
+"""What is shown to `always` depends on every step."""
 
 
 def test_what_is_large_is_reduced(pytester: pytest.Pytester, run: Run, results: Any) -> None:
@@ -138,6 +162,30 @@ def test_where_equality_is_weakened_nothing_is_left_out(
     assert test["weakened"] == ["ignore(Table.log)"]
 
 
+@pytest.mark.parametrize("name", ["test_appends", "test_long", "test_pool"])
+def test_where_nothing_can_be_left_out_nobody_tries_for_long(
+    pytester: pytest.Pytester, run: Run, results: Any, name: str
+) -> None:
+    pytester.makepyfile(test_it=WATCHED)
+    test = results(f"test_it.py::{name}")[name]
+    assert (test["verdict"], test["reductions"]) == ("verified", [])
+    plain = results(f"test_it.py::{name}", "--statespace-strategy=dfs")[name]
+    assert test["states"] == plain["states"]
+    assert test["outcomes"] == plain["outcomes"]
+    assert plain["executions"] > OPENING + SOON  # else the first attempt would have settled it
+
+
+def test_a_failure_is_minimised_where_nothing_can_be_left_out(
+    pytester: pytest.Pytester, run: Run, results: Any
+) -> None:
+    pytester.makepyfile(test_it=WATCHED)
+    failed = results("test_it.py::test_one_order_of_1680")["test_one_order_of_1680"]
+    assert (failed["verdict"], failed["reductions"]) == ("failed", [])
+    (failure,) = failed["failures"]
+    replayed = run("test_it.py::test_one_order_of_1680", f"--statespace-replay={failure['token']}")
+    replayed.stdout.fnmatch_lines(["*abccbabac*", "*assertion with * preemptions; replayed in*"])
+
+
 def test_a_livelock_is_left_to_the_plain_search(pytester: pytest.Pytester, run: Run, results: Any) -> None:
     pytester.makepyfile(test_it=TESTS)
     failed = results("test_it.py::test_livelock")["test_livelock"]
@@ -161,10 +209,11 @@ def test_where_states_are_not_compared_nothing_is_left_out(pytester: pytest.Pyte
         refused.assert_outcomes(failed=1)
 
 
+@pytest.mark.parametrize("source", [TESTS, WATCHED], ids=["reduced", "swept"])
 @pytest.mark.parametrize("most", [OPENING - 4, OPENING + 30, OPENING + SOON + 30, OPENING + SOON + 130])
-def test_budgets_are_of_all_phases(pytester: pytest.Pytester, run: Run, results: Any, most: int) -> None:
+def test_budgets_are_of_all_phases(pytester: pytest.Pytester, run: Run, results: Any, most: int, source: str) -> None:
     """They end in the opening, the first attempt, the plain search, and the second attempt."""
-    pytester.makepyfile(test_it=TESTS)
+    pytester.makepyfile(test_it=source)
     tests = results("test_it.py", "-k", "one_order", f"--statespace-max-executions={most}")
     test = tests["test_one_order_of_1680"]
     assert test["verdict"] == "incomplete"

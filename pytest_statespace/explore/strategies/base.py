@@ -188,6 +188,11 @@ class Learner(ABC, Strategy):
     reductions: tuple[str, ...] = ()
     """What is applied, for the verdict."""
 
+    @property
+    @abstractmethod
+    def left_out(self) -> float:
+        """The share of alternatives left out where all below was explored; 1 if there are too few to tell."""
+
     @abstractmethod
     def learn(self, job: Job, arrivals: Sequence[Arrival]) -> None:
         """The choice points that the path of this job came to, in order. Called before `add`."""

@@ -43,6 +43,7 @@ __all__ = ["PartialOrderReduction"]
 
 
 _MOST_EVENTS = 1 << 14
+_FEW = 100  # alternatives, which say nothing yet
 _DEEPEST = 4000  # choice points of an execution in which no state is recognised: it may well be a loop
 
 
@@ -79,6 +80,7 @@ class PartialOrderReduction(Learner):
         self._trace = Trace(sleeping=not compares)
         self._closed: dict[int, _Summary] = {}  # by place in the visited set
         self._events: dict[tuple[int, frozenset[Touch], int], Event] = {}
+        self._alternatives = self._taken = 0  # at choice points below which all was explored
 
     # -- what the explorer asks --------------------------------------------------------
 
@@ -122,6 +124,10 @@ class PartialOrderReduction(Learner):
 
     def interlude(self, executions: int) -> Sampler | None:
         return None
+
+    @property
+    def left_out(self) -> float:
+        return 1.0 if self._alternatives < _FEW else 1 - self._taken / self._alternatives
 
     # -- what a path has shown ------------------------------------------------------------
 
@@ -196,6 +202,8 @@ class PartialOrderReduction(Learner):
         """Everything below the top of the trace has been explored."""
         entry = self._trace.pop()
         self._release(entry.node)
+        self._alternatives += entry.node.count
+        self._taken += len(entry.done)
         below = _of_what_is_there(entry.summary, entry.note) if entry.note.numbered else entry.summary
         if entry.visit >= 0:
             self._closed[entry.visit] = _Summary(below, entry.note)
