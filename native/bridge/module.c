@@ -72,6 +72,8 @@ static PyObject *py_choose(PyObject *Py_UNUSED(module), PyObject *argument)
     return result;
 }
 
+static PyObject *py_may_choose(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) { return PyBool_FromLong(ssb.active); }
+
 static PyObject *py_in_exploration(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
     return PyBool_FromLong(in_path());
@@ -220,6 +222,7 @@ static PyMethodDef methods[] = {
     {"end_execution", py_end_execution, METH_VARARGS,
      "end_execution(end, payload, detail, /)\n--\n\nEnd the running path. Never returns."},
     {"choose", py_choose, METH_O, "choose(n, /)\n--\n\nA data choice point: an int in range(n), every one in some path."},
+    {"may_choose", py_may_choose, METH_NOARGS, "may_choose()\n--\n\nIs a path running, and not paused?"},
     {"in_exploration", py_in_exploration, METH_NOARGS, "in_exploration()\n--\n\nIs a path running?"},
     {"current_thread", py_current_thread, METH_NOARGS, "current_thread()\n--\n\nOrdinal of the running simulated thread."},
     {"thread_count", py_thread_count, METH_NOARGS, "thread_count()\n--\n\nSimulated threads made so far, main included."},

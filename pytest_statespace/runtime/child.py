@@ -37,6 +37,7 @@ from pytest_statespace.runtime import (
     bookkeeping,
     capture,
     context,
+    futures,
     left_running,
     outcome,
     patches,
@@ -138,6 +139,7 @@ class _Child:
         patches.fail_on_thread_exception(self.fail)
         patches.fail_on_raw_thread_exception(self.fail)
         patches.collect_warnings(self._context.warnings, item.fixturenames)
+        futures.complete_in_any_order(bridge)
         if task.interactive:
             capture.make_live()
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.running import Run
 from support.search import STATES_ARE_COMPARED, WHY_NOT
@@ -52,6 +54,37 @@ def test_traceback():
         thread.join()
     assert texts[0] == texts[1]
 """
+COMPLETED = """
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+import pytest
+from pytest_statespace import always, observe
+
+@pytest.mark.statespace
+def test_pool():
+    with ThreadPoolExecutor(2) as pool:
+        observe([future.result() for future in as_completed([pool.submit(int, n) for n in (1, 2)])])
+
+def of_those_that_are_done():
+    futures = [Future() for _ in range(3)]
+    for n, future in enumerate(futures):
+        future.set_result(n)
+    return [future.result() for future in as_completed(futures)]
+
+@pytest.mark.statespace
+def test_one_order_is_wrong():
+    assert of_those_that_are_done() != [1, 2, 0]
+
+@pytest.mark.statespace
+def test_while_nothing_is_chosen():
+    always(lambda: sorted(of_those_that_are_done()) == [0, 1, 2])
+    lock = threading.Lock()
+    thread = threading.Thread(target=lambda: lock.acquire() and lock.release())
+    thread.start()
+    with lock:
+        pass
+    thread.join()
+"""
 TIMED = """
 import threading
 import pytest
@@ -94,6 +127,24 @@ def test_library_code_does_not_keep_states_from_being_compared(pytester: pytest.
     result.assert_outcomes(passed=text.count("def test_"))
     result.stdout.no_fnmatch_line("*searched again*")
     result.stdout.no_fnmatch_line("*could not be compared*")
+
+
+def test_as_completed_has_every_order(
+    pytester: pytest.Pytester, run: Run, results: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they lie in memory decides about futures that are done: each order is chosen instead."""
+    pytester.makepyfile(test_it=COMPLETED)
+    tests = results("test_it.py")
+    pool = tests["test_pool"]
+    assert pool["verdict"] == "verified"
+    assert {outcome for outcome, _ in pool["outcomes"]} == {"[1, 2]", "[2, 1]"}
+    assert pool["states"] < 10_000  # with addresses in every state there is no end to it
+    assert tests["test_while_nothing_is_chosen"]["verdict"] == "verified"
+    (failure,) = tests["test_one_order_is_wrong"]["failures"]
+    for seed in ("0", "1", "random"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        replayed = run("test_it.py::test_one_order_is_wrong", f"--statespace-replay={failure['token']}")
+        replayed.stdout.fnmatch_lines(["*assert [[]1, 2, 0] != [[]1, 2, 0]", "*with no preemption; replayed in*"])
 
 
 def test_states_that_are_not_compared_are_reported(pytester: pytest.Pytester, run: Run) -> None:

@@ -31,6 +31,7 @@ import pytest
 from support.search import STATES_ARE_COMPARED, WHY_NOT, Found, Restart, Subject, child_with, explore, explore_with
 
 from pytest_statespace._native import _bridge
+from pytest_statespace.runtime.futures import complete_in_any_order
 
 pytestmark = pytest.mark.skipif(not STATES_ARE_COMPARED, reason=f"no states are recognised: {WHY_NOT}")
 
@@ -158,6 +159,20 @@ def test_an_order_that_shows_is_found_both_ways() -> None:
     assert len(explore(order_of_a_set_that_shows).results) == 2
 
 
+@pytest.mark.parametrize(("wanted", "orders"), [(4, 24), (2, 12), (1, 4)])
+def test_those_that_are_done_come_in_any_order(wanted: int, orders: int) -> None:
+    def program() -> object:
+        futures: list[Future[None]] = [Future() for _ in range(4)]
+        for future in futures:
+            future.set_result(None)
+        return [futures.index(future) for future in itertools.islice(concurrent.futures.as_completed(futures), wanted)]
+
+    found = _in_any_order(program)
+    assert found.complete
+    assert len(found.results) == orders
+    assert len(explore(program).results) == 1
+
+
 def two_still_run_when_the_first_is_done(other: int, swapped: int, *, look: bool) -> Callable[[], object]:
     """`wait` lets go of two futures that are completed one after the other: is the later done, and the earlier not?
 
@@ -259,6 +274,19 @@ def drawn(seed: int) -> Callable[[], object]:
     return program
 
 
+def _in_any_order(program: Callable[[], object]) -> Found:
+    """As in a test: `as_completed` chooses in what order it names those that are done."""
+
+    def load() -> Callable[[], object]:
+        complete_in_any_order(_bridge)
+        return program
+
+    for promoted in frozenset(), LOOKED_AT:
+        with contextlib.suppress(Restart), child_with(load, promoted=promoted, granularity="sync") as sandbox:
+            return Subject(sandbox).search("dfs")
+    raise AssertionError("restarted for ever")
+
+
 def _compare(seed: int) -> int:
     """How many results has the drawn program?"""
     found, everything = explore(drawn(seed)), _where_addresses_count(drawn(seed))
@@ -266,6 +294,9 @@ def _compare(seed: int) -> int:
         return 0
     assert found.complete
     assert found.results == everything.results, seed
+    chosen = _in_any_order(drawn(seed))
+    assert chosen.complete
+    assert chosen.results >= found.results, seed
     return len(found.results)
 
 
