@@ -107,8 +107,8 @@ def hunt(
             program, use, granularity="access", max_threads=max_threads, under_test=(_FOLDER,), footprints=footprints
         )
 
-    plain = partial(search_by, strategy)
-    search = run_phases(plain, partial(search_by, "dpor"), whole) if strategy == "exhaust" else plain(whole)
+    plain, reduced, sweep = (partial(search_by, name) for name in (strategy, "dpor", "dfs"))
+    search = run_phases(plain, reduced, sweep, whole) if strategy == "exhaust" else plain(whole)
 
     def improve(subject: Subject) -> None:
         engine = _Judge(subject.sandbox)
