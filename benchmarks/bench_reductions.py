@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 
 PRELUDE = """
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -69,6 +70,15 @@ def independent(threads, steps):
             box.value = step
     run(*(lambda box=box: work(box) for box in [Box() for _ in range(threads)]))
 
+def pool(workers, tasks):
+    lock, total = threading.Lock(), [0]
+    def add(_):
+        with lock:
+            total[0] += 1
+    with ThreadPoolExecutor(workers) as executor:
+        list(executor.map(add, range(tasks)))
+    assert total[0] == tasks
+
 """
 PROGRAMS = {
     "four threads, four steps each, independent": "independent(4, 4)",
@@ -78,6 +88,7 @@ PROGRAMS = {
     "five philosophers, ordered forks": "philosophers(5)",
     "three threads, 2 unlocked toggles each": "toggles(3, 2)",
     "four threads, 2 unlocked toggles each": "toggles(4, 2)",
+    "pool of two threads, three locked tasks": "pool(2, 3)",
 }
 
 
