@@ -3,12 +3,14 @@
 It makes a list of a set of them, so what decides is where they lie in memory, which is another place in every run. As
 a look at the order of a set that would put all such orders into all states
 (`native/bridge/observe.c`). Here each order is an alternative to be chosen, and found in every execution that has it.
+
+Alternatives are counted from the order in which the futures were given: in a replay it is the same.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import TypeVar
 
@@ -17,19 +19,48 @@ __all__ = ["complete_in_any_order"]
 T = TypeVar("T")
 
 
-def complete_in_any_order(bridge: ModuleType) -> None:
-    """Let `as_completed` choose, if this process has loaded it: nobody else in its module calls ``list``."""
+class _Given(set[T]):
+    """A set that is walked in the order in which its elements were given."""
 
-    def in_any_order(items: Iterable[T] = ()) -> list[T]:
-        if type(items) is not set or len(items) < 2 or not bridge.may_choose():
-            return list(items)
+    __slots__ = ("_order",)
+
+    def __init__(self, items: Iterable[T]) -> None:
+        self._order = list(dict.fromkeys(items))
+        super().__init__(self._order)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._order)
+
+    def remove(self, item: T) -> None:
+        super().remove(item)
+        self._order.remove(item)
+
+
+def complete_in_any_order(bridge: ModuleType) -> None:
+    """Let `as_completed` choose, if this process has loaded it.
+
+    Nobody else in its module calls ``list``, and only `wait` calls ``set``: there nothing changes.
+    """
+    module = sys.modules.get("concurrent.futures._base")
+    if module is None:
+        return
+    chooser = module.as_completed.__code__
+
+    def given(items: Iterable[T] = ()) -> set[T]:
+        if sys._getframe(1).f_code is not chooser:
+            return set(items)
+        if not isinstance(items, (set, frozenset)) or not bridge.may_choose():
+            return _Given(items)
         bridge.pause()
         try:
-            left = sorted(items, key=id)  # so that a schedule means the same when it is replayed
+            return _Given(sorted(items, key=id))
         finally:
             bridge.resume()
+
+    def in_any_order(items: Iterable[T] = ()) -> list[T]:
+        left = list(items)
+        if not isinstance(items, _Given) or not bridge.may_choose():
+            return left
         return [left.pop(bridge.choose(len(left))) for _ in range(len(left) - 1)] + left
 
-    module = sys.modules.get("concurrent.futures._base")
-    if module is not None:
-        module.list = in_any_order  # type: ignore[attr-defined]
+    module.set, module.list = given, in_any_order  # type: ignore[attr-defined]
