@@ -76,6 +76,19 @@ def test_one_order_is_wrong():
     assert of_those_that_are_done() != [1, 2, 0]
 
 @pytest.mark.statespace
+def test_of_somebody_else(monkeypatch):
+    monkeypatch.setattr("concurrent.futures._base.as_completed", None)
+    assert sorted(of_those_that_are_done()) == [0, 1, 2]
+
+@pytest.fixture
+def nobodys(monkeypatch):
+    monkeypatch.setattr("concurrent.futures._base.as_completed", None)
+
+@pytest.mark.statespace
+def test_of_nobody(nobodys):
+    assert sorted(of_those_that_are_done()) == [0, 1, 2]
+
+@pytest.mark.statespace
 def test_while_nothing_is_chosen():
     always(lambda: sorted(of_those_that_are_done()) == [0, 1, 2])
     lock = threading.Lock()
@@ -139,7 +152,8 @@ def test_as_completed_has_every_order(
     assert pool["verdict"] == "verified"
     assert {outcome for outcome, _ in pool["outcomes"]} == {"[1, 2]", "[2, 1]"}
     assert pool["states"] < 10_000  # with addresses in every state there is no end to it
-    assert tests["test_while_nothing_is_chosen"]["verdict"] == "verified"
+    for name in "test_of_somebody_else", "test_of_nobody", "test_while_nothing_is_chosen":
+        assert tests[name]["verdict"] == "verified"
     (failure,) = tests["test_one_order_is_wrong"]["failures"]
     for seed in ("0", "1", "random"):
         monkeypatch.setenv("PYTHONHASHSEED", seed)
