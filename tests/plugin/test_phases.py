@@ -118,12 +118,13 @@ def test_what_is_independent_is_one_execution_after_the_opening(
     assert (test["verdict"], test["reductions"], test["executions"]) == ("verified", ["dpor"], OPENING + 1)
 
 
+@pytest.mark.parametrize(("source", "reductions"), [(TESTS, ["dpor"]), (WATCHED, [])], ids=["reduced", "swept"])
 def test_what_only_the_later_phase_finds_is_minimised_and_replayed(
-    pytester: pytest.Pytester, run: Run, results: Any
+    pytester: pytest.Pytester, run: Run, results: Any, source: str, reductions: list[str]
 ) -> None:
-    pytester.makepyfile(test_it=TESTS)
+    pytester.makepyfile(test_it=source)
     failed = results("test_it.py::test_one_order_of_1680")["test_one_order_of_1680"]
-    assert (failed["verdict"], failed["reductions"]) == ("failed", ["dpor"])
+    assert (failed["verdict"], failed["reductions"]) == ("failed", reductions)
     (failure,) = failed["failures"]
     assert failed["executions"] > OPENING + SOON
     replayed = run("test_it.py::test_one_order_of_1680", f"--statespace-replay={failure['token']}")
@@ -173,17 +174,6 @@ def test_where_nothing_can_be_left_out_nobody_tries_for_long(
     assert test["states"] == plain["states"]
     assert test["outcomes"] == plain["outcomes"]
     assert plain["executions"] > OPENING + SOON  # else the first attempt would have settled it
-
-
-def test_a_failure_is_minimised_where_nothing_can_be_left_out(
-    pytester: pytest.Pytester, run: Run, results: Any
-) -> None:
-    pytester.makepyfile(test_it=WATCHED)
-    failed = results("test_it.py::test_one_order_of_1680")["test_one_order_of_1680"]
-    assert (failed["verdict"], failed["reductions"]) == ("failed", [])
-    (failure,) = failed["failures"]
-    replayed = run("test_it.py::test_one_order_of_1680", f"--statespace-replay={failure['token']}")
-    replayed.stdout.fnmatch_lines(["*abccbabac*", "*assertion with * preemptions; replayed in*"])
 
 
 def test_a_livelock_is_left_to_the_plain_search(pytester: pytest.Pytester, run: Run, results: Any) -> None:
