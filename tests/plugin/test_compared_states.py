@@ -76,6 +76,30 @@ def test_one_order_is_wrong():
     assert of_those_that_are_done() != [1, 2, 0]
 
 @pytest.mark.statespace
+def test_set():
+    futures = [Future() for _ in range(3)]
+    for n, future in enumerate(futures):
+        future.set_result(n)
+    observe([future.result() for future in as_completed(set(futures))])
+
+@pytest.mark.statespace
+def test_generator():
+    counted, futures = [0], [Future(), Future()]
+    def count():
+        before = counted[0]
+        counted[0] = before + 1
+    def give():
+        for future in futures:
+            count()
+            future.set_result(None)
+            yield future
+    thread = threading.Thread(target=count)
+    thread.start()
+    assert len(list(as_completed(give()))) == 2
+    thread.join()
+    observe(counted[0])
+
+@pytest.mark.statespace
 def test_of_somebody_else(monkeypatch):
     monkeypatch.setattr("concurrent.futures._base.as_completed", None)
     assert sorted(of_those_that_are_done()) == [0, 1, 2]
@@ -151,6 +175,8 @@ def test_as_completed_has_every_order(
     pool = tests["test_pool"]
     assert pool["verdict"] == "verified"
     assert {outcome for outcome, _ in pool["outcomes"]} == {"[1, 2]", "[2, 1]"}
+    assert len(tests["test_set"]["outcomes"]) == 6
+    assert {outcome for outcome, _ in tests["test_generator"]["outcomes"]} == {"1", "2", "3"}
     assert pool["states"] < 10_000  # with addresses in every state there is no end to it
     for name in "test_of_somebody_else", "test_of_nobody", "test_while_nothing_is_chosen":
         assert tests[name]["verdict"] == "verified"
