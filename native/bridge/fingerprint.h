@@ -400,6 +400,7 @@ void ssbf_weak_end(void (*changed)(uint32_t b));
 int ssbf_observe_install(void); /* runs Python code */
 void ssbf_observe_begin(void);  /* from now on looking ends the path */
 /* Call `look` also where C reads a set without asking for an iterator. 0, or -1: not possible. */
+int ssbf_look_calls_on(PyCFunction function); /* one of ours that runs other code: C in between may hold something */
 int ssbf_watch_entries(void (*look)(PyObject *set));
 int ssbf_hash_uses_address(PyObject *o, int depth);
 int ssbf_observe_texts(void);       /* observe_text.c; -1: looks may go unnoticed */

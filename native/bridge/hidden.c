@@ -69,7 +69,7 @@ static int find_own_library(struct dl_phdr_info *info, size_t bytes, void *unuse
 
 static int is_ours(PyCFunction function)
 {
-    return ((uintptr_t)function >= own_lo && (uintptr_t)function < own_hi) || ssb_is_hooked(function);
+    return ((uintptr_t)function >= own_lo && (uintptr_t)function < own_hi && !ssbf_look_calls_on(function)) || ssb_is_hooked(function);
 }
 
 int ssbf_hidden_prepare(void)

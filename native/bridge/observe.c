@@ -295,6 +295,17 @@ static PyObject *look_dump(PyObject *module, PyObject *const *args, Py_ssize_t n
     return ((_PyCFunctionFastWithKeywords)(void (*)(void))original_dump)(module, args, n, names);
 }
 
+/* Is it one of ours, and does the original that it calls go through what it was given, maybe as far as to a choice point? */
+int ssbf_look_calls_on(PyCFunction function)
+{
+    const PyCFunction looks[] = {look_hash, (PyCFunction)(void (*)(void))look_fromkeys, (PyCFunction)(void (*)(void))look_collect,
+                                 (PyCFunction)(void (*)(void))look_dumps, (PyCFunction)(void (*)(void))look_dump};
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
+        if (function == looks[i])
+            return 1;
+    return 0;
+}
+
 /* ---- installation ----------------------------------------------------------------------------------------- */
 
 static int replace(PyMethodDef *method, int flags, PyCFunction *original, PyCFunction ours)

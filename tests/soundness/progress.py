@@ -51,6 +51,19 @@ class Stream:
         return either()
 
 
+def stream_in_c() -> Iterator[int]:
+    """The same without a frame of Python: C code calls C code that chooses."""
+    return map(_bridge.choose, [2, 2, 2])
+
+
+class InC:
+    """What is asked of it is chosen by C code."""
+
+    __hash__ = functools.partial(_bridge.choose, 2)  # type: ignore[assignment]
+    __getstate__ = functools.partial(_bridge.choose, 2)  # type: ignore[assignment]
+    __len__ = functools.partial(_bridge.choose, 2)
+
+
 class Pairs(Stream):
     def __next__(self) -> Any:
         return self.left, super().__next__()
@@ -405,67 +418,70 @@ def two_streams(consume: Callable[[Any, Any], object]) -> Program:
     return lambda: consume(Stream(2), Stream(2))
 
 
+CONSUMERS: dict[str, Callable[[Any], object]] = {
+    "sum": sum,
+    "list": list,
+    "tuple": tuple,
+    "max": max,
+    "min": min,
+    "sorted": sorted,
+    "bytes": bytes,
+    "bytearray": bytearray,
+    "any": any,
+    "all": all,
+    "set": lambda s: members(set(s)),
+    "frozenset": lambda s: members(frozenset(s)),
+    "deque": collections.deque,
+    "array": lambda s: array.array("b", s),
+    "prod": lambda s: math.prod(s, start=3),
+    "fsum": math.fsum,
+    "from_bytes": int.from_bytes,
+    "reduce": lambda s: functools.reduce(operator.add, s),
+    "join": lambda s: ",".join(map(str, s)),
+    "bytes join": lambda s: b"".join(map(bytes, s)),
+    "Counter": lambda s: sorted(collections.Counter(s).items()),
+    "extend": lambda s: stored([], lambda o: o.extend(s)),
+    "slice": lambda s: stored([5, 5], lambda o: o.__setitem__(slice(0, 1), s)),
+    "extendleft": lambda s: stored(collections.deque(), lambda o: o.extendleft(s)),
+    "update set": lambda s: members(stored(set(), lambda o: o.update(s))),  # type: ignore[call-overload]
+    "fromkeys": lambda s: list(dict.fromkeys(s)),
+    "enumerate": lambda s: list(enumerate(s)),
+    "filter": lambda s: list(filter(None, s)),
+    "accumulate": lambda s: list(itertools.accumulate(s)),
+    "islice": lambda s: list(itertools.islice(s, 2)),
+    "groupby": lambda s: [(k, len(list(g))) for k, g in itertools.groupby(s)],
+    "takewhile": lambda s: list(itertools.takewhile(bool, s)),
+    "pairwise": lambda s: list(itertools.pairwise(s)),
+    "cycle": lambda s: list(itertools.islice(itertools.cycle(s), 5)),
+    "product": lambda s: list(itertools.product(s)),
+    "combinations": lambda s: list(itertools.combinations(s, 2)),
+    "chain": lambda s: list(itertools.chain(s, s)),
+    "starred list": lambda s: [*s],
+    "starred set": lambda s: members({*s}),
+    "starred call": lambda s: plain(*s),
+    "starred call after": lambda s: plain(9, *s),
+    "starred class": lambda s: Made(*s).args,
+    "starred builtin": lambda s: max(*s),
+    "starred partial": lambda s: functools.partial(plain, 4)(*s),
+    "nlargest": lambda s: heapq.nlargest(2, s),
+    "writelines": lambda s: stored(io.StringIO(), lambda o: o.writelines(map(str, s))).getvalue(),  # type: ignore[attr-defined]
+    "mean": statistics.mean,
+    "comprehension": lambda s: [x + 1 for x in s],
+    "generator": lambda s: sum(x * 3 for x in s),
+    "in": lambda s: 1 in s,
+    "index": lambda s: operator.indexOf(itertools.chain(s, [1]), 1),
+    "countOf": lambda s: operator.countOf(s, 1),
+    "repeat": lambda s: list(map(operator.add, s, itertools.repeat(1))),
+    "reversed": lambda s: list(reversed(list(s))),
+    "hypot": lambda s: math.hypot(*s),
+    "starmap": lambda s: list(itertools.starmap(pow, zip(s, [1, 2, 3], strict=False))),
+}
+
 PROGRAMS: dict[str, Program] = {
     **{
-        f"{name}(stream)": functools.partial(lambda f: f(Stream()), f)
-        for name, f in {
-            "sum": sum,
-            "list": list,
-            "tuple": tuple,
-            "max": max,
-            "min": min,
-            "sorted": sorted,
-            "bytes": bytes,
-            "bytearray": bytearray,
-            "any": any,
-            "all": all,
-            "set": lambda s: members(set(s)),
-            "frozenset": lambda s: members(frozenset(s)),
-            "deque": collections.deque,
-            "array": lambda s: array.array("b", s),
-            "prod": lambda s: math.prod(s, start=3),
-            "fsum": math.fsum,
-            "from_bytes": int.from_bytes,
-            "reduce": lambda s: functools.reduce(operator.add, s),
-            "join": lambda s: ",".join(map(str, s)),
-            "bytes join": lambda s: b"".join(map(bytes, s)),
-            "Counter": lambda s: sorted(collections.Counter(s).items()),
-            "extend": lambda s: stored([], lambda o: o.extend(s)),
-            "slice": lambda s: stored([5, 5], lambda o: o.__setitem__(slice(0, 1), s)),
-            "extendleft": lambda s: stored(collections.deque(), lambda o: o.extendleft(s)),
-            "update set": lambda s: members(stored(set(), lambda o: o.update(s))),  # type: ignore[call-overload]
-            "fromkeys": lambda s: list(dict.fromkeys(s)),
-            "enumerate": lambda s: list(enumerate(s)),
-            "filter": lambda s: list(filter(None, s)),
-            "accumulate": lambda s: list(itertools.accumulate(s)),
-            "islice": lambda s: list(itertools.islice(s, 2)),
-            "groupby": lambda s: [(k, len(list(g))) for k, g in itertools.groupby(s)],
-            "takewhile": lambda s: list(itertools.takewhile(bool, s)),
-            "pairwise": lambda s: list(itertools.pairwise(s)),
-            "cycle": lambda s: list(itertools.islice(itertools.cycle(s), 5)),
-            "product": lambda s: list(itertools.product(s)),
-            "combinations": lambda s: list(itertools.combinations(s, 2)),
-            "chain": lambda s: list(itertools.chain(s, s)),
-            "starred list": lambda s: [*s],
-            "starred set": lambda s: members({*s}),
-            "starred call": lambda s: plain(*s),
-            "starred call after": lambda s: plain(9, *s),
-            "starred class": lambda s: Made(*s).args,
-            "starred builtin": lambda s: max(*s),
-            "starred partial": lambda s: functools.partial(plain, 4)(*s),
-            "nlargest": lambda s: heapq.nlargest(2, s),
-            "writelines": lambda s: stored(io.StringIO(), lambda o: o.writelines(map(str, s))).getvalue(),  # type: ignore[attr-defined]
-            "mean": statistics.mean,
-            "comprehension": lambda s: [x + 1 for x in s],
-            "generator": lambda s: sum(x * 3 for x in s),
-            "in": lambda s: 1 in s,
-            "index": lambda s: operator.indexOf(itertools.chain(s, [1]), 1),
-            "countOf": lambda s: operator.countOf(s, 1),
-            "repeat": lambda s: list(map(operator.add, s, itertools.repeat(1))),
-            "reversed": lambda s: list(reversed(list(s))),
-            "hypot": lambda s: math.hypot(*s),
-            "starmap": lambda s: list(itertools.starmap(pow, zip(s, [1, 2, 3], strict=False))),
-        }.items()
+        f"{name}({kind})": functools.partial(lambda f, stream: f(stream()), f, stream)
+        for name, f in CONSUMERS.items()
+        for kind, stream in {"stream": Stream, "stream in C": stream_in_c}.items()
     },
     **{
         f"{name}(two streams)": two_streams(f)
@@ -565,6 +581,9 @@ PROGRAMS: dict[str, Program] = {
     "json dict": lambda: json.dumps({"a": Made(), "b": Made()}, default=forgetting),
     "json loads": lambda: json.loads("[{},{},{}]", object_hook=forgetting),
     "pickle": lambda: pickle.loads(pickle.dumps([Reduced(), Reduced(), Reduced()])),
+    "pickle in C": lambda: pickle.dumps([InC(), InC(), InC()]),
+    "hash in C": lambda: hash((InC(), InC(), InC())),
+    "lengths in C": lambda: list(map(len, [InC(), InC(), InC()])),  # type: ignore[list-item]
     "copy": lambda: copy.copy(Reduced()),
     "lru_cache": lambda: forgetting_lru(0),
     "partial": lambda: functools.partial(forgetting, either())(either()),
