@@ -399,9 +399,13 @@ void ssbf_weak_end(void (*changed)(uint32_t b));
 
 int ssbf_observe_install(void); /* runs Python code */
 void ssbf_observe_begin(void);  /* from now on looking ends the path */
-/* Call `look` also where C reads a set without asking for an iterator. 0, or -1: not possible. */
+/* Call `look` also where C reads a set without asking for an iterator; it says whether in its chosen order. 0, or -1: not possible. */
+/* Have ours called in place of a method, or of a slot. -1: it is not there, or called in another way. */
+int ssbf_replace(PyMethodDef *method, int flags, PyCFunction *original, PyCFunction ours);
+PyMethodDef *ssbf_method_of(PyTypeObject *type, const char *name);
+void ssbf_replace_wrapper(PyTypeObject *type, const char *name, void *original, void *ours);
 int ssbf_look_calls_on(PyCFunction function); /* one of ours that runs other code: C in between may hold something */
-int ssbf_watch_entries(void (*look)(PyObject *set));
+int ssbf_watch_entries(int (*look)(PyObject *set));
 int ssbf_hash_uses_address(PyObject *o, int depth);
 int ssbf_observe_texts(void);       /* observe_text.c; -1: looks may go unnoticed */
 void ssbf_observe_text_of(PyTypeObject *type); /* its repr, after that */

@@ -4,6 +4,7 @@
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "runs.h"
 #include "explain.h"
+#include "orders.h"
 
 #if SSB_CAN_FINGERPRINT
 
@@ -373,6 +374,8 @@ static void set_content(PyObject *o)
         ssbf_count((uint64_t)(s->finger & s->mask));
     }
     ssbf_count((uint64_t)by_address);
+    if (PySet_CheckExact(o) && !ssbf->probing)
+        ssbf_order_tokens(s);
     if (by_address && !ssbf->in_base && !ssbf->probing && ssbf->deferring) {
         if (ssbf->n_deferred < SSBF_DEFERRED)
             ssbf->deferred[ssbf->n_deferred++] = o;
@@ -402,13 +405,7 @@ static void set_buffers(PyObject *o, int32_t owner)
 }
 
 /* An iterator that stands in an address-hashed set has seen part of its order. */
-typedef struct set_iterator {
-    PyObject_HEAD
-    PySetObject *set;
-    Py_ssize_t used, position, left;
-} set_iterator;
-
-static int is_irrelevant_loop(const set_iterator *it)
+static int is_irrelevant_loop(const ssbf_set_iterator *it)
 {
     for (uint32_t i = 0; i < ssbf->n_loops; i++)
         if (ssbf->loops[i] == (const PyObject *)it)
@@ -417,7 +414,7 @@ static int is_irrelevant_loop(const set_iterator *it)
 }
 
 /* Where it stands follows from addresses; what comes next is all that matters to a loop that nobody else sees. */
-static void what_is_left(const set_iterator *it)
+static void what_is_left(const ssbf_set_iterator *it)
 {
     if (!is_irrelevant_loop(it))
         ssbf_fail("an iterator stands in a set ordered by addresses");
@@ -430,10 +427,14 @@ static void what_is_left(const set_iterator *it)
 
 static void set_iterator_content(PyObject *o)
 {
-    set_iterator *it = (set_iterator *)o;
+    ssbf_set_iterator *it = (ssbf_set_iterator *)o;
     ssbf_reference((PyObject *)it->set);
     if (!it->set)
         return;
+    if (ssbf_walks_in_order(o)) {
+        ssbf_walk_tokens(o);
+        return;
+    }
     if (!(ssb.addresses_observed & SSB_OBSERVED_ADDRESSES) && ssbf_set_uses_addresses(it->set) && !ssbf->in_base) {
         what_is_left(it);
         return;
@@ -450,8 +451,8 @@ static int set_iterator_layout_is_known(PyTypeObject *type)
     int filled = s && PySet_Add(s, Py_None) == 0 && PySet_Add(s, Py_True) == 0;
     PyObject *o = filled ? PyObject_GetIter(s) : NULL, *first = o ? PyIter_Next(o) : NULL;
     int known = 0;
-    if (first && type->tp_basicsize == sizeof(set_iterator)) {
-        set_iterator *it = (set_iterator *)o;
+    if (first && type->tp_basicsize == sizeof(ssbf_set_iterator)) {
+        ssbf_set_iterator *it = (ssbf_set_iterator *)o;
         known = it->set == (PySetObject *)s && it->used == 2 && it->left == 1 && it->position >= 1 && it->position <= 8;
     }
     Py_XDECREF(first);
@@ -470,7 +471,7 @@ int ssbf_register_containers(void)
     static const ssbf_handler ordered_iter = {"OrderedDict iterator", ordered_iterator_content, NULL, 0};
     static const ssbf_handler set = {"set", set_content, set_buffers, sizeof(PySetObject)};
     static const ssbf_handler dict_iter = {"dict iterator", dict_iterator_content, NULL, sizeof(dict_iterator)};
-    static const ssbf_handler set_iter = {"set iterator", set_iterator_content, NULL, sizeof(set_iterator)};
+    static const ssbf_handler set_iter = {"set iterator", set_iterator_content, NULL, sizeof(ssbf_set_iterator)};
     ssbf_register(&PyTuple_Type, &tuple);
     ssbf_register(&PyList_Type, &list);
     ssbf_register(&PyDict_Type, &dict);

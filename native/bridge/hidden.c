@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "opcodes.h"
+#include "orders.h"
 
 #define LOOP_BYTES 4096 /* no evaluation loop has a larger C frame above its entry */
 
@@ -69,7 +70,8 @@ static int find_own_library(struct dl_phdr_info *info, size_t bytes, void *unuse
 
 static int is_ours(PyCFunction function)
 {
-    return ((uintptr_t)function >= own_lo && (uintptr_t)function < own_hi && !ssbf_look_calls_on(function)) || ssb_is_hooked(function);
+    int is_own = (uintptr_t)function >= own_lo && (uintptr_t)function < own_hi;
+    return (is_own && !ssbf_look_calls_on(function) && !ssbf_order_call_goes_on(function)) || ssb_is_hooked(function);
 }
 
 int ssbf_hidden_prepare(void)
@@ -383,9 +385,10 @@ static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
                 method_runs(below(s, iterator + 1), "send", callee));
     case FOR_ITER:
         return SSBF_HAS(iterator) &&
-               (generator_runs(below(s, iterator), callee) || method_runs(below(s, iterator), "__next__", callee));
-    case GET_ITER:
-        return SSBF_HAS(1) && method_runs(below(s, 1), "__iter__", callee);
+               (generator_runs(below(s, iterator), callee) || method_runs(below(s, iterator), "__next__", callee) ||
+                (!callee && ssbf_is_set_iterator(below(s, iterator))));
+    case GET_ITER: /* a set's order is being chosen, or */
+        return SSBF_HAS(1) && ((!callee && PySet_CheckExact(below(s, 1))) || method_runs(below(s, 1), "__iter__", callee));
     case LOAD_ATTR:
     case LOAD_METHOD:
         return SSBF_HAS(1) && access_is_transparent(below(s, 1), callee);

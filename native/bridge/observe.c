@@ -10,7 +10,7 @@
  * │ the property in every state. It is never only switched on from there on:   │
  * │ what was merged before would stay lost.                                    │
  * └──────────────────────────────────────────────────────────────────────────┘ */
-#include "fingerprint.h"
+#include "orders.h"
 
 #if SSB_CAN_FINGERPRINT
 
@@ -132,7 +132,8 @@ uint64_t ssbf_set_table(PySetObject *s)
 
 static uint32_t n_looks;
 
-static void look_at_order(PyObject *o)
+/* Does it come in the order of its table? */
+static void look_at_table(PyObject *o)
 {
     PySetObject *s = (PySetObject *)o;
     n_looks++;
@@ -146,33 +147,59 @@ static void look_at_order(PyObject *o)
         ssb_observe(what);
 }
 
+/* It is about to be walked: 1 in the order that was chosen for it, 0 in that of its table. */
+static int look_at_order(PyObject *o)
+{
+    PySetObject *s = (PySetObject *)o;
+    if (!ssbf_order_is_open(s)) {
+        look_at_table(o);
+        return 0;
+    }
+    n_looks++;
+    if (ssb.active && !ssbf_order_is_complete(s)) {
+        if (ssbf_order_is_irrelevant(o) || ssbf_describes_a_failure())
+            return 0;
+        ssbf_choose_order(s);
+    }
+    return ssbf_order_is_complete(s);
+}
+
 static getiterfunc original_set_iter;
 static reprfunc original_set_repr;
 static PyCFunction original_set_pop, original_fromkeys;
 
 static PyObject *look_set_iter(PyObject *o)
 {
-    look_at_order(o);
-    return original_set_iter(o);
+    int in_order = look_at_order(o);
+    PyObject *iterator = original_set_iter(o);
+    if (iterator && in_order)
+        ssbf_walk_in_order(iterator);
+    return iterator;
 }
 
-/* From 3.14 on it reads the table itself. */
+/* From 3.14 on it reads the table itself, before that it makes a list. */
 static PyObject *look_set_repr(PyObject *o)
 {
-    look_at_order(o);
+    if (SSB_REPR_READS_SETS)
+        look_at_table(o);
+    n_looks++;
     return original_set_repr(o);
 }
 
 static PyObject *look_set_pop(PyObject *o, PyObject *unused)
 {
-    look_at_order(o);
+    PySetObject *s = (PySetObject *)o;
+    if (!ssbf_order_is_open(s))
+        look_at_table(o);
+    else if (ssb.active)
+        ssbf_choose_pop(s);
     return original_set_pop(o, unused);
 }
 
 static PyObject *look_fromkeys(PyObject *type, PyObject *const *args, Py_ssize_t n)
 {
     if (n > 0 && PyAnySet_Check(args[0]))
-        look_at_order(args[0]);
+        look_at_table(args[0]);
     return ((_PyCFunctionFast)(void (*)(void))original_fromkeys)(type, args, n);
 }
 
@@ -308,7 +335,7 @@ int ssbf_look_calls_on(PyCFunction function)
 
 /* ---- installation ----------------------------------------------------------------------------------------- */
 
-static int replace(PyMethodDef *method, int flags, PyCFunction *original, PyCFunction ours)
+int ssbf_replace(PyMethodDef *method, int flags, PyCFunction *original, PyCFunction ours)
 {
     if (!method || method->ml_flags != flags || *original)
         return -1; /* another convention: this look is not noticed, see ssbf_observe_install */
@@ -317,7 +344,7 @@ static int replace(PyMethodDef *method, int flags, PyCFunction *original, PyCFun
     return 0;
 }
 
-static PyMethodDef *method_of_type(PyTypeObject *type, const char *name)
+PyMethodDef *ssbf_method_of(PyTypeObject *type, const char *name)
 {
     for (PyMethodDef *m = type->tp_methods; m && m->ml_name; m++)
         if (!strcmp(m->ml_name, name))
@@ -336,7 +363,7 @@ static PyMethodDef *function_of(const char *module, const char *name)
 }
 
 /* The method that shows a slot to Python calls it directly. */
-static void replace_wrapper(PyTypeObject *type, const char *name, void *original, void *ours)
+void ssbf_replace_wrapper(PyTypeObject *type, const char *name, void *original, void *ours)
 {
     PyObject *wrapper = PyDict_GetItemString(ssb_type_dict(type), name);
     if (wrapper && Py_TYPE(wrapper) == &PyWrapperDescr_Type && ((PyWrapperDescrObject *)wrapper)->d_wrapped == original)
@@ -408,35 +435,36 @@ int ssbf_observe_install(void)
     replace_inherited((PyObject *)&PyFrozenSet_Type);
     replace_below(&PyBaseObject_Type);
     missed |= ssbf_texts_are_missed();
-    replace_wrapper(&PySet_Type, "__iter__", original_set_iter, look_set_iter);
-    replace_wrapper(&PyFrozenSet_Type, "__iter__", original_set_iter, look_set_iter);
-    replace_wrapper(&PySet_Type, "__repr__", original_set_repr, look_set_repr);
-    replace_wrapper(&PyFrozenSet_Type, "__repr__", original_set_repr, look_set_repr);
-    replace_wrapper(&PyBaseObject_Type, "__repr__", original_repr, look_repr);
+    ssbf_replace_wrapper(&PySet_Type, "__iter__", original_set_iter, look_set_iter);
+    ssbf_replace_wrapper(&PyFrozenSet_Type, "__iter__", original_set_iter, look_set_iter);
+    ssbf_replace_wrapper(&PySet_Type, "__repr__", original_set_repr, look_set_repr);
+    ssbf_replace_wrapper(&PyFrozenSet_Type, "__repr__", original_set_repr, look_set_repr);
+    ssbf_replace_wrapper(&PyBaseObject_Type, "__repr__", original_repr, look_repr);
     const int fast_keywords = METH_FASTCALL | METH_KEYWORDS;
-    missed |= replace(method_of_type(&PySet_Type, "pop"), METH_NOARGS, &original_set_pop, look_set_pop);
-    missed |= replace(method_of_type(&PyDict_Type, "fromkeys"), METH_FASTCALL | METH_CLASS, &original_fromkeys,
+    missed |= ssbf_replace(ssbf_method_of(&PySet_Type, "pop"), METH_NOARGS, &original_set_pop, look_set_pop);
+    missed |= ssbf_replace(ssbf_method_of(&PyDict_Type, "fromkeys"), METH_FASTCALL | METH_CLASS, &original_fromkeys,
                       (PyCFunction)(void (*)(void))look_fromkeys);
-    missed |= replace(function_of("builtins", "id"), METH_O, &original_id, look_id);
-    missed |= replace(function_of("builtins", "hash"), METH_O, &original_hash, look_hash);
-    missed |= replace(function_of("gc", "collect"), fast_keywords, &original_collect, (PyCFunction)(void (*)(void))look_collect);
-    missed |= replace(function_of("gc", "get_objects"), fast_keywords, &original_get_objects,
+    missed |= ssbf_replace(function_of("builtins", "id"), METH_O, &original_id, look_id);
+    missed |= ssbf_replace(function_of("builtins", "hash"), METH_O, &original_hash, look_hash);
+    missed |= ssbf_replace(function_of("gc", "collect"), fast_keywords, &original_collect, (PyCFunction)(void (*)(void))look_collect);
+    missed |= ssbf_replace(function_of("gc", "get_objects"), fast_keywords, &original_get_objects,
                       (PyCFunction)(void (*)(void))look_get_objects);
-    missed |= replace(function_of("gc", "enable"), METH_NOARGS, &original_enable, look_enable);
-    missed |= replace(function_of("gc", "get_referrers"), METH_VARARGS, &original_referrers, look_referrers) && /* up to 3.12 */
-              replace(function_of("gc", "get_referrers"), METH_FASTCALL, &original_referrers,
+    missed |= ssbf_replace(function_of("gc", "enable"), METH_NOARGS, &original_enable, look_enable);
+    missed |= ssbf_replace(function_of("gc", "get_referrers"), METH_VARARGS, &original_referrers, look_referrers) && /* up to 3.12 */
+              ssbf_replace(function_of("gc", "get_referrers"), METH_FASTCALL, &original_referrers,
                       (PyCFunction)(void (*)(void))look_referrers_fast);
-    missed |= replace(function_of("gc", "get_count"), METH_NOARGS, &original_count, look_count);
-    missed |= replace(function_of("gc", "get_stats"), METH_NOARGS, &original_stats, look_stats);
-    missed |= replace(function_of("gc", "is_tracked"), METH_O, &original_tracked, look_tracked);
-    missed |= replace(function_of("sys", "getrefcount"), METH_O, &original_refcount, look_refcount);
-    missed |= replace(function_of("sys", "getallocatedblocks"), METH_NOARGS, &original_blocks, look_blocks);
-    missed |= replace(function_of("sys", "getsizeof"), METH_VARARGS | METH_KEYWORDS, &original_sizeof,
+    missed |= ssbf_replace(function_of("gc", "get_count"), METH_NOARGS, &original_count, look_count);
+    missed |= ssbf_replace(function_of("gc", "get_stats"), METH_NOARGS, &original_stats, look_stats);
+    missed |= ssbf_replace(function_of("gc", "is_tracked"), METH_O, &original_tracked, look_tracked);
+    missed |= ssbf_replace(function_of("sys", "getrefcount"), METH_O, &original_refcount, look_refcount);
+    missed |= ssbf_replace(function_of("sys", "getallocatedblocks"), METH_NOARGS, &original_blocks, look_blocks);
+    missed |= ssbf_replace(function_of("sys", "getsizeof"), METH_VARARGS | METH_KEYWORDS, &original_sizeof,
                       (PyCFunction)(void (*)(void))look_sizeof);
-    missed |= replace(function_of("_pickle", "dumps"), fast_keywords, &original_dumps, (PyCFunction)(void (*)(void))look_dumps);
-    missed |= replace(function_of("_pickle", "dump"), fast_keywords, &original_dump, (PyCFunction)(void (*)(void))look_dump);
+    missed |= ssbf_replace(function_of("_pickle", "dumps"), fast_keywords, &original_dumps, (PyCFunction)(void (*)(void))look_dumps);
+    missed |= ssbf_replace(function_of("_pickle", "dump"), fast_keywords, &original_dump, (PyCFunction)(void (*)(void))look_dump);
     missed |= ssbf_observe_contexts();
     missed |= ssbf_watch_entries(look_at_order) || !ways_are_watched();
+    ssbf_orders_install(&PySetIter_Type);
     if (missed) /* cannot tell whether a program looks: count with it */
         ssb.addresses_observed |= SSB_OBSERVED_ADDRESSES | SSB_OBSERVED_SETS | SSB_OBSERVED_GARBAGE;
     return 0;

@@ -8,7 +8,7 @@
  * │ jump to the same function written here. Whether that took hold (a compiler │
  * │ may have inlined the original) observe.c tries out.                        │
  * └──────────────────────────────────────────────────────────────────────────┘ */
-#include "fingerprint.h"
+#include "orders.h"
 
 #if SSB_CAN_FINGERPRINT
 
@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static void (*look_at)(PyObject *set);
+static int (*look_at)(PyObject *set);
 
 static int next_entry(PyObject *o, Py_ssize_t *position, PyObject **key, Py_hash_t *hash)
 {
@@ -27,12 +27,14 @@ static int next_entry(PyObject *o, Py_ssize_t *position, PyObject **key, Py_hash
         return -1;
     }
     PySetObject *s = (PySetObject *)o;
-    if (*position == 0)
-        look_at(o);
-    Py_ssize_t i = *position;
+    int in_order = *position ? ssbf_is_walk(*position) : look_at(o);
+    Py_ssize_t i = in_order ? ssbf_next_in_order(s, position) : *position;
+    if (in_order && i < 0)
+        return 0;
     while (i <= s->mask && (!s->table[i].key || s->table[i].hash == -1))
         i++;
-    *position = i + 1;
+    if (!in_order)
+        *position = i + 1;
     if (i > s->mask)
         return 0;
     *key = Py_NewRef(s->table[i].key);
@@ -40,7 +42,7 @@ static int next_entry(PyObject *o, Py_ssize_t *position, PyObject **key, Py_hash
     return 1;
 }
 
-int ssbf_watch_entries(void (*look)(PyObject *set))
+int ssbf_watch_entries(int (*look)(PyObject *set))
 {
 #if defined(__x86_64__)
     unsigned char jump[] = {0x49, 0xbb, 0, 0, 0, 0, 0, 0, 0, 0, 0x41, 0xff, 0xe3}; /* movabs $target, %r11; jmp *%r11 */
@@ -66,7 +68,7 @@ int ssbf_watch_entries(void (*look)(PyObject *set))
 
 #else
 
-int ssbf_watch_entries(void (*look)(PyObject *set))
+int ssbf_watch_entries(int (*look)(PyObject *set))
 {
     (void)look;
     return 0;
