@@ -173,6 +173,11 @@ int ssb_heap_contains(uintptr_t address);
 /* glibc: one arena, no mmap, no trim, pre-grown program break (bytes of address space, not memory). */
 int ssb_tune_malloc(size_t brk_bytes);
 
+/* -- observe_sets.c -------------------------------------------------------------------- */
+
+/* Sets are walked in chosen orders from now on, while a path is running. */
+int ssb_sets_install(void);
+
 /* -- fingerprint.c --------------------------------------------------------------------- */
 /* Everything slow, once, with the GIL, before the base snapshot: collect garbage, drain
  * free lists, calibrate, build the base index. 0, or -1 with a Python exception.

@@ -280,7 +280,7 @@ PyObject *ssb_explore(PyObject *callable, PyObject *config)
     PyObject *promoted = PyDict_GetItemString(s.tables, "promoted");
     if (promoted != NULL)
         ssb.addresses_observed = ssb_observed_from(promoted);
-    if (s.fingerprint && ssb_fingerprint_prepare() < 0)
+    if (ssb_sets_install() < 0 || (s.fingerprint && ssb_fingerprint_prepare() < 0))
         return NULL;
     if (s.fingerprint && s.explain)
         ssb_explain_begin();

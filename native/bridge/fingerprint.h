@@ -399,7 +399,7 @@ void ssbf_weak_end(void (*changed)(uint32_t b));
 
 int ssbf_observe_install(void); /* runs Python code */
 void ssbf_observe_begin(void);  /* from now on looking ends the path */
-/* Call `look` also where C reads a set without asking for an iterator; it says whether in its chosen order. 0, or -1: not possible. */
+int ssbf_looking_matters(void); /* states are compared in this process, and a path is running */
 /* Have ours called in place of a method, or of a slot. -1: it is not there, or called in another way. */
 int ssbf_replace(PyMethodDef *method, int flags, PyCFunction *original, PyCFunction ours);
 PyMethodDef *ssbf_method_of(PyTypeObject *type, const char *name);
@@ -412,8 +412,15 @@ void ssbf_observe_text_of(PyTypeObject *type); /* its repr, after that */
 int ssbf_texts_are_missed(void);
 int ssbf_observe_contexts(void);    /* observe_context.c, likewise */
 int ssbf_hash_is_python(PyTypeObject *t); /* __hash__ is Python code: what that looks at is noticed */
+
+/* ---- observe_sets.c ----------------------------------------------------------------------------- */
+
+int ssbf_observe_sets(void); /* after ssb_sets_install; -1: walks may go unnoticed */
+void ssbf_watch_sets_of(PyTypeObject *t);
+int ssbf_set_look_calls_on(PyCFunction function);
 int ssbf_set_uses_addresses(PySetObject *s);
 uint64_t ssbf_set_table(PySetObject *s); /* hash of everything that decides its order */
+/* Call `look` also where C reads a set without asking for an iterator; it says whether in its chosen order. 0, or -1: not possible. */
 
 /* ---- observe_library.c: who looks without consequence ----------------------------------------- */
 

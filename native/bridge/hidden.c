@@ -71,7 +71,7 @@ static int find_own_library(struct dl_phdr_info *info, size_t bytes, void *unuse
 static int is_ours(PyCFunction function)
 {
     int is_own = (uintptr_t)function >= own_lo && (uintptr_t)function < own_hi;
-    return (is_own && !ssbf_look_calls_on(function) && !ssbf_order_call_goes_on(function)) || ssb_is_hooked(function);
+    return (is_own && !ssbf_look_calls_on(function)) || ssb_is_hooked(function);
 }
 
 int ssbf_hidden_prepare(void)

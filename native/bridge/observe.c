@@ -10,7 +10,7 @@
  * │ the property in every state. It is never only switched on from there on:   │
  * │ what was merged before would stay lost.                                    │
  * └──────────────────────────────────────────────────────────────────────────┘ */
-#include "orders.h"
+#include "fingerprint.h"
 
 #if SSB_CAN_FINGERPRINT
 
@@ -20,10 +20,12 @@ static int looking_matters; /* states are compared in this process */
 
 void ssbf_observe_begin(void) { looking_matters = 1; }
 
+int ssbf_looking_matters(void) { return ssb.active && looking_matters; }
+
 void ssb_observe(uint32_t what)
 {
     uint32_t missing = what & ~ssb.addresses_observed;
-    if (!missing || !ssb.active || !looking_matters)
+    if (!missing || !ssbf_looking_matters())
         return;
     ssb.engine->end_path(ssb.arena, SS_END_RESTART,
                          missing & SSB_OBSERVED_ADDRESSES ? "observe addresses"
@@ -113,96 +115,6 @@ int ssbf_hash_uses_address(PyObject *o, int depth)
     return !ssbf_hash_is_python(Py_TYPE(o));
 }
 
-int ssbf_set_uses_addresses(PySetObject *s)
-{
-    for (Py_ssize_t i = 0; i <= s->mask; i++)
-        if (s->table[i].key && s->table[i].hash != -1 && ssbf_hash_uses_address(s->table[i].key, 0))
-            return 1;
-    return 0;
-}
-
-uint64_t ssbf_set_table(PySetObject *s)
-{
-    uint64_t parts[4] = {(uint64_t)s->fill, (uint64_t)s->finger, (uint64_t)s->mask,
-                         ssb.engine->hash64(s->table, (size_t)(s->mask + 1) * sizeof(setentry))};
-    return ssb.engine->hash64(parts, sizeof parts);
-}
-
-/* ---- sets ---------------------------------------------------------------------------------------- */
-
-static uint32_t n_looks;
-
-/* Does it come in the order of its table? */
-static void look_at_table(PyObject *o)
-{
-    PySetObject *s = (PySetObject *)o;
-    n_looks++;
-    if (!ssb.active || !looking_matters || s->used < 2)
-        return;
-    int b = ssbf_find_object((uintptr_t)o);
-    if (b >= 0 && ssbf_base_set_table((uint32_t)b) == ssbf_set_table(s))
-        return; /* as it was before the exploration: the same in every execution */
-    uint32_t what = SSB_OBSERVED_SETS | (ssbf_set_uses_addresses(s) ? SSB_OBSERVED_ADDRESSES : 0);
-    if (what & ~ssb.addresses_observed && !ssbf_order_is_irrelevant(o))
-        ssb_observe(what);
-}
-
-/* It is about to be walked: 1 in the order that was chosen for it, 0 in that of its table. */
-static int look_at_order(PyObject *o)
-{
-    PySetObject *s = (PySetObject *)o;
-    if (!ssbf_order_is_open(s)) {
-        look_at_table(o);
-        return 0;
-    }
-    n_looks++;
-    if (ssb.active && !ssbf_order_is_complete(s)) {
-        if (ssbf_order_is_irrelevant(o) || ssbf_describes_a_failure())
-            return 0;
-        ssbf_choose_order(s);
-    }
-    return ssbf_order_is_complete(s);
-}
-
-static getiterfunc original_set_iter;
-static reprfunc original_set_repr;
-static PyCFunction original_set_pop, original_fromkeys;
-
-static PyObject *look_set_iter(PyObject *o)
-{
-    int in_order = look_at_order(o);
-    PyObject *iterator = original_set_iter(o);
-    if (iterator && in_order)
-        ssbf_walk_in_order(iterator);
-    return iterator;
-}
-
-/* From 3.14 on it reads the table itself, before that it makes a list. */
-static PyObject *look_set_repr(PyObject *o)
-{
-    if (SSB_REPR_READS_SETS)
-        look_at_table(o);
-    n_looks++;
-    return original_set_repr(o);
-}
-
-static PyObject *look_set_pop(PyObject *o, PyObject *unused)
-{
-    PySetObject *s = (PySetObject *)o;
-    if (!ssbf_order_is_open(s))
-        look_at_table(o);
-    else if (ssb.active)
-        ssbf_choose_pop(s);
-    return original_set_pop(o, unused);
-}
-
-static PyObject *look_fromkeys(PyObject *type, PyObject *const *args, Py_ssize_t n)
-{
-    if (n > 0 && PyAnySet_Check(args[0]))
-        look_at_table(args[0]);
-    return ((_PyCFunctionFast)(void (*)(void))original_fromkeys)(type, args, n);
-}
-
 /* ---- id, hash, repr --------------------------------------------------------------------------------- */
 
 static PyCFunction original_id, original_hash;
@@ -210,7 +122,7 @@ static reprfunc original_repr;
 
 static PyObject *look_id(PyObject *module, PyObject *o)
 {
-    if (ssb_heap_is_new((uintptr_t)o) && ssb.active && looking_matters && !ssbf_addresses_are_forgotten() && !ssbf_describes_a_failure())
+    if (ssb_heap_is_new((uintptr_t)o) && ssbf_looking_matters() && !ssbf_addresses_are_forgotten() && !ssbf_describes_a_failure())
         ssb_observe(SSB_OBSERVED_ADDRESSES);
     return original_id(module, o);
 }
@@ -224,7 +136,7 @@ static PyObject *look_hash(PyObject *module, PyObject *o)
 
 static PyObject *look_repr(PyObject *o)
 {
-    if (ssb_heap_is_new((uintptr_t)o) && ssb.active && looking_matters && !ssbf_describes_a_failure())
+    if (ssb_heap_is_new((uintptr_t)o) && ssbf_looking_matters() && !ssbf_describes_a_failure())
         ssb_observe(SSB_OBSERVED_ADDRESSES);
     return original_repr(o);
 }
@@ -325,12 +237,12 @@ static PyObject *look_dump(PyObject *module, PyObject *const *args, Py_ssize_t n
 /* Is it one of ours, and does the original that it calls go through what it was given, maybe as far as to a choice point? */
 int ssbf_look_calls_on(PyCFunction function)
 {
-    const PyCFunction looks[] = {look_hash, (PyCFunction)(void (*)(void))look_fromkeys, (PyCFunction)(void (*)(void))look_collect,
-                                 (PyCFunction)(void (*)(void))look_dumps, (PyCFunction)(void (*)(void))look_dump};
+    const PyCFunction looks[] = {look_hash, (PyCFunction)(void (*)(void))look_collect, (PyCFunction)(void (*)(void))look_dumps,
+                                 (PyCFunction)(void (*)(void))look_dump};
     for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
         if (function == looks[i])
             return 1;
-    return 0;
+    return ssbf_set_look_calls_on(function);
 }
 
 /* ---- installation ----------------------------------------------------------------------------------------- */
@@ -376,10 +288,7 @@ static void replace_inherited(PyObject *o)
     if (!PyType_Check(o))
         return;
     PyTypeObject *t = (PyTypeObject *)o;
-    if (t->tp_iter == original_set_iter)
-        t->tp_iter = look_set_iter;
-    if (t->tp_repr == original_set_repr)
-        t->tp_repr = look_set_repr;
+    ssbf_watch_sets_of(t);
     if (t->tp_repr == original_repr)
         t->tp_repr = look_repr;
 }
@@ -399,51 +308,19 @@ static void replace_below(PyTypeObject *type)
     }
 }
 
-/* Does each way to see the order of a set come past us? */
-static int ways_are_watched(void)
-{
-    static const char *const ways[] = {"list(s)", "sorted(s)", "[*s]", "tuple(s)", "''.join(s)", "repr(s)", "[e for e in s]",
-                                       "dict.fromkeys(s)", "[].extend(s)", "set(s).pop()"};
-    PyObject *names = Py_BuildValue("{s:O}", "__builtins__", PyEval_GetBuiltins());
-    PyObject *made = names ? PyRun_String("s = {'a', 'b'}", Py_single_input, names, names) : NULL;
-    int watched = made != NULL;
-    Py_XDECREF(made);
-    for (size_t i = 0; watched && i < sizeof ways / sizeof *ways; i++) {
-        PyObject *code = Py_CompileString(ways[i], "ways", Py_eval_input); /* the compiler looks at sets of its own */
-        uint32_t before = n_looks;
-        PyObject *r = code ? PyEval_EvalCode(code, names, names) : NULL;
-        watched = r && n_looks != before;
-        Py_XDECREF(r);
-        Py_XDECREF(code);
-    }
-    Py_XDECREF(names);
-    PyErr_Clear();
-    return watched;
-}
-
 int ssbf_observe_install(void)
 {
-    if (original_set_iter)
+    if (original_repr)
         return 0;
-    original_set_iter = PySet_Type.tp_iter;
-    original_set_repr = PySet_Type.tp_repr;
     original_repr = PyBaseObject_Type.tp_repr;
     find_value_hashes();
-    ssbf_find_library();
     int missed = ssbf_observe_texts();
     replace_inherited((PyObject *)&PySet_Type); /* before a class that inherits from another one as well is come to */
     replace_inherited((PyObject *)&PyFrozenSet_Type);
     replace_below(&PyBaseObject_Type);
     missed |= ssbf_texts_are_missed();
-    ssbf_replace_wrapper(&PySet_Type, "__iter__", original_set_iter, look_set_iter);
-    ssbf_replace_wrapper(&PyFrozenSet_Type, "__iter__", original_set_iter, look_set_iter);
-    ssbf_replace_wrapper(&PySet_Type, "__repr__", original_set_repr, look_set_repr);
-    ssbf_replace_wrapper(&PyFrozenSet_Type, "__repr__", original_set_repr, look_set_repr);
     ssbf_replace_wrapper(&PyBaseObject_Type, "__repr__", original_repr, look_repr);
     const int fast_keywords = METH_FASTCALL | METH_KEYWORDS;
-    missed |= ssbf_replace(ssbf_method_of(&PySet_Type, "pop"), METH_NOARGS, &original_set_pop, look_set_pop);
-    missed |= ssbf_replace(ssbf_method_of(&PyDict_Type, "fromkeys"), METH_FASTCALL | METH_CLASS, &original_fromkeys,
-                      (PyCFunction)(void (*)(void))look_fromkeys);
     missed |= ssbf_replace(function_of("builtins", "id"), METH_O, &original_id, look_id);
     missed |= ssbf_replace(function_of("builtins", "hash"), METH_O, &original_hash, look_hash);
     missed |= ssbf_replace(function_of("gc", "collect"), fast_keywords, &original_collect, (PyCFunction)(void (*)(void))look_collect);
@@ -463,8 +340,7 @@ int ssbf_observe_install(void)
     missed |= ssbf_replace(function_of("_pickle", "dumps"), fast_keywords, &original_dumps, (PyCFunction)(void (*)(void))look_dumps);
     missed |= ssbf_replace(function_of("_pickle", "dump"), fast_keywords, &original_dump, (PyCFunction)(void (*)(void))look_dump);
     missed |= ssbf_observe_contexts();
-    missed |= ssbf_watch_entries(look_at_order) || !ways_are_watched();
-    ssbf_orders_install(&PySetIter_Type);
+    missed |= ssbf_observe_sets();
     if (missed) /* cannot tell whether a program looks: count with it */
         ssb.addresses_observed |= SSB_OBSERVED_ADDRESSES | SSB_OBSERVED_SETS | SSB_OBSERVED_GARBAGE;
     return 0;

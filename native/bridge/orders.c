@@ -4,16 +4,18 @@
  * │ Where an object hashed by its address lies in the table of a set follows   │
  * │ from bits that nothing promises, and that are others in every run. So the  │
  * │ order in which such a set is walked is an alternative to be chosen, like a │
- * │ value of choose(): at the first walk, element by element.                  │
+ * │ value of choose(), at the first walk.                                      │
  * │                                                                            │
  * │ Programs rely on it that a set is walked in one order as long as nobody    │
  * │ adds to it. Each set remembers its own, as slots of its table, in the hash │
- * │ that only frozen sets have. What is added later may come anywhere between  │
- * │ the others; when the table is rebuilt, or the set is cleared, all of it is │
- * │ forgotten. The order is part of the set's content for state equality.      │
+ * │ that only frozen sets have. What is removed leaves the others where they   │
+ * │ are. What is added may have the table built anew, when depends on          │
+ * │ addresses as well: the order is forgotten, and a walk that was under way   │
+ * │ goes on anywhere in the next. The order is part of the set's content for   │
+ * │ state equality.                                                            │
  * │                                                                            │
- * │ Small tables only, with room for four elements: orders multiply. What does │
- * │ not qualify is walked as the table has it, see observe.c.                  │
+ * │ Orders multiply: this is for sets of at most four. What does not qualify   │
+ * │ is walked as the table has it, see observe.c.                              │
  * └──────────────────────────────────────────────────────────────────────────┘ */
 #include "orders.h"
 
@@ -24,88 +26,58 @@
 
 #include <string.h>
 
-#define MASK (PySet_MINSIZE - 1)
-#define WALKING ((Py_ssize_t)1 << 40) /* positions from here on are those of walks in a chosen order: behind which place + 1 */
-#define NO_SLOT (MASK + 1)
-
-enum { PLACES = 8 };
-
-/* A place outlives its element, for walks may stand there. */
-typedef struct place {
-    int name; /* below PLACES; no two places of a set have the same */
-    int slot; /* of its element, if that is still there; NO_SLOT: another one has taken the slot */
-} place;
+enum { MOST = 4, SLOTS = 32, SLOT_BITS = 5 };
 
 typedef struct order {
     int n;
     int pops_follow; /* pop() takes the elements in this order */
-    place places[PLACES + 1];
+    int slots[MOST]; /* may have been left by their elements */
 } order;
 
 static int sets_are_known; /* as far as all of this depends on it */
 
 /* ---- what a set remembers ------------------------------------------------------------------ */
 
-/* From the lowest bit: 4 for the number of places, 1 for pops, 3 + 4 for each place. Above them, that there is an order at all. */
+/* From the lowest bit: 3 for the number of slots, 1 for pops, 5 for each slot. Above them, that there is an order at all. */
 #define HAS_ORDER ((Py_hash_t)1 << 62)
 
 static order order_of(const PySetObject *s)
 {
     order o = {.n = 0};
-    if (!sets_are_known || !PySet_CheckExact(s) || s->hash == -1 || !(s->hash & HAS_ORDER) || s->mask != MASK)
+    if (!sets_are_known || !PySet_CheckExact(s) || s->hash == -1)
         return o;
-    o.n = (int)(s->hash & 15);
-    o.pops_follow = (int)(s->hash >> 4 & 1);
+    o.n = (int)(s->hash & 7);
+    o.pops_follow = (int)(s->hash >> 3 & 1);
     for (int i = 0; i < o.n; i++)
-        o.places[i] = (place){(int)(s->hash >> (5 + 7 * i)) & 7, (int)(s->hash >> (8 + 7 * i)) & 15};
+        o.slots[i] = (int)(s->hash >> (4 + SLOT_BITS * i)) & (SLOTS - 1);
     return o;
 }
 
 static void remember(PySetObject *s, const order *o)
 {
-    Py_hash_t hash = HAS_ORDER | o->n | (Py_hash_t)o->pops_follow << 4;
+    s->hash = HAS_ORDER | o->n | (Py_hash_t)o->pops_follow << 3;
     for (int i = 0; i < o->n; i++)
-        hash |= (Py_hash_t)(o->places[i].name | o->places[i].slot << 3) << (5 + 7 * i);
-    s->hash = hash;
+        s->hash |= (Py_hash_t)o->slots[i] << (4 + SLOT_BITS * i);
 }
 
-static int is_live(const PySetObject *s, int slot) { return slot <= MASK && s->table[slot].key && s->table[slot].hash != -1; }
+static int is_live(const PySetObject *s, int slot) { return slot <= s->mask && s->table[slot].key && s->table[slot].hash != -1; }
 
-static int index_of_slot(const order *o, int slot)
+static int has_slot(const order *o, int slot)
 {
     for (int i = 0; i < o->n; i++)
-        if (o->places[i].slot == slot)
-            return i;
-    return -1;
+        if (o->slots[i] == slot)
+            return 1;
+    return 0;
 }
 
-static int index_of_name(const order *o, int name)
+/* Has each of its elements been given a place? */
+int ssbf_order_is_complete(const PySetObject *s)
 {
-    for (int i = 0; i < o->n; i++)
-        if (o->places[i].name == name)
-            return i;
-    return -1;
-}
-
-/* A walk that stands in a place that is given up loses its way. */
-static void give_up_empty_places(const PySetObject *s, order *o)
-{
+    order o = order_of(s);
     int n = 0;
-    for (int i = 0; i < o->n; i++)
-        if (is_live(s, o->places[i].slot))
-            o->places[n++] = o->places[i];
-    o->n = n;
-}
-
-static void insert(const PySetObject *s, order *o, int at, int slot)
-{
-    int name = 0;
-    while (index_of_name(o, name) >= 0)
-        name++;
-    memmove(&o->places[at + 1], &o->places[at], (size_t)(o->n - at) * sizeof o->places[0]);
-    o->places[at] = (place){name, slot};
-    if (++o->n == PLACES)
-        give_up_empty_places(s, o);
+    for (int i = 0; i < o.n; i++)
+        n += is_live(s, o.slots[i]);
+    return o.n && n == s->used;
 }
 
 /* ---- which sets ------------------------------------------------------------------------------ */
@@ -118,19 +90,36 @@ static int has_place_by_address(PyObject *element)
 
 int ssbf_order_is_open(PySetObject *s)
 {
-    if (!sets_are_known || !PySet_CheckExact(s) || s->mask != MASK || !s->used)
+    if (!sets_are_known || !PySet_CheckExact(s) || s->mask >= SLOTS || !s->used || s->used > MOST)
         return 0;
-    for (int slot = 0; slot <= MASK; slot++)
+    for (int slot = 0; slot <= s->mask; slot++)
         if (is_live(s, slot) && !has_place_by_address(s->table[slot].key))
             return 0;
     return 1;
 }
 
+/* ---- walks ----------------------------------------------------------------------------------- */
+
+/* Positions of iterators from here on are those of walks in a chosen order: how many of its slots are behind them. */
+#define WALKING ((Py_ssize_t)1 << 40)
+#define LOST (WALKING + MOST + 1)
+
+static PyObject *next_element(PyObject *iterator);
+static iternextfunc original_next;
+
+int ssbf_is_set_iterator(const PyObject *o) { return Py_TYPE(o)->tp_iternext == next_element; }
+
+int ssbf_is_walk(Py_ssize_t position) { return position >= WALKING; }
+
+int ssbf_walks_in_order(const PyObject *iterator) { return ssbf_is_walk(((const ssbf_set_iterator *)iterator)->position); }
+
+void ssbf_walk_in_order(PyObject *iterator) { ((ssbf_set_iterator *)iterator)->position = WALKING; }
+
 /* ---- choosing -------------------------------------------------------------------------------- */
 
 static uint32_t choose(uint32_t n)
 {
-    if (n < 2)
+    if (n < 2 || !ssb.active)
         return 0;
     ssb_touch_everything(); /* whoever comes first decides for all others */
     uint32_t k = ssb_choose_data(n);
@@ -140,88 +129,83 @@ static uint32_t choose(uint32_t n)
 
 static struct {
     const PySetObject *set;
-    order known;
+    order order;
     int slot;
-} search;
+} search; /* through the collector's lists, for what visitors see of it */
 
-static void compare(PyObject *o)
+static void compare_walk(PyObject *o)
 {
-    for (int slot = 0; search.slot < 0 && slot <= MASK; slot++)
-        if (is_live(search.set, slot) && search.set->table[slot].key == o && index_of_slot(&search.known, slot) < 0)
+    ssbf_set_iterator *it = (ssbf_set_iterator *)o;
+    if (ssbf_is_set_iterator(o) && it->set == search.set && it->position > WALKING)
+        it->position = LOST;
+}
+
+static void compare_element(PyObject *o)
+{
+    for (int slot = 0; search.slot < 0 && slot <= search.set->mask; slot++)
+        if (is_live(search.set, slot) && search.set->table[slot].key == o && !has_slot(&search.order, slot))
             search.slot = slot;
 }
 
 static void no_number(uint64_t unused) { (void)unused; }
+
+static void each_new_object(void (*visit)(PyObject *)) { ssb_each_young_object(PyInterpreterState_Get(), visit, no_number); }
 
 /* Of the elements without a place in the order the one that was made first, -1: none. The collector's lists say which that is,
  * in a replay too. */
 static int next_without_place(const PySetObject *s, const order *o)
 {
     int any = -1;
-    for (int slot = 0; any < 0 && slot <= MASK; slot++)
-        if (is_live(s, slot) && index_of_slot(o, slot) < 0)
+    for (int slot = 0; any < 0 && slot <= s->mask; slot++)
+        if (is_live(s, slot) && !has_slot(o, slot))
             any = slot;
     if (any < 0)
         return -1;
     search.set = s;
-    search.known = *o;
+    search.order = *o;
     search.slot = -1;
-    ssb_each_young_object(PyInterpreterState_Get(), compare, no_number);
+    each_new_object(compare_element);
     return search.slot < 0 ? any : search.slot;
 }
 
-int ssbf_order_is_complete(const PySetObject *s)
+static void begin_order(PySetObject *s)
 {
-    order o = order_of(s);
-    int n = 0;
-    for (int i = 0; i < o.n; i++)
-        n += is_live(s, o.places[i].slot);
-    return o.n && n == s->used;
+    order o = {.n = 0, .pops_follow = s->finger == 0};
+    remember(s, &o);
+    search.set = s;
+    each_new_object(compare_walk);
 }
 
 /* One at a time, each remembered before the next is asked for: what has been chosen so far is nowhere else. */
 void ssbf_choose_order(PySetObject *s)
 {
+    if (ssbf_order_is_complete(s))
+        return;
+    begin_order(s);
     for (;;) {
         order o = order_of(s);
         int slot = next_without_place(s, &o);
         if (slot < 0)
             return;
         int at = (int)choose((uint32_t)o.n + 1);
-        o.pops_follow = s->finger == 0 && (o.pops_follow || !o.n);
-        insert(s, &o, at, slot);
+        memmove(&o.slots[at + 1], &o.slots[at], (size_t)(o.n - at) * sizeof o.slots[0]);
+        o.slots[at] = slot;
+        o.n++;
         remember(s, &o);
     }
 }
 
-/* ---- walking ------------------------------------------------------------------------------------ */
-
-static iternextfunc original_next;
-
-void ssbf_walk_in_order(PyObject *iterator) { ((ssbf_set_iterator *)iterator)->position = WALKING; }
-
-int ssbf_is_walk(Py_ssize_t position) { return position >= WALKING; }
-
-int ssbf_walks_in_order(const PyObject *iterator) { return ssbf_is_walk(((const ssbf_set_iterator *)iterator)->position); }
-
-/* The index of the next element of the order. If there is no telling how far the walk has come, it goes on anywhere. */
-static int index_behind(const order *o, Py_ssize_t position)
-{
-    if (position == WALKING)
-        return 0;
-    int i = index_of_name(o, (int)(position - WALKING - 1));
-    return i >= 0 ? i + 1 : (int)choose((uint32_t)o->n + 1);
-}
-
+/* Who has lost his way goes on anywhere. */
 int ssbf_next_in_order(PySetObject *s, Py_ssize_t *position)
 {
-    if (ssb.active)
+    if (s->used <= MOST)
         ssbf_choose_order(s);
     order o = order_of(s);
-    for (int i = *position < WALKING ? 0 : index_behind(&o, *position); i < o.n; i++)
-        if (is_live(s, o.places[i].slot)) {
-            *position = WALKING + o.places[i].name + 1;
-            return o.places[i].slot;
+    Py_ssize_t behind = *position < WALKING ? 0 : *position - WALKING;
+    for (int i = *position == LOST ? (int)choose((uint32_t)o.n + 1) : (int)behind; i < o.n; i++)
+        if (is_live(s, o.slots[i])) {
+            *position = WALKING + i + 1;
+            return o.slots[i];
         }
     return -1;
 }
@@ -240,23 +224,19 @@ static PyObject *next_element(PyObject *iterator)
     return Py_NewRef(it->set->table[slot].key);
 }
 
-int ssbf_is_set_iterator(const PyObject *o) { return Py_TYPE(o)->tp_iternext == next_element; }
-
 /* The next pop takes what it finds from the finger on. */
 void ssbf_choose_pop(PySetObject *s)
 {
     order o = order_of(s);
-    int live[MASK + 1], n = 0;
+    int live[MOST], n = 0;
     if (o.pops_follow && ssbf_order_is_complete(s)) {
         for (int i = o.n; i-- > 0;)
-            if (is_live(s, o.places[i].slot))
-                s->finger = o.places[i].slot;
+            if (is_live(s, o.slots[i]))
+                s->finger = o.slots[i];
         return;
     }
-    for (order taken = {.n = 0}; n < s->used; n++) {
-        live[n] = next_without_place(s, &taken);
-        taken.places[taken.n++].slot = live[n];
-    }
+    for (order taken = {.n = 0}; n < s->used; n++)
+        taken.slots[taken.n++] = live[n] = next_without_place(s, &taken);
     s->finger = live[choose((uint32_t)n)];
 }
 
@@ -266,11 +246,9 @@ void ssbf_order_tokens(const PySetObject *s)
 {
     order o = order_of(s);
     ssbf_count((uint64_t)o.n << 2 | (uint64_t)o.pops_follow << 1 | (s->finger == 0));
-    if (o.n) /* the table is built anew when it is full, and the order forgotten */
-        ssbf_count((uint64_t)s->fill);
     for (int i = 0; i < o.n; i++)
-        if (is_live(s, o.places[i].slot))
-            ssbf_reference(s->table[o.places[i].slot].key);
+        if (is_live(s, o.slots[i]))
+            ssbf_reference(s->table[o.slots[i]].key);
         else
             ssbf_token(SSBF_TOKEN(SSBF_T_DEAD, i));
 }
@@ -278,30 +256,26 @@ void ssbf_order_tokens(const PySetObject *s)
 void ssbf_walk_tokens(const PyObject *iterator)
 {
     const ssbf_set_iterator *it = (const ssbf_set_iterator *)iterator;
-    order o = order_of(it->set);
     ssbf_raw((uint64_t)it->used);
     ssbf_raw((uint64_t)it->left);
-    ssbf_count(it->position == WALKING ? 0 : (uint64_t)(2 + index_of_name(&o, (int)(it->position - WALKING - 1))));
+    ssbf_raw((uint64_t)it->position);
 }
 
 /* ---- when an order ends ------------------------------------------------------------------------------ */
 
-/* Clearing a set and exchanging its table forget the hash themselves. */
-
-/* Around a call that may rebuild the table, and in whose middle others may do anything: an order outlasts it only if the table
- * is what it was. */
+/* Around a call that may add, and in whose middle others may do anything: an order outlasts it only if the table is what it was.
+ * Clearing a set and exchanging its table forget the hash themselves. */
 typedef struct outlasting {
     Py_hash_t hash;
-    setentry table[MASK + 1];
+    uint64_t table;
 } outlasting;
 
 static outlasting set_aside(PyObject *set)
 {
     PySetObject *s = (PySetObject *)set;
-    outlasting before = {.hash = -1};
+    outlasting before = {-1, 0};
     if (order_of(s).n) {
-        before.hash = s->hash;
-        memcpy(before.table, s->table, sizeof before.table);
+        before = (outlasting){s->hash, ssbf_set_table(s)};
         s->hash = -1;
     }
     return before;
@@ -310,7 +284,7 @@ static outlasting set_aside(PyObject *set)
 static void put_back(PyObject *set, const outlasting *before)
 {
     PySetObject *s = (PySetObject *)set;
-    if (before->hash != -1 && s->hash == -1 && s->mask == MASK && !memcmp(before->table, s->table, sizeof before->table))
+    if (before->hash != -1 && s->hash == -1 && before->table == ssbf_set_table(s))
         s->hash = before->hash;
 }
 
@@ -323,24 +297,7 @@ static binaryfunc original_or, original_subtract, original_xor;
     put_back(set, &before);                \
     return result
 
-static PyObject *add(PyObject *set, PyObject *element)
-{
-    if (Py_TYPE(element)->tp_hash != PyBaseObject_Type.tp_hash) {
-        OUTLASTING(original_add(set, element));
-    }
-    PySetObject *s = (PySetObject *)set;
-    order o = order_of(s);
-    Py_ssize_t fill = s->fill;
-    for (int i = 0; i < o.n; i++)
-        if (!is_live(s, o.places[i].slot))
-            o.places[i].slot = NO_SLOT; /* it may be taken */
-    PyObject *result = original_add(set, element);
-    if (o.n && (s->fill < fill || s->mask != MASK)) /* the table has been built anew */
-        s->hash = -1;
-    else if (o.n)
-        remember(s, &o);
-    return result;
-}
+static PyObject *add(PyObject *set, PyObject *element) { OUTLASTING(original_add(set, element)); }
 
 typedef PyObject *(*fast_function)(PyObject *, PyObject *const *, Py_ssize_t);
 
@@ -389,29 +346,19 @@ static void watch_operator(const char *name, binaryfunc *slot, binaryfunc *origi
     ssbf_replace_wrapper(&PySet_Type, name, (void *)*original, (void *)ours);
 }
 
-/* Of a set with an order: what the rest of this file takes for granted about tables and the unused hash. */
+/* Do clearing a set and exchanging its table forget the hash? */
 static int behaves(void)
 {
-    PyObject *made = PySet_New(NULL), *numbers[5] = {NULL};
+    PyObject *made = PySet_New(NULL), *same = NULL;
     PySetObject *s = (PySetObject *)made;
-    int right = made && s->mask == MASK && s->hash == -1 && s->finger == 0;
-    for (int i = 0; i < 5; i++)
-        right = right && (numbers[i] = PyLong_FromLong(i + 1));
-    right = right && !PySet_Add(made, numbers[0]);
+    int right = made && s->hash == -1 && s->finger == 0 && !PySet_Add(made, Py_None);
     if (right)
         s->hash = HAS_ORDER;
     right = right && !PySet_Clear(made) && s->hash == -1;
-    if (right) {
+    if (right)
         s->hash = HAS_ORDER;
-        PyObject *same = PyNumber_InPlaceAnd(made, made);
-        right = same == made && s->hash == -1;
-        Py_XDECREF(same);
-    }
-    /* Four fit into the small table, five do not. */
-    for (int i = 0; i < 5; i++)
-        right = right && !PySet_Add(made, numbers[i]) && (s->mask == MASK) == (i < 4);
-    for (int i = 0; i < 5; i++)
-        Py_XDECREF(numbers[i]);
+    right = right && (same = PyNumber_InPlaceAnd(made, made)) && s->hash == -1;
+    Py_XDECREF(same);
     Py_XDECREF(made);
     PyErr_Clear();
     return right;
