@@ -216,6 +216,8 @@ def by_set(ordered: Callable[[set[Node]], Iterable[Node]]) -> Program:
             made.add(node)
             with lock:
                 pass
+            if n:
+                return
             node = Node()
             node.mark = n + 10
             made.add(node)
