@@ -49,10 +49,11 @@ enum ssb_granularity { SSB_SYNC = 0, SSB_ACCESS, SSB_LINE, SSB_OPCODE, SSB_GIL }
 
 /* Properties of memory that the fingerprint leaves out until a program looks at them (ssb.addresses_observed). */
 enum ssb_observed {
-    SSB_OBSERVED_ADDRESSES = 1, /* id(), default hash or repr, order of a set of such objects */
+    SSB_OBSERVED_ADDRESSES = 1, /* id(), default hash or repr */
     SSB_OBSERVED_SETS = 2,      /* order of a set that others changed before */
     SSB_OBSERVED_GARBAGE = 4,   /* gc.collect() and other looks at garbage */
     SSB_OBSERVED_COUNTS = 8,    /* sys.getrefcount(), sys.getsizeof(): no state is merged any more */
+    SSB_OBSERVED_ORDERS = 16,   /* order of a set that follows from addresses, of which others are possible */
 };
 
 #define SSB_NO_DEADLINE INT64_MAX

@@ -22,29 +22,32 @@ void ssbf_observe_begin(void) { looking_matters = 1; }
 
 int ssbf_looking_matters(void) { return ssb.active && looking_matters; }
 
+/* By bit. The last one stands for the first two as well. */
+static const char *const details[] = {"observe addresses", "observe sets", "observe garbage", "observe sizes and counts",
+                                      "observe orders"};
+#define N_DETAILS (sizeof details / sizeof details[0])
+
 void ssb_observe(uint32_t what)
 {
     uint32_t missing = what & ~ssb.addresses_observed;
     if (!missing || !ssbf_looking_matters())
         return;
-    ssb.engine->end_path(ssb.arena, SS_END_RESTART,
-                         missing & SSB_OBSERVED_ADDRESSES ? "observe addresses"
-                         : missing & SSB_OBSERVED_SETS    ? "observe sets"
-                         : missing & SSB_OBSERVED_GARBAGE ? "observe garbage"
-                                                          : "observe sizes and counts");
+    int first = missing & SSB_OBSERVED_ORDERS ? (int)N_DETAILS - 1 : __builtin_ctz(missing);
+    ssb.engine->end_path(ssb.arena, SS_END_RESTART, details[first]);
 }
 
 uint32_t ssb_observed_from(PyObject *promoted)
 {
-    static const char *const details[] = {"observe addresses", "observe sets", "observe garbage", "observe sizes and counts"};
     uint32_t bits = 0;
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < N_DETAILS; i++) {
         PyObject *detail = PyUnicode_FromString(details[i]);
         if (detail && PySequence_Contains(promoted, detail) == 1)
             bits |= 1u << i;
         Py_XDECREF(detail);
     }
     PyErr_Clear();
+    if (bits & SSB_OBSERVED_ORDERS)
+        bits |= SSB_OBSERVED_SETS | SSB_OBSERVED_ADDRESSES;
     return bits;
 }
 

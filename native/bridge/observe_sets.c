@@ -40,7 +40,7 @@ static void look_at_table(PyObject *o)
     int b = ssbf_find_object((uintptr_t)o);
     if (b >= 0 && ssbf_base_set_table((uint32_t)b) == ssbf_set_table(s))
         return; /* as it was before the exploration: the same in every execution */
-    uint32_t what = SSB_OBSERVED_SETS | (ssbf_set_uses_addresses(s) ? SSB_OBSERVED_ADDRESSES : 0);
+    uint32_t what = ssbf_set_uses_addresses(s) ? SSB_OBSERVED_ORDERS | SSB_OBSERVED_SETS | SSB_OBSERVED_ADDRESSES : SSB_OBSERVED_SETS;
     if (what & ~ssb.addresses_observed && !ssbf_order_is_irrelevant(o))
         ssb_observe(what);
 }

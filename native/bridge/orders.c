@@ -168,6 +168,26 @@ static int next_without_place(const PySetObject *s, const order *o)
     return search.slot < 0 ? any : search.slot;
 }
 
+/* For a report: the elements in the order that was chosen, by when they were made. */
+static void tell(PySetObject *s, const int *slots, int n)
+{
+    if (!ssb.recording || s->used < 2)
+        return;
+    PyObject *numbers = PyTuple_New(n);
+    order taken = {.n = 0};
+    for (int number = 1; numbers && taken.n < s->used; number++) {
+        int slot = taken.slots[taken.n] = next_without_place(s, &taken);
+        taken.n++;
+        for (int i = 0; i < n; i++)
+            if (slots[i] == slot)
+                PyTuple_SET_ITEM(numbers, i, PyLong_FromLong(number));
+    }
+    if (numbers)
+        ssb_record(SSB_OP_CHOOSE, (PyObject *)s, NULL, 0, numbers, "done");
+    Py_XDECREF(numbers);
+    PyErr_Clear();
+}
+
 static void begin_order(PySetObject *s)
 {
     order o = {.n = 0, .pops_follow = s->finger == 0};
@@ -185,8 +205,10 @@ void ssbf_choose_order(PySetObject *s)
     for (;;) {
         order o = order_of(s);
         int slot = next_without_place(s, &o);
-        if (slot < 0)
+        if (slot < 0) {
+            tell(s, o.slots, o.n);
             return;
+        }
         int at = (int)choose((uint32_t)o.n + 1);
         memmove(&o.slots[at + 1], &o.slots[at], (size_t)(o.n - at) * sizeof o.slots[0]);
         o.slots[at] = slot;
@@ -237,7 +259,9 @@ void ssbf_choose_pop(PySetObject *s)
     }
     for (order taken = {.n = 0}; n < s->used; n++)
         taken.slots[taken.n++] = live[n] = next_without_place(s, &taken);
-    s->finger = live[choose((uint32_t)n)];
+    int slot = live[choose((uint32_t)n)];
+    tell(s, &slot, 1);
+    s->finger = slot;
 }
 
 /* ---- state equality ------------------------------------------------------------------------------- */

@@ -22,7 +22,7 @@ from pytest_statespace.explore.explorer import Found, Search, SearchEnd
 from pytest_statespace.explore.reachability import EXECUTIONS, SECONDS, Reachability, decide
 from pytest_statespace.explore.searching import MUTE, Searching, task_of
 from pytest_statespace.explore.strategies import StrategyRegistry
-from pytest_statespace.explore.verdict import conclude
+from pytest_statespace.explore.verdict import OBSERVE_ORDERS, conclude
 from pytest_statespace.runtime import capture, context
 from pytest_statespace.runtime import child as child_side
 from pytest_statespace.sandbox.arena import bridge_module
@@ -150,6 +150,8 @@ def replay(
 def _assumption(detail: str) -> str:
     """What a restart's detail says was assumed: "global LIMIT", "observe addresses", "name vars"."""
     kind, _, what = detail.partition(" ")
+    if detail == OBSERVE_ORDERS:
+        return "sets are not walked in the order of addresses"
     if kind == "observe":
         return f"{what} are not looked at"
     return f"{what} is not used" if kind == "name" else f"{detail} is never rebound"

@@ -15,8 +15,9 @@ from pytest_statespace.explore.explorer import Search, SearchEnd
 from pytest_statespace.settings import Settings
 from pytest_statespace.types import ExplorationResult, Failure, FailureKind, Schedule, Verdict
 
-__all__ = ["conclude"]
+__all__ = ["OBSERVE_ORDERS", "conclude"]
 
+OBSERVE_ORDERS = "observe orders"  # as the bridge calls it: see `SSB_OBSERVED_ORDERS`
 _MOST_NAMES = 5
 _MOST_COMPARED = 1024  # choice points of an execution that is not come back to: see the engine's SS_RUN_ONCE
 
@@ -45,7 +46,7 @@ def conclude(
     elif search.end is SearchEnd.UNSUPPORTED:
         verdict, reason = Verdict.UNSUPPORTED, search.detail
     elif search.end is SearchEnd.EXHAUSTED:
-        verdict, reason = _exhausted(search, missing)
+        verdict, reason = _exhausted(search, settings, missing)
         if verdict is Verdict.VERIFIED and search.reductions:
             reason += f" (reduced by {', '.join(search.reductions)})"
         if verdict is Verdict.VERIFIED and search.weakened:
@@ -82,7 +83,7 @@ def conclude(
     )
 
 
-def _exhausted(search: Search, missing: Sequence[str]) -> tuple[Verdict, str]:
+def _exhausted(search: Search, settings: Settings, missing: Sequence[str]) -> tuple[Verdict, str]:
     if search.unguarded:
         return Verdict.INCOMPLETE, "an execution that does what can't be rewound says nothing of others (see the note)"
     if search.cuts:
@@ -101,6 +102,12 @@ def _exhausted(search: Search, missing: Sequence[str]) -> tuple[Verdict, str]:
         if search.skipped:
             why = "all of them are skipped or repeat a state"
         return Verdict.INCOMPLETE, f"no execution reached the end of the test: {why}"
+    if OBSERVE_ORDERS in settings.promoted:
+        return (
+            Verdict.INCOMPLETE,
+            "a set of objects was walked in the order of their addresses, and only orders that came up in this process "
+            "were tried; walk a list instead, or a set of at most four objects made by the test",
+        )
     if missing:
         labels = ", ".join(repr(label) for label in missing)
         return Verdict.FAILED, f"sometimes({labels}) held in no execution"

@@ -228,6 +228,9 @@ def _event(step: Step) -> tuple[str, str]:
         return target, waits if step.outcome == "blocked" else step.outcome
     if operation in _PLAIN_VERBS:
         return "", _PLAIN_VERBS[operation]
+    if operation == "choose" and target:  # a set: in which order its elements come, or which is popped
+        numbers = value.strip("(),")
+        return target, f"in the order {numbers} of creation" if "," in numbers else f"number {numbers} by creation"
     verb = _VALUE_VERBS.get(operation) or {
         "read": "read",
         "write": "wrote",
