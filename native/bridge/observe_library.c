@@ -16,7 +16,7 @@
 #include <string.h>
 
 static const char futures[] = "/concurrent/futures/_base.py", pools[] = "/concurrent/futures/thread.py", tasks[] = "/asyncio/tasks.py",
-                  threads[] = "/threading.py", expression[] = ".<locals>.<genexpr>";
+                  threads[] = "/threading.py", weak_sets[] = "/_weakrefset.py", expression[] = ".<locals>.<genexpr>";
 
 static PyObject *library; /* its folder; NULL: unknown, and nothing counts as part of it */
 static PyObject *state_name;
@@ -126,6 +126,14 @@ static int shuts_a_pool_down(PyCodeObject *code) { return starts_with(code->co_q
 
 static int forgets_locks(PyCodeObject *code) { return starts_with(code->co_qualname, "_maintain_shutdown_locks") && is_of_library(code, threads); }
 
+/* asyncio.all_tasks() makes a set of what is in a weak one. */
+static int collects_tasks(ssb_frame *frame)
+{
+    ssb_frame *asking = ssb_frame_previous(frame);
+    return is_function(ssb_frame_code(frame), "WeakSet.__iter__", weak_sets) && asking &&
+           is_function(ssb_frame_code(asking), "all_tasks", tasks);
+}
+
 /* Does the code walk sets whose order may make no difference? */
 int ssbf_may_walk_sets(PyCodeObject *code)
 {
@@ -181,7 +189,7 @@ int ssbf_order_is_irrelevant(PyObject *set)
         return 0;
     if (waits_for_futures(code) || waits_for_tasks(code))
         return is_expression(code) || (local(frame, "fs") == set && !lets_go_of_several(frame, set));
-    return locks_futures(code) || forgets_locks(code) || (shuts_a_pool_down(code) && !is_in_a_pool(frame));
+    return locks_futures(code) || forgets_locks(code) || collects_tasks(frame) || (shuts_a_pool_down(code) && !is_in_a_pool(frame));
 }
 
 #endif

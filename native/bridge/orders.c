@@ -82,10 +82,21 @@ int ssbf_order_is_complete(const PySetObject *s)
 
 /* ---- which sets ------------------------------------------------------------------------------ */
 
+static int is_hashed_by_address(PyObject *o)
+{
+    return o && ssb_heap_is_new((uintptr_t)o) && Py_TYPE(o)->tp_hash == PyBaseObject_Type.tp_hash;
+}
+
+/* Weak references have the hash of what they refer to, and methods that of their instance in theirs. */
 static int has_place_by_address(PyObject *element)
 {
-    return ssb_heap_is_new((uintptr_t)element) && Py_TYPE(element)->tp_hash == PyBaseObject_Type.tp_hash &&
-           PyObject_IS_GC(element) && PyObject_GC_IsTracked(element);
+    if (!ssb_heap_is_new((uintptr_t)element) || !PyObject_IS_GC(element) || !PyObject_GC_IsTracked(element))
+        return 0;
+    if (PyWeakref_CheckRef(element))
+        return Py_TYPE(element)->tp_hash == _PyWeakref_RefType.tp_hash && is_hashed_by_address(ssb_weakref_object((PyWeakReference *)element));
+    if (PyMethod_Check(element))
+        return is_hashed_by_address(PyMethod_GET_SELF(element));
+    return is_hashed_by_address(element);
 }
 
 int ssbf_order_is_open(PySetObject *s)

@@ -54,6 +54,90 @@ def test_traceback():
         thread.join()
     assert texts[0] == texts[1]
 """
+SETS = """
+import asyncio
+import weakref
+from concurrent.futures import ThreadPoolExecutor, wait
+import pytest
+from pytest_statespace import observe
+
+class Thing:
+    def __init__(self, n):
+        self.n = n
+
+@pytest.mark.statespace
+def test_done():
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(str, n) for n in (1, 2)]
+        observe("".join(future.result() for future in wait(futures).done))
+
+async def note(log, n):
+    try:
+        await asyncio.sleep(10)
+    finally:
+        log.append(str(n))
+
+@pytest.mark.statespace
+async def test_all_tasks():
+    log = []
+    tasks = [asyncio.ensure_future(note(log, n)) for n in (1, 2)]
+    await asyncio.sleep(0)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    observe("".join(log))
+
+@pytest.mark.statespace
+def test_what_is_left():
+    log = []
+    async def main():
+        for n in (1, 2):
+            log.append(asyncio.ensure_future(note(log, n)))
+        await asyncio.sleep(0)
+    asyncio.run(main())
+    observe("".join(log[2:]))
+
+@pytest.mark.statespace
+def test_weak_set():
+    things = [Thing(1), Thing(2)]
+    observe("".join(str(thing.n) for thing in weakref.WeakSet(things)))
+
+@pytest.mark.statespace
+def test_one_order_is_wrong():
+    one, two, three = things = [Thing(1), Thing(2), Thing(3)]
+    them, others = set(things), set(things)
+    walked = "".join(str(thing.n) for thing in them)
+    assert others.pop() is not two or walked != "213"
+"""
+LARGER_SETS = """
+import pytest
+from pytest_statespace import sometimes
+
+class Thing:
+    pass
+
+@pytest.mark.statespace
+def test_five():
+    things = [Thing() for _ in range(5)]
+    assert sorted(map(things.index, set(things))) == [0, 1, 2, 3, 4]
+
+@pytest.mark.statespace
+def test_frozen():
+    things = [Thing(), Thing()]
+    assert sorted(map(things.index, frozenset(things))) == [0, 1]
+
+@pytest.mark.statespace
+def test_sometimes():
+    things = [Thing() for _ in range(5)]
+    walked = [*set(things)]
+    sometimes(walked == things, "as they were made")
+    sometimes(walked == things[::-1], "the other way round")
+
+@pytest.mark.statespace
+def test_values():
+    assert sorted({1, 2, 3, 4, 5, 6}) == [1, 2, 3, 4, 5, 6]
+    assert sorted(frozenset("abc")) == ["a", "b", "c"]
+"""
 COMPLETED = """
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -185,6 +269,35 @@ def test_as_completed_has_every_order(
         monkeypatch.setenv("PYTHONHASHSEED", seed)
         replayed = run("test_it.py::test_one_order_is_wrong", f"--statespace-replay={failure['token']}")
         replayed.stdout.fnmatch_lines(["*assert [[]1, 2, 0] != [[]1, 2, 0]", "*with no preemption; replayed in*"])
+
+
+def test_small_sets_are_walked_in_every_order(
+    pytester: pytest.Pytester, run: Run, results: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(test_it=SETS)
+    tests = results("test_it.py")
+    for name in "test_done", "test_all_tasks", "test_what_is_left", "test_weak_set":
+        assert tests[name]["verdict"] == "verified", tests[name]["reason"]
+        assert {outcome for outcome, _ in tests[name]["outcomes"]} == {"'12'", "'21'"}, name
+        assert not tests[name].get("notes")
+    assert tests["test_done"]["states"] < 5_000  # with addresses in every state there is no end to it
+    (failure,) = tests["test_one_order_is_wrong"]["failures"]
+    for seed in ("0", "1", "random"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        replayed = run("test_it.py::test_one_order_is_wrong", f"--statespace-replay={failure['token']}")
+        replayed.stdout.fnmatch_lines(
+            ["*'213' != '213')", "*in the order 2, 1, 3 of creation", "*number 2 by creation"]
+        )
+
+
+def test_larger_sets_make_it_incomplete(pytester: pytest.Pytester, results: Any) -> None:
+    """Only orders that come up are tried: nothing is proved, nor is it an error that something did not happen."""
+    pytester.makepyfile(test_it=LARGER_SETS)
+    tests = results("test_it.py")
+    for name in "test_five", "test_frozen", "test_sometimes":
+        assert tests[name]["verdict"] == "incomplete"
+        assert "in the order of their addresses" in tests[name]["reason"]
+    assert tests["test_values"]["verdict"] == "verified"
 
 
 def test_states_that_are_not_compared_are_reported(pytester: pytest.Pytester, run: Run) -> None:
