@@ -190,7 +190,7 @@ def unnoticed(looks: dict[str, Callable[[list[Any]], object]], promoted: set[str
 def test_every_look_at_an_address_is_noticed() -> None:
     missed, restarts = unnoticed(LOOKS, set())
     assert missed == ["'__hash__ kept'"]  # a method, not yet called
-    assert restarts - {SETS} == {ADDRESSES, ORDERS}  # from 3.13 on a pickled set is seen to be read, and to be one of values
+    assert restarts - {SETS} == {ADDRESSES, ORDERS}  # from 3.13 on a pickled set is seen to be read: it has values
 
 
 def test_every_look_at_the_order_of_a_set_is_noticed() -> None:
