@@ -175,7 +175,15 @@ def explored(programs: list[Callable[[], str]], *, prune: bool = True) -> dict[i
         number = _bridge.choose(len(programs))
         return number, programs[number]()
 
-    report = driver.explore(program, fingerprint=prune, prune=prune, guard=False, check=prune, timeout_s=300)
+    report = driver.explore(
+        program,
+        fingerprint=prune,
+        prune=prune,
+        guard=False,
+        check=prune,
+        max_executions=3_000_000,
+        timeout_s=600,
+    )
     found: dict[int, set[str]] = defaultdict(set)
     for text in report.results:
         assert text.startswith("("), text
