@@ -28,7 +28,7 @@ __all__ = ["check", "compare", "divergence_error", "likely_causes"]
 _KINDS = {
     ChoiceKind.BEGIN: "the beginning",
     ChoiceKind.THREAD: "which thread runs next",
-    ChoiceKind.DATA: "a value of choose()",
+    ChoiceKind.DATA: "a value of choose() or the order of a set",
     ChoiceKind.TIMEOUT: "which timeout ends",
 }
 

@@ -199,8 +199,6 @@ def fresh() -> list[Thing]:
 RARE: list[list[Step]] = [
     # A pop begins behind the last one, a walk at the front.
     [(Shelf.pop, ()), (Shelf.add, (2,)), (Shelf.add, (3,)), (Shelf.walk, ()), (Shelf.pop, ())],
-    # Where the walk goes on when the table is built anew.
-    [(Shelf.turn_over, (4,)), (Shelf.add, (2,)), (Shelf.add, (3,)), (Shelf.walk_and_replace, (1, 3, 4)), (Shelf.walk, ())],
 ]
 
 
