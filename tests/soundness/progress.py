@@ -59,9 +59,9 @@ def stream_in_c() -> Iterator[int]:
 class InC:
     """What is asked of it is chosen by C code."""
 
-    __hash__ = functools.partial(_bridge.choose, 2)  # type: ignore[assignment]
-    __getstate__ = functools.partial(_bridge.choose, 2)  # type: ignore[assignment]
-    __len__ = functools.partial(_bridge.choose, 2)
+    __hash__ = staticmethod(functools.partial(_bridge.choose, 2))  # type: ignore[assignment]
+    __getstate__ = staticmethod(functools.partial(_bridge.choose, 2))  # type: ignore[assignment]
+    __len__ = staticmethod(functools.partial(_bridge.choose, 2))
 
 
 class Pairs(Stream):
