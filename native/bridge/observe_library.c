@@ -134,6 +134,12 @@ static int collects_tasks(ssb_frame *frame)
            is_function(ssb_frame_code(asking), "all_tasks", tasks);
 }
 
+/* A new subinterpreter does something with each of its modules. */
+static int makes_paths_absolute(PyCodeObject *code)
+{
+    return starts_with(code->co_qualname, "abs_paths") && ends_with(code->co_filename, "<frozen site>");
+}
+
 /* Does the code walk sets whose order may make no difference? */
 int ssbf_may_walk_sets(PyCodeObject *code)
 {
@@ -189,7 +195,8 @@ int ssbf_order_is_irrelevant(PyObject *set)
         return 0;
     if (waits_for_futures(code) || waits_for_tasks(code))
         return is_expression(code) || (local(frame, "fs") == set && !lets_go_of_several(frame, set));
-    return locks_futures(code) || forgets_locks(code) || collects_tasks(frame) || (shuts_a_pool_down(code) && !is_in_a_pool(frame));
+    return locks_futures(code) || forgets_locks(code) || collects_tasks(frame) || makes_paths_absolute(code) ||
+           (shuts_a_pool_down(code) && !is_in_a_pool(frame));
 }
 
 #endif
