@@ -53,7 +53,7 @@ enum ssb_observed {
     SSB_OBSERVED_SETS = 2,      /* order of a set that others changed before */
     SSB_OBSERVED_GARBAGE = 4,   /* gc.collect() and other looks at garbage */
     SSB_OBSERVED_COUNTS = 8,    /* sys.getrefcount(), sys.getsizeof(): no state is merged any more */
-    SSB_OBSERVED_ORDERS = 16,   /* order of a set that follows from addresses, of which others are possible */
+    SSB_OBSERVED_ORDERS = 16,   /* order of a set or context that follows from addresses: others are possible */
 };
 
 #define SSB_NO_DEADLINE INT64_MAX

@@ -30,10 +30,10 @@ static int has_a_new_variable(PyObject *context)
 
 static void look_at_order(PyObject *context)
 {
-    if (!ssb.active || ssb.addresses_observed & SSB_OBSERVED_ADDRESSES || PyObject_Length(context) < 2)
+    if (!ssb.active || ssb.addresses_observed & SSB_OBSERVED_ORDERS || PyObject_Length(context) < 2)
         return;
     if (has_a_new_variable(context))
-        ssb_observe(SSB_OBSERVED_ADDRESSES);
+        ssb_observe(SSB_OBSERVED_ORDERS);
 }
 
 static PyObject *look_iter(PyObject *context)

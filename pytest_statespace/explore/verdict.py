@@ -105,8 +105,9 @@ def _exhausted(search: Search, settings: Settings, missing: Sequence[str]) -> tu
     if OBSERVE_ORDERS in settings.promoted:
         return (
             Verdict.INCOMPLETE,
-            "a set of objects was walked in the order of their addresses, and only orders that came up in this process "
-            "were tried; walk a list instead, or a set of at most four objects made by the test",
+            "a set of objects (or a context of new variables) was walked in the order of their addresses, and only "
+            "orders that came up in this process were tried; walk a list instead, or a set of at most four objects "
+            "made by the test",
         )
     if missing:
         labels = ", ".join(repr(label) for label in missing)
