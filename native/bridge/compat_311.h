@@ -69,7 +69,6 @@ static inline uintptr_t ssb_entry_end(const void *entry) { return (uintptr_t)ent
 
 /* ---- objects ---- */
 
-#define SSB_REPR_READS_SETS 0
 #define SSB_UNION_PARAMETERS (sizeof(PyObject) + sizeof(PyObject *))
 #define SSB_GC_HEADER sizeof(PyGC_Head)
 /* Bytes before the GC header that hold attributes. */

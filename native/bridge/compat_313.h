@@ -99,7 +99,6 @@ static inline uintptr_t ssb_entry_end(const void *entry) { return (uintptr_t)ent
 #define SSB_THREADS_HAVE_HANDLES 1
 #define SSB_SETS_ARE_READ_DIRECTLY 1
 
-#define SSB_REPR_READS_SETS 0
 #define SSB_UNION_PARAMETERS (sizeof(PyObject) + sizeof(PyObject *))
 #define SSB_GC_HEADER sizeof(PyGC_Head)
 

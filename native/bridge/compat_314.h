@@ -113,7 +113,6 @@ static inline uintptr_t ssb_entry_end(const void *entry) { return (uintptr_t)ent
 #define SSB_SETS_ARE_READ_DIRECTLY 1
 
 #define SSB_STRING_IO_WRITER_IS_APART 1
-#define SSB_REPR_READS_SETS 1
 #define SSB_UNION_PARAMETERS (sizeof(PyObject) + 3 * sizeof(PyObject *))
 
 #define SSB_GC_HEADER sizeof(PyGC_Head)

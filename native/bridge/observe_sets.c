@@ -75,12 +75,12 @@ static PyObject *look_set_iter(PyObject *o)
     return iterator;
 }
 
-/* From 3.14 on it reads the table itself, before that it makes a list. */
+static int repr_reads_tables; /* as later versions do; others make a list */
+
 static PyObject *look_set_repr(PyObject *o)
 {
-    if (SSB_REPR_READS_SETS)
+    if (repr_reads_tables)
         look_at_table(o);
-    n_looks++;
     return original_set_repr(o);
 }
 
@@ -139,6 +139,18 @@ static int ways_are_watched(void)
     return watched;
 }
 
+static int shows_a_list(void)
+{
+    uint32_t before = n_looks;
+    PyObject *made = PySet_New(NULL), *text = NULL;
+    if (made && !PySet_Add(made, Py_None))
+        text = original_set_repr(made);
+    Py_XDECREF(text);
+    Py_XDECREF(made);
+    PyErr_Clear();
+    return n_looks != before;
+}
+
 static int entries_are_missed, pops_are_missed;
 
 int ssb_sets_install(void)
@@ -153,6 +165,7 @@ int ssb_sets_install(void)
     ssbf_replace_wrapper(&PySet_Type, "__repr__", original_set_repr, look_set_repr);
     pops_are_missed = ssbf_replace(ssbf_method_of(&PySet_Type, "pop"), METH_NOARGS, &original_set_pop, look_set_pop);
     entries_are_missed = ssbf_watch_entries(look_at_order);
+    repr_reads_tables = !shows_a_list();
     if (!pops_are_missed && !entries_are_missed)
         ssbf_orders_install(&PySetIter_Type);
     return PyErr_Occurred() ? -1 : 0;

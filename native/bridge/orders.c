@@ -44,7 +44,7 @@ static int sets_are_known; /* as far as all of this depends on it */
 static order order_of(const PySetObject *s)
 {
     order o = {.n = 0};
-    if (!sets_are_known || !PySet_CheckExact(s) || s->hash == -1)
+    if (!sets_are_known || !PySet_CheckExact(s) || s->hash == -1 || !(s->hash & HAS_ORDER))
         return o;
     o.n = (int)(s->hash & 7);
     o.pops_follow = (int)(s->hash >> 3 & 1);
@@ -298,8 +298,8 @@ void ssbf_walk_tokens(const PyObject *iterator)
 
 /* ---- when an order ends ------------------------------------------------------------------------------ */
 
-/* Around a call that may add, and in whose middle others may do anything: an order outlasts it only if the table is what it was.
- * Clearing a set and exchanging its table forget the hash themselves. */
+/* Around a call that may add, or that would take an order for a hash, and in whose middle others may do anything: an order
+ * outlasts it only if the table is what it was. Clearing a set and exchanging its table forget the hash themselves. */
 typedef struct outlasting {
     Py_hash_t hash;
     uint64_t table;
@@ -325,6 +325,7 @@ static void put_back(PyObject *set, const outlasting *before)
 
 static PyCFunction original_add, original_update, original_difference, original_symmetric;
 static binaryfunc original_or, original_subtract, original_xor;
+static richcmpfunc original_compare;
 
 #define OUTLASTING(call)                   \
     outlasting before = set_aside(set);    \
@@ -350,6 +351,16 @@ static PyObject *symmetric(PyObject *set, PyObject *other) { OUTLASTING(original
 static PyObject *in_place_or(PyObject *set, PyObject *other) { OUTLASTING(original_or(set, other)); }
 static PyObject *in_place_subtract(PyObject *set, PyObject *other) { OUTLASTING(original_subtract(set, other)); }
 static PyObject *in_place_xor(PyObject *set, PyObject *other) { OUTLASTING(original_xor(set, other)); }
+
+/* Sets with different hashes are not equal. */
+static PyObject *compare(PyObject *set, PyObject *other, int operator)
+{
+    outlasting before = set_aside(set), others = set_aside(other);
+    PyObject *result = original_compare(set, other, operator);
+    put_back(other, &others);
+    put_back(set, &before);
+    return result;
+}
 
 int ssbf_order_call_goes_on(PyCFunction function)
 {
@@ -379,6 +390,23 @@ static void watch_operator(const char *name, binaryfunc *slot, binaryfunc *origi
     *original = *slot;
     *slot = ours;
     ssbf_replace_wrapper(&PySet_Type, name, (void *)*original, (void *)ours);
+}
+
+static void watch_comparisons(PyTypeObject *type)
+{
+    static const char *const names[] = {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"};
+    if (type->tp_richcompare != original_compare)
+        return;
+    type->tp_richcompare = compare;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        ssbf_replace_wrapper(type, names[i], (void *)original_compare, (void *)compare);
+    PyObject *table = ssb_type_subclasses(type), *key, *reference;
+    Py_ssize_t position = 0;
+    while (table && PyDict_Next(table, &position, &key, &reference)) {
+        PyObject *subclass = ssb_weakref_object((PyWeakReference *)reference);
+        if (subclass != Py_None && PyType_Check(subclass))
+            watch_comparisons((PyTypeObject *)subclass);
+    }
 }
 
 /* Do clearing a set and exchanging its table forget the hash? */
@@ -412,6 +440,9 @@ int ssbf_orders_install(PyTypeObject *iterator_type)
     watch_operator("__ior__", &slots->nb_inplace_or, &original_or, in_place_or);
     watch_operator("__isub__", &slots->nb_inplace_subtract, &original_subtract, in_place_subtract);
     watch_operator("__ixor__", &slots->nb_inplace_xor, &original_xor, in_place_xor);
+    original_compare = PySet_Type.tp_richcompare;
+    watch_comparisons(&PySet_Type);
+    watch_comparisons(&PyFrozenSet_Type);
     original_next = iterator_type->tp_iternext;
     iterator_type->tp_iternext = next_element;
     ssbf_replace_wrapper(iterator_type, "__next__", (void *)original_next, (void *)next_element);

@@ -42,6 +42,14 @@ def names(things: Iterable[Thing]) -> str:
 # ---- drawn programs -------------------------------------------------------------------------------
 
 
+class OwnSet(set[Thing]):
+    pass
+
+
+class OwnFrozenSet(frozenset[Thing]):
+    pass
+
+
 class Shelf:
     """A set, and what can be done with it; `seen` is what comes out."""
 
@@ -95,6 +103,16 @@ class Shelf:
             self.seen.append("changed")
         self.seen.append(names(seen))
 
+    def compare(self) -> None:
+        """With sets of the same elements that have been walked, or that know their hash."""
+        others = {*self.set}, frozenset(self.set), OwnSet(self.set), OwnFrozenSet(self.set)
+        walked = [names(others[0]) != "", len({others[1]: 1, others[3]: 1})]
+        equal = [self.set == other for other in others] + [other == self.set for other in others]
+        more = {*self.set, self.things[0]}
+        walked.append(names(more) != "")
+        subsets = [self.set <= more, self.set < more, self.set != more, more >= self.set, self.set.isdisjoint(more)]
+        self.seen.append(f"{walked} {equal} {subsets}")
+
     def clear(self) -> None:
         self.set.clear()
 
@@ -125,6 +143,7 @@ class Shelf:
 
 Step = tuple[Callable[..., None], tuple[int, ...]]
 CHANGES = (Shelf.add, Shelf.add, Shelf.add, Shelf.discard, Shelf.turn_over)
+COMPARED: list[Step] = [(Shelf.add, (2,)), (Shelf.walk, ()), (Shelf.compare, ()), (Shelf.walk, ())]
 CHANGES_OF_SEVERAL = (Shelf.union, Shelf.update, Shelf.subtract, Shelf.intersect, Shelf.toggle)
 WALKS = (Shelf.walk, Shelf.walk_listed, Shelf.first, Shelf.pop)
 
@@ -197,6 +216,7 @@ def fresh() -> list[Thing]:
 
 
 RARE: list[list[Step]] = [
+    COMPARED,
     # A pop begins behind the last one, a walk at the front.
     [(Shelf.pop, ()), (Shelf.add, (2,)), (Shelf.add, (3,)), (Shelf.walk, ()), (Shelf.pop, ())],
 ]
