@@ -16,6 +16,7 @@ typedef struct ssbf_set_iterator {
 /* -1: sets work differently here, and none is given an order. */
 int ssbf_orders_install(PyTypeObject *iterator_type);
 
+int ssbf_has_order(const PySetObject *s);
 int ssbf_order_is_open(PySetObject *s);           /* may it be walked in any order? */
 int ssbf_order_is_complete(const PySetObject *s); /* has each of its elements been given a place? */
 void ssbf_choose_order(PySetObject *s);           /* give one to those that have none; only while a path is active */
@@ -31,6 +32,9 @@ int ssbf_next_in_order(PySetObject *s, Py_ssize_t *position);
 void ssbf_order_tokens(const PySetObject *s);
 void ssbf_walk_tokens(const PyObject *iterator);
 
+/* ---- orders_end.c ---- */
+
+int ssbf_watch_ends_of_orders(void); /* -1: not all of them can be */
 int ssbf_order_call_goes_on(PyCFunction function); /* as ssbf_look_calls_on */
 
 #endif
