@@ -355,7 +355,8 @@ static PyObject *called(int op, int argument, operands s)
     return !callable && n > 1 && s.depth >= n && ssb_callable_may_be_above(op) ? below(s, n - 1) : callable;
 }
 
-static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
+/* chooses: C chooses the order of a set that is about to be walked, or goes on in it. */
+static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee, int chooses)
 {
     PyCodeObject *code = ssb_frame_code(frame);
     int depth, unit = ssbf_instruction(frame, &depth);
@@ -386,9 +387,9 @@ static int frame_is_transparent(ssb_frame *frame, ssb_frame *callee)
     case FOR_ITER:
         return SSBF_HAS(iterator) &&
                (generator_runs(below(s, iterator), callee) || method_runs(below(s, iterator), "__next__", callee) ||
-                (!callee && ssbf_is_set_iterator(below(s, iterator))));
-    case GET_ITER: /* a set's order is being chosen, or */
-        return SSBF_HAS(1) && ((!callee && PySet_CheckExact(below(s, 1))) || method_runs(below(s, 1), "__iter__", callee));
+                (chooses && Py_IS_TYPE(below(s, iterator), &PySetIter_Type)));
+    case GET_ITER:
+        return SSBF_HAS(1) && ((chooses && PySet_CheckExact(below(s, 1))) || method_runs(below(s, 1), "__iter__", callee));
     case LOAD_ATTR:
     case LOAD_METHOD:
         return SSBF_HAS(1) && access_is_transparent(below(s, 1), callee);
@@ -495,7 +496,7 @@ static void exceptions(uintptr_t lo, uintptr_t hi)
 static void segment(const ssb_thread *t, ssb_frame *frame, ssb_frame *callee, uintptr_t lo, const void *loop)
 {
     check_exit_method(t, frame, lo, loop);
-    int transparent = frame_is_transparent(frame, callee);
+    int transparent = frame_is_transparent(frame, callee, !callee && ssbf_chooses_order(t));
     if (transparent == BUT_FOR_AN_EXCEPTION) {
         exceptions(lo, (uintptr_t)loop);
     } else if (!transparent) {

@@ -167,7 +167,7 @@ int ssb_sets_install(void)
     entries_are_missed = ssbf_watch_entries(look_at_order);
     repr_reads_tables = !shows_a_list();
     if (!pops_are_missed && !entries_are_missed)
-        ssbf_orders_install(&PySetIter_Type);
+        ssbf_orders_install();
     return PyErr_Occurred() ? -1 : 0;
 }
 

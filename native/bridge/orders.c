@@ -117,10 +117,7 @@ int ssbf_order_is_open(PySetObject *s)
 #define WALKING ((Py_ssize_t)1 << 40)
 #define LOST (WALKING + MOST + 1)
 
-static PyObject *next_element(PyObject *iterator);
 static iternextfunc original_next;
-
-int ssbf_is_set_iterator(const PyObject *o) { return Py_TYPE(o)->tp_iternext == next_element; }
 
 int ssbf_is_walk(Py_ssize_t position) { return position >= WALKING; }
 
@@ -130,12 +127,18 @@ void ssbf_walk_in_order(PyObject *iterator) { ((ssbf_set_iterator *)iterator)->p
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
+static int choosing; /* the current thread, here */
+
+int ssbf_chooses_order(const ssb_thread *t) { return choosing && t->operation == SSB_OP_CHOOSE; }
+
 static uint32_t choose(uint32_t n)
 {
     if (n < 2 || !ssb.active)
         return 0;
     ssb_touch_everything(); /* whoever comes first decides for all others */
+    choosing = 1;
     uint32_t k = ssb_choose_data(n);
+    choosing = 0;
     ssb_touch_everything();
     return k;
 }
@@ -149,7 +152,7 @@ static struct {
 static void compare_walk(PyObject *o)
 {
     ssbf_set_iterator *it = (ssbf_set_iterator *)o;
-    if (ssbf_is_set_iterator(o) && it->set == search.set && it->position > WALKING)
+    if (Py_IS_TYPE(o, &PySetIter_Type) && it->set == search.set && it->position > WALKING)
         it->position = LOST;
 }
 
@@ -300,15 +303,15 @@ void ssbf_walk_tokens(const PyObject *iterator)
 
 /* ---- installation -------------------------------------------------------------------------------- */
 
-int ssbf_orders_install(PyTypeObject *iterator_type)
+int ssbf_orders_install(void)
 {
     if (original_next)
         return 0;
     if (ssbf_watch_ends_of_orders())
         return -1;
-    original_next = iterator_type->tp_iternext;
-    iterator_type->tp_iternext = next_element;
-    ssbf_replace_wrapper(iterator_type, "__next__", (void *)original_next, (void *)next_element);
+    original_next = PySetIter_Type.tp_iternext;
+    PySetIter_Type.tp_iternext = next_element;
+    ssbf_replace_wrapper(&PySetIter_Type, "__next__", (void *)original_next, (void *)next_element);
     sets_are_known = 1;
     return 0;
 }

@@ -14,7 +14,7 @@ typedef struct ssbf_set_iterator {
 } ssbf_set_iterator;
 
 /* -1: sets work differently here, and none is given an order. */
-int ssbf_orders_install(PyTypeObject *iterator_type);
+int ssbf_orders_install(void);
 
 int ssbf_has_order(const PySetObject *s);
 int ssbf_order_is_open(PySetObject *s);           /* may it be walked in any order? */
@@ -23,8 +23,8 @@ void ssbf_choose_order(PySetObject *s);           /* give one to those that have
 void ssbf_choose_pop(PySetObject *s);             /* before its pop: which element comes next */
 
 void ssbf_walk_in_order(PyObject *iterator); /* a new one */
+int ssbf_chooses_order(const ssb_thread *t); /* is that what it does, with nothing else held in C? */
 int ssbf_walks_in_order(const PyObject *iterator);
-int ssbf_is_set_iterator(const PyObject *o);
 int ssbf_is_walk(Py_ssize_t position); /* in a chosen order */
 /* The slot of the next element and the position behind it; position 0 begins. -1: there is none. */
 int ssbf_next_in_order(PySetObject *s, Py_ssize_t *position);
