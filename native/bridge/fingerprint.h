@@ -405,7 +405,6 @@ int ssbf_replace(PyMethodDef *method, int flags, PyCFunction *original, PyCFunct
 PyMethodDef *ssbf_method_of(PyTypeObject *type, const char *name);
 void ssbf_replace_wrapper(PyTypeObject *type, const char *name, void *original, void *ours);
 int ssbf_look_calls_on(PyCFunction function); /* one of ours that runs other code: C in between may hold something */
-int ssbf_watch_entries(int (*look)(PyObject *set));
 int ssbf_hash_uses_address(PyObject *o, int depth);
 int ssbf_observe_texts(void);       /* observe_text.c; -1: looks may go unnoticed */
 void ssbf_observe_text_of(PyTypeObject *type); /* its repr, after that */
@@ -421,6 +420,7 @@ int ssbf_set_look_calls_on(PyCFunction function);
 int ssbf_set_uses_addresses(PySetObject *s);
 uint64_t ssbf_set_table(PySetObject *s); /* hash of everything that decides its order */
 /* Call `look` also where C reads a set without asking for an iterator; it says whether in its chosen order. 0, or -1: not possible. */
+int ssbf_watch_entries(int (*look)(PyObject *set));
 
 /* ---- observe_library.c: who looks without consequence ----------------------------------------- */
 

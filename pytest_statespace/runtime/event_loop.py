@@ -37,7 +37,6 @@ __all__ = ["ExplorationLoop", "WaitingTask", "install", "is_internal", "run", "w
 
 _RESOLUTION = 1e-6  # seconds: timers less apart than this have the same deadline
 _UNSUPPORTED = 5  # enum ss_end
-_IN_ANY_ORDER = 4  # tasks: of a larger set the order is not chosen, see native/bridge/orders.c
 _LIBRARY = ("/asyncio/", "/pytest_statespace/")
 _FRAMES = ("cr_frame", "gi_frame", "ag_frame")
 _AWAITS = ("cr_await", "gi_yieldfrom", "ag_await")
@@ -61,7 +60,7 @@ def install(bridge: ModuleType, *, any_order: bool) -> None:
     # Where it finds Python's own handler, asyncio.run puts another in its place, and back: writes that say nothing.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
-    # asyncio.run cancels what is left in the order of addresses.
+    # asyncio.run asks a weak set for what is left to cancel; our loop knows it.
     asyncio.runners._cancel_all_tasks = _cancel_tasks  # type: ignore[attr-defined]
     # From 3.12 on a policy tries out a descriptor before it makes a watcher of processes, which there are none of.
     if hasattr(asyncio.unix_events, "can_use_pidfd"):
@@ -221,12 +220,10 @@ def _pending(ref: weakref.ref[asyncio.Task[Any]]) -> bool:
 
 
 def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """`asyncio.runners._cancel_all_tasks`: a few in any order, as chosen for a set; many in that of creation."""
-    tasks = loop.pending_tasks() if isinstance(loop, ExplorationLoop) else []
+    """`asyncio.runners._cancel_all_tasks`, in the order of a set as there."""
+    tasks = list(set(loop.pending_tasks())) if isinstance(loop, ExplorationLoop) else []
     if not tasks:
         return
-    if len(tasks) <= _IN_ANY_ORDER:
-        tasks = list(set(tasks))
     for task in tasks:
         task.cancel()
     loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))

@@ -110,6 +110,7 @@ def test_one_order_is_wrong():
     assert others.pop() is not two or walked != "213"
 """
 LARGER_SETS = """
+import asyncio
 import pytest
 from pytest_statespace import sometimes
 
@@ -132,6 +133,14 @@ def test_sometimes():
     walked = [*set(things)]
     sometimes(walked == things, "as they were made")
     sometimes(walked == things[::-1], "the other way round")
+
+@pytest.mark.statespace
+def test_five_are_left():
+    async def main():
+        for _ in range(5):
+            asyncio.ensure_future(asyncio.sleep(10))
+        await asyncio.sleep(0)
+    asyncio.run(main())
 
 @pytest.mark.statespace
 def test_values():
@@ -294,7 +303,7 @@ def test_larger_sets_make_it_incomplete(pytester: pytest.Pytester, results: Any)
     """Only orders that come up are tried: nothing is proved, nor is it an error that something did not happen."""
     pytester.makepyfile(test_it=LARGER_SETS)
     tests = results("test_it.py")
-    for name in "test_five", "test_frozen", "test_sometimes":
+    for name in "test_five", "test_frozen", "test_sometimes", "test_five_are_left":
         assert tests[name]["verdict"] == "incomplete"
         assert "in the order of their addresses" in tests[name]["reason"]
     assert tests["test_values"]["verdict"] == "verified"

@@ -3,9 +3,9 @@
 The reference is the interpreter itself: the same drawn program outside of an exploration, again and again with objects
 at other addresses. Whatever comes out there must be among the outcomes of the exploration.
 
-Tried by hand, and seen to fail: an order that stays when something is added, new elements only in front or behind, walks that
-are not told of a new order, pops that always follow the walk before them, comparisons that take orders for hashes;
-states without the order, and without whether something has been popped.
+Tried by hand, and seen to fail: an order that stays when something is added, new elements only in front or behind,
+walks that are not told of a new order, pops that always follow the walk before them, comparisons that take orders for
+hashes; states without the order, and without whether something has been popped.
 """
 
 from __future__ import annotations
