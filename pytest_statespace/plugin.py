@@ -7,6 +7,7 @@ Nothing native and nothing of the search is imported here at module level: a run
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import inspect
 import platform
@@ -309,54 +310,35 @@ def _explored(session: _Session, item: pytest.Item) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     session = item.config.stash[_SESSION]
-    if _explored(session, item) and not isinstance(item, pytest.Function):
+    if isinstance(item, pytest.Function):
+        if _explored(session, item) or session.example is not None or item.get_closest_marker(REPRODUCE) is not None:
+            # In its own place, not in pytest_pyfunc_call: plugins for coroutine functions (pytest-asyncio, anyio) run
+            # them in a loop of theirs there or before, and unittest's methods never get there.
+            item.runtest = functools.partial(_run_item, session, item)  # type: ignore[method-assign]
+    elif _explored(session, item):
         raise UnsupportedOperation(
             f"a {type(item).__name__}",
             where=f"{item.location[0]}:{(item.location[1] or 0) + 1}",
             remedy="write it as a test function with fixtures",
         )
-    if isinstance(item, pytest.Function) and _is_method_of_unittest(item):
-        runtest = item.runtest
-
-        def run_or_explore() -> None:
-            __tracebackhide__ = True
-            if not _run_item(item):
-                runtest()
-
-        # These items never reach pytest_pyfunc_call: `unittest` calls the method in its own way.
-        item.runtest = run_or_explore  # type: ignore[method-assign]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
+def _run_item(session: _Session, item: pytest.Function) -> None:
+    """Explore or replay the item."""
     __tracebackhide__ = True
-    return _run_item(pyfuncitem) or None
-
-
-def _is_method_of_unittest(item: pytest.Function) -> bool:
-    return any(cls.__name__ == "TestCaseFunction" for cls in type(item).__mro__)
-
-
-def _run_item(pyfuncitem: pytest.Function) -> bool:
-    """Explore or replay the item, if it is to be; False: it runs plainly."""
-    __tracebackhide__ = True
-    session = pyfuncitem.config.stash[_SESSION]
-    token = pyfuncitem.get_closest_marker(REPRODUCE)
-    if session.example is None and token is None and not _explored(session, pyfuncitem):
-        return False
     refusal = _refusal()
     if refusal:
         raise UnsupportedOperation("this platform", remedy=refusal)
     from pytest_statespace import running
     from pytest_statespace.replay import load
 
-    if pyfuncitem.stash.get(_ASYNC, False):
-        running.refuse_async(pyfuncitem)
-    _refuse_fixtures(pyfuncitem)
-    settings = session.settings(pyfuncitem)
+    if item.stash.get(_ASYNC, False):
+        running.refuse_async(item)
+    _refuse_fixtures(item)
+    settings, token = session.settings(item), item.get_closest_marker(REPRODUCE)
     if session.example is not None:
         running.replay_item(
-            pyfuncitem,
+            item,
             settings,
             session.example,
             source=session.example_source,
@@ -364,11 +346,10 @@ def _run_item(pyfuncitem: pytest.Function) -> bool:
         )
     elif token is not None:
         source = token.args[0]
-        running.replay_item(pyfuncitem, settings, load(source), source=source, folder=session.report)
+        running.replay_item(item, settings, load(source), source=source, folder=session.report)
     else:
         assert session.registry is not None
-        running.explore_item(pyfuncitem, settings, session.registry, folder=session.report)
-    return True
+        running.explore_item(item, settings, session.registry, folder=session.report)
 
 
 def _refuse_fixtures(item: pytest.Function) -> None:

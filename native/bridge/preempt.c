@@ -228,11 +228,21 @@ static PyObject *change_tool(ssb_hook *self, PyObject *module, PyObject *const *
     return ssb_original(self, module, args, n, names);
 }
 
+/* Is this a call that library code makes? It is part of that code's step, as an assignment there is. */
+static int called_by_library(void)
+{
+    ssbp_frame *frame = ssbp_current_frame();
+    PyCodeObject *code = frame != NULL ? ssbp_frame_code(frame) : NULL;
+    const ssbp_code *entry = code != NULL ? ssbp_find_code(code, frame->f_globals) : NULL;
+    PyErr_Clear();
+    return entry != NULL && entry->records == NULL;
+}
+
 static PyObject *store_attribute(ssb_hook *self, PyObject *module, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
     if (ssb.active && n >= 2) {
         ssbp_check_attribute_store(args[0], args[1]);
-        if (ssb.granularity != SSB_SYNC)
+        if (ssb.granularity != SSB_SYNC && !called_by_library())
             ssb_step(SSB_OP_ACCESS, NULL, SSBP_BOTH);
     }
     return ssb_original(self, module, args, n, names);
