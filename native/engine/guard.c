@@ -166,6 +166,11 @@ void ssi_guard_close_files(ss_arena *arena) {
     while (arena->n_files) SSI_SYSCALL(SYS_close, arena->files[--arena->n_files]);
 }
 
+static int is_random(const struct stat *status) {
+    enum { RANDOM = 1 << 8 | 8, URANDOM = 1 << 8 | 9 }; /* major and minor numbers of the devices, the kernel's for ever */
+    return S_ISCHR(status->st_mode) && (status->st_rdev == RANDOM || status->st_rdev == URANDOM);
+}
+
 /* O_NONBLOCK in between: opening a FIFO must not block before it can be refused. */
 static long open_file(long number, int directory, const char *path, int flags) {
     if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC | O_APPEND)) || (flags & O_TMPFILE) == O_TMPFILE)
@@ -174,11 +179,29 @@ static long open_file(long number, int directory, const char *path, int flags) {
     if (fd < 0) return fd;
     struct stat status;
     /* The shape of struct stat is the kernel's on both supported architectures. */
-    if (SSI_SYSCALL(SYS_fstat, fd, &status) < 0 || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))) {
+    if (SSI_SYSCALL(SYS_fstat, fd, &status) < 0 || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || is_random(&status))) {
         SSI_SYSCALL(SYS_close, fd);
         refuse_call(number, NULL);
     }
     return remember_file(fd);
+}
+
+static long random_bytes(uint8_t *out, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++) {
+        uint64_t z = ++random_counter * UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
+        z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+        out[i] = (uint8_t)(z ^ z >> 31);
+    }
+    return (long)bytes;
+}
+
+/* What the device gives can't be had again: its bytes are made as those of getrandom are. */
+static int reads_random(long number, int fd) {
+    struct stat status;
+    if (SSI_SYSCALL(SYS_fstat, fd, &status) < 0 || !is_random(&status)) return 0;
+    if (number != SYS_read) refuse_call(number, NULL);
+    return 1;
 }
 
 static long descriptor_call(long number, const long *a) {
@@ -200,6 +223,8 @@ static long descriptor_call(long number, const long *a) {
     default: /* read, readv, pread64, getdents64, fadvise64 */
         if (!own) refuse_call(number, NULL);
     }
+    if ((number == SYS_read || number == SYS_pread64 || number == SYS_readv) && reads_random(number, fd))
+        return random_bytes((uint8_t *)a[1], (size_t)a[2]);
     if (number == SYS_read || number == SYS_pread64 || number == SYS_getdents64) will_be_written((void *)a[1], (size_t)a[2]);
     if (number == SYS_readv)
         for (long i = 0; i < a[2]; i++) will_be_written(((struct iovec *)a[1])[i].iov_base, ((struct iovec *)a[1])[i].iov_len);
@@ -218,16 +243,6 @@ static long write_output(long number, int fd, const struct iovec *parts, long n)
 }
 
 /* ---- other calls that are harmless under a condition ------------------------------------ */
-
-static long random_bytes(uint8_t *out, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++) {
-        uint64_t z = ++random_counter * UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
-        z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-        out[i] = (uint8_t)(z ^ z >> 31);
-    }
-    return (long)bytes;
-}
 
 static long futex(const long *a) {
     int operation = (int)a[1] & FUTEX_CMD_MASK;
