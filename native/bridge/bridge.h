@@ -138,6 +138,10 @@ static inline ssb_thread *ssb_current(void) { return &ssb.threads[ssb.current]; 
 /* -- scratch.c: arena memory for tables that survive restores ---------------- */
 void *ssb_scratch(size_t bytes); /* zeroed, never NULL: ends the child when used up */
 
+/* -- explore.c ------------------------------------------------------------------------- */
+/* Which line of the user's is running: FILE:LINE, or nothing. Reads only. */
+void ssb_describe_line(char *text, size_t bytes);
+
 /* -- scheduler.c ------------------------------------------------------------------ */
 /* Choice point before a visible operation of the current thread, then run whoever
  * was chosen; returns when the current thread may perform it. `object` borrowed.
@@ -196,7 +200,8 @@ void ssb_fingerprint_check(int on);
 /* ss_setup.fingerprint: on the agent's stack. */
 int ssb_fingerprint(void *user, uint32_t root, uint64_t out[2]);
 /* The program looks at something the fingerprint leaves out: the search starts again with it
- * (SS_END_RESTART, detail "observe addresses", "observe sets", "observe garbage" or "observe sizes and counts").
+ * (SS_END_RESTART, detail "observe addresses", "observe sets", "observe garbage", "observe sizes and counts" or "observe
+ * orders", and " at FILE:LINE").
  * Does not return in that case; returns when the search already counts with it. */
 void ssb_observe(uint32_t what);
 /* Would hash(o), id(o) or repr(o) show an address that depends on the interleaving? */
@@ -238,6 +243,11 @@ PyObject *ssb_races_list(void);
 /* -- preempt.c --------------------------------------------------------------------------- */
 int ssb_preempt_install(PyObject *tables); /* child, before the base snapshot: see the Python contract */
 int ssb_preempt_enter_thread(void);        /* in a new simulated thread, tstate current */
+
+/* -- preempt_examine.c ------------------------------------------------------------------- */
+/* Before code under test goes on, at choice points and ends: have assumptions been broken? Then the path ends here
+ * (SS_END_RESTART, a line for each). */
+void ssb_end_if_broken(void);
 
 /* -- preempt_gil.c ----------------------------------------------------------------------- */
 /* The current thread is about to perform a visible operation or access: could the interpreter have switched to

@@ -185,8 +185,7 @@ static int is_library(ssb_frame *frame)
     return text[0] == '<' || strstr(text, "/lib/python3") != NULL;
 }
 
-/* ss_setup.describe: which line of the user's led to a refused system call? Reads only. */
-static void describe(void *Py_UNUSED(user), char *text, size_t bytes)
+void ssb_describe_line(char *text, size_t bytes)
 {
     PyThreadState *tstate = ssb_current()->tstate;
     ssb_frame *innermost = tstate != NULL ? ssb_frame_top(tstate) : NULL, *frame = innermost;
@@ -203,6 +202,9 @@ static void describe(void *Py_UNUSED(user), char *text, size_t bytes)
     else
         snprintf(text, bytes, "line %d", ssb_frame_line(frame));
 }
+
+/* ss_setup.describe: which line led to a refused system call? */
+static void describe(void *Py_UNUSED(user), char *text, size_t bytes) { ssb_describe_line(text, bytes); }
 
 /* On the main simulated stack. */
 static void run_paths(void)

@@ -47,6 +47,7 @@ static PyObject *py_end_execution(PyObject *Py_UNUSED(module), PyObject *args)
         PyErr_SetString(PyExc_RuntimeError, "end_execution: no path is running");
         return NULL;
     }
+    ssb_end_if_broken();
     if (ssb.engine->outbox_write(ssb.arena, payload.buf, (size_t)payload.len) < 0)
         ssb_internal_error("the description of this execution's end has %zd bytes; %u fit", payload.len, SS_OUTBOX_BYTES);
     ssb.engine->end_path(ssb.arena, end, detail);

@@ -14,6 +14,7 @@
 
 #if SSB_CAN_FINGERPRINT
 
+#include <stdio.h>
 #include <string.h>
 
 static int looking_matters; /* states are compared in this process */
@@ -33,7 +34,10 @@ void ssb_observe(uint32_t what)
     if (!missing || !ssbf_looking_matters())
         return;
     int first = missing & SSB_OBSERVED_ORDERS ? (int)N_DETAILS - 1 : __builtin_ctz(missing);
-    ssb.engine->end_path(ssb.arena, SS_END_RESTART, details[first]);
+    char detail[SS_DETAIL_BYTES], where[SS_DETAIL_BYTES / 2];
+    ssb_describe_line(where, sizeof where);
+    snprintf(detail, sizeof detail, "%s%s%s", details[first], where[0] != '\0' ? " at " : "", where);
+    ssb.engine->end_path(ssb.arena, SS_END_RESTART, detail);
 }
 
 uint32_t ssb_observed_from(PyObject *promoted)

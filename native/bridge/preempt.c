@@ -98,6 +98,7 @@ static int before_line(PyFrameObject *object)
 
 static int before_instruction(PyFrameObject *object)
 {
+    ssb_end_if_broken(); /* it might wait for ever for what it now has no choice points for */
     ssbp_frame *frame = object->f_frame;
     PyCodeObject *code = ssbp_frame_code(frame);
     const ssbp_code *entry = ssbp_find_code(code, frame->f_globals);

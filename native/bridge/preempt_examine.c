@@ -23,12 +23,28 @@ static const char *text_of(PyObject *name)
     return text != NULL ? text : "?";
 }
 
+/* What library code has broken since code under test ran, a line each: dozens, sometimes, and each restart costs a start. */
+static char broken[SS_DETAIL_BYTES];
+
+void ssb_end_if_broken(void)
+{
+    if (broken[0] != '\0')
+        ssb.engine->end_path(ssb.arena, SS_END_RESTART, broken);
+}
+
 void ssbp_restart(const char *kind, PyObject *scope, PyObject *name)
 {
-    char detail[SS_DETAIL_BYTES];
-    snprintf(detail, sizeof detail, "%s %s%s%s", kind, scope != NULL ? text_of(scope) : "", scope != NULL ? "." : "",
-             text_of(name));
-    ssb.engine->end_path(ssb.arena, SS_END_RESTART, detail);
+    char line[SS_DETAIL_BYTES / 2];
+    size_t used = strlen(broken);
+    size_t bytes = (size_t)snprintf(line, sizeof line, "%s %s%s%s\n", kind, scope != NULL ? text_of(scope) : "",
+                                    scope != NULL ? "." : "", text_of(name));
+    if (bytes >= sizeof line)
+        bytes = sizeof line - 1;
+    if (strstr(broken, line) != NULL)
+        return;
+    if (used + bytes >= sizeof broken)
+        ssb_end_if_broken();
+    memcpy(broken + used, line, bytes + 1);
 }
 
 /* Assumptions are about what happens while others run: stores before that are part of everybody's past. */

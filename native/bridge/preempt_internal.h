@@ -229,11 +229,12 @@ static inline int ssbp_examines(void) { return ssb.granularity == SSB_ACCESS || 
 int ssbp_examine(const ssbp_view *view, ssbp_access *out);
 /* Does it matter to other threads that an assumption is broken? */
 int ssbp_breaks_for_others(void);
-/* An assumption of the tables is broken while other threads run: the search starts again without it. */
 /* The container is about to be changed. From 3.13 on a frame's f_locals is no copy: local variables would be changed where nobody
  * makes choice points. */
 void ssbp_refuse_frame_locals(PyObject *container);
-void ssbp_restart(const char *kind, PyObject *scope, PyObject *name) __attribute__((noreturn));
+/* An assumption of the tables is broken while other threads run: the search starts again without it, as soon as library
+ * code has returned or there is a choice point (ssb_end_if_broken). */
+void ssbp_restart(const char *kind, PyObject *scope, PyObject *name);
 /* Is `name` an attribute of `owner` whose store breaks an assumption? Then restart. */
 void ssbp_check_attribute_store(PyObject *owner, PyObject *name);
 void ssbp_check_global_store(PyObject *name);

@@ -298,6 +298,7 @@ static uint32_t first_of(uint32_t n)
 /* Decide who goes on and mark it ready. label 0: made from the current position. */
 static uint32_t pick(uint64_t label)
 {
+    ssb_end_if_broken();
     for (uint32_t i = 0; i < ssb.n_threads; i++)
         if (ssb.threads[i].bookkeeping && can_proceed(&ssb.threads[i])) {
             grant(i, 0);
@@ -472,6 +473,7 @@ void ssb_leave_thread(void)
 uint32_t ssb_choose_data(uint32_t n)
 {
     ssb_thread *t = ssb_current();
+    ssb_end_if_broken();
     ssb_check_invariants();
     t->operation = SSB_OP_CHOOSE;
     ss_choice choice = {

@@ -77,6 +77,7 @@ class Searching:
     wanted: Callable[[Found], bool] | None = None
     note_graph: bool = False
     started: float = dataclasses.field(default_factory=time.monotonic)
+    looked_at: dict[str, str] = dataclasses.field(default_factory=dict)  # FILE:LINE by "observe ..."
     _prepared: child_side.Task | None = None  # with tables that serve all children
 
     def run(self) -> Search:
@@ -85,10 +86,22 @@ class Searching:
             search = self._in_phases()
             if search.end is not SearchEnd.RESTART:
                 return search
-            if not search.detail or search.detail in self.settings.promoted:
+            broken = self._broken(search.detail)
+            if not set(broken) - set(self.settings.promoted):
                 raise InternalError(f"the search restarts for ever because of {search.detail!r}")
-            self.settings = dataclasses.replace(self.settings, promoted=(*self.settings.promoted, search.detail))
+            promoted = dict.fromkeys((*self.settings.promoted, *broken))
+            self.settings = dataclasses.replace(self.settings, promoted=tuple(promoted))
         raise InternalError(f"more than {_MOST_RESTARTS} restarts of one search")
+
+    def _broken(self, detail: str) -> list[str]:
+        """The assumptions that a restart's detail names, one a line; where the program looked goes to `looked_at`."""
+        broken: list[str] = []
+        for line in detail.splitlines():
+            assumption, _, where = line.partition(" at ") if line.startswith("observe ") else (line, "", "")
+            broken.append(assumption)
+            if where:
+                self.looked_at[assumption] = where
+        return broken
 
     def _in_phases(self) -> Search:
         settings = self.settings

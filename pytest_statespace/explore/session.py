@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -40,6 +40,7 @@ from pytest_statespace.types import (
 __all__ = ["Exploration", "explore", "replay"]
 
 _REPLAY_SECONDS = 120.0
+_MOST_NAMES = 4  # of a note; library code rebinds dozens
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def explore(
         if given_up:
             notes.append(
                 "searched again without these assumptions, which did not hold: "
-                + ", ".join(_assumption(detail) for detail in given_up)
+                + ", ".join(_assumptions(given_up, _first_looks(item, searching)))
             )
         if search.end in (SearchEnd.SKIPPED, SearchEnd.STOPPED):
             return Exploration(search, now, None)
@@ -147,14 +148,30 @@ def replay(
     )
 
 
-def _assumption(detail: str) -> str:
-    """What a restart's detail says was assumed: "global LIMIT", "observe addresses", "name vars"."""
-    kind, _, what = detail.partition(" ")
-    if detail == OBSERVE_ORDERS:
-        return "sets are not walked in the order of addresses"
-    if kind == "observe":
-        return f"{what} are not looked at"
-    return f"{what} is not used" if kind == "name" else f"{detail} is never rebound"
+def _first_looks(item: pytest.Function, searching: Searching) -> dict[str, str]:
+    """Where the program looked first at what was assumed not to be looked at, by detail: "test_bank.py:12"."""
+    return {what: where.removeprefix(f"{item.config.rootpath}/") for what, where in searching.looked_at.items()}
+
+
+def _assumptions(details: Sequence[str], looks: Mapping[str, str]) -> list[str]:
+    """What restarts' details say was assumed: "global LIMIT", "observe addresses", "name vars"."""
+    told: list[str] = []
+    rebound: list[str] = []
+    for detail in details:
+        kind, _, what = detail.partition(" ")
+        at = f" ({looks[detail]})" if detail in looks else ""
+        if detail == OBSERVE_ORDERS:
+            told.append(f"sets are not walked in the order of addresses{at}")
+        elif kind == "observe":
+            told.append(f"{what} are not looked at{at}")
+        elif kind == "name":
+            told.append(f"{what} is not used")
+        else:
+            rebound.append(detail)
+    told += [f"{what} is never rebound" for what in rebound[:_MOST_NAMES]]
+    if len(rebound) > _MOST_NAMES:
+        told.append(f"nor are {len(rebound) - _MOST_NAMES} other names")
+    return told
 
 
 def refuse_nesting() -> None:
