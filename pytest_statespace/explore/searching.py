@@ -17,6 +17,7 @@ from typing import NoReturn
 import pytest
 
 from pytest_statespace.errors import InternalError, InvalidArgument
+from pytest_statespace.explore.assumptions import broken_assumptions
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Found, Search, SearchEnd
 from pytest_statespace.explore.fewest import look_for_fewer
@@ -86,22 +87,13 @@ class Searching:
             search = self._in_phases()
             if search.end is not SearchEnd.RESTART:
                 return search
-            broken = self._broken(search.detail)
-            if not set(broken) - set(self.settings.promoted):
+            broken = broken_assumptions(search.detail)
+            self.looked_at.update(broken)
+            if not broken.keys() - set(self.settings.promoted):
                 raise InternalError(f"the search restarts for ever because of {search.detail!r}")
             promoted = dict.fromkeys((*self.settings.promoted, *broken))
             self.settings = dataclasses.replace(self.settings, promoted=tuple(promoted))
         raise InternalError(f"more than {_MOST_RESTARTS} restarts of one search")
-
-    def _broken(self, detail: str) -> list[str]:
-        """The assumptions that a restart's detail names, one a line; where the program looked goes to `looked_at`."""
-        broken: list[str] = []
-        for line in detail.splitlines():
-            assumption, _, where = line.partition(" at ") if line.startswith("observe ") else (line, "", "")
-            broken.append(assumption)
-            if where:
-                self.looked_at[assumption] = where
-        return broken
 
     def _in_phases(self) -> Search:
         settings = self.settings

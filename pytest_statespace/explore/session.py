@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
 import pytest
 
 from pytest_statespace.errors import StatespaceError, UnsupportedOperation
+from pytest_statespace.explore.assumptions import told
 from pytest_statespace.explore.explaining import compare_states
 from pytest_statespace.explore.explorer import Found, Search, SearchEnd
 from pytest_statespace.explore.reachability import EXECUTIONS, SECONDS, Reachability, decide
 from pytest_statespace.explore.searching import MUTE, Searching, task_of
 from pytest_statespace.explore.strategies import StrategyRegistry
-from pytest_statespace.explore.verdict import OBSERVE_ORDERS, conclude
+from pytest_statespace.explore.verdict import conclude
 from pytest_statespace.runtime import capture, context
 from pytest_statespace.runtime import child as child_side
 from pytest_statespace.sandbox.arena import bridge_module
@@ -40,7 +41,6 @@ from pytest_statespace.types import (
 __all__ = ["Exploration", "explore", "replay"]
 
 _REPLAY_SECONDS = 120.0
-_MOST_NAMES = 4  # of a note; library code rebinds dozens
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,11 @@ def explore(
         now = searching.settings
         given_up = now.promoted[len(settings.promoted) :]
         if given_up:
+            here = f"{item.config.rootpath}/"
+            looked_at = {what: where.removeprefix(here) for what, where in searching.looked_at.items()}
             notes.append(
                 "searched again without these assumptions, which did not hold: "
-                + ", ".join(_assumptions(given_up, _first_looks(item, searching)))
+                + ", ".join(told(given_up, looked_at))
             )
         if search.end in (SearchEnd.SKIPPED, SearchEnd.STOPPED):
             return Exploration(search, now, None)
@@ -146,32 +148,6 @@ def replay(
         deadline=time.monotonic() + _REPLAY_SECONDS if watched else None,
         stop=stop,
     )
-
-
-def _first_looks(item: pytest.Function, searching: Searching) -> dict[str, str]:
-    """Where the program looked first at what was assumed not to be looked at, by detail: "test_bank.py:12"."""
-    return {what: where.removeprefix(f"{item.config.rootpath}/") for what, where in searching.looked_at.items()}
-
-
-def _assumptions(details: Sequence[str], looks: Mapping[str, str]) -> list[str]:
-    """What restarts' details say was assumed: "global LIMIT", "observe addresses", "name vars"."""
-    told: list[str] = []
-    rebound: list[str] = []
-    for detail in details:
-        kind, _, what = detail.partition(" ")
-        at = f" ({looks[detail]})" if detail in looks else ""
-        if detail == OBSERVE_ORDERS:
-            told.append(f"sets are not walked in the order of addresses{at}")
-        elif kind == "observe":
-            told.append(f"{what} are not looked at{at}")
-        elif kind == "name":
-            told.append(f"{what} is not used")
-        else:
-            rebound.append(detail)
-    told += [f"{what} is never rebound" for what in rebound[:_MOST_NAMES]]
-    if len(rebound) > _MOST_NAMES:
-        told.append(f"nor are {len(rebound) - _MOST_NAMES} other names")
-    return told
 
 
 def refuse_nesting() -> None:

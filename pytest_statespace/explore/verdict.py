@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_statespace.errors import InternalError
+from pytest_statespace.explore.assumptions import OBSERVE_ORDERS
 from pytest_statespace.explore.explorer import Search, SearchEnd
 from pytest_statespace.settings import Settings
 from pytest_statespace.types import ExplorationResult, Failure, FailureKind, Schedule, Verdict
 
-__all__ = ["OBSERVE_ORDERS", "conclude"]
+__all__ = ["conclude"]
 
-OBSERVE_ORDERS = "observe orders"  # as the bridge calls it: see `SSB_OBSERVED_ORDERS`
 _MOST_NAMES = 5
 _MOST_COMPARED = 1024  # choice points of an execution that is not come back to: see the engine's SS_RUN_ONCE
 

@@ -107,6 +107,10 @@ def _needs_event_loop(item: pytest.Function) -> bool:
     return "asyncio" in sys.modules or inspect.iscoroutinefunction(item.obj)
 
 
+def _is_asynchronous(function: object) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
 def run(task: Task, bridge: ModuleType, pipe: int) -> NoReturn:
     """Explore in this process. Never returns."""
     try:
@@ -171,8 +175,18 @@ class _Child:
                 event_loop.run(result)
             left_running.settle(self._task.settings.left_running)
         except BaseException as error:
+            self._refuse_fixtures_of_a_loop(error)
             self.fail(error)
         self.finish()
+
+    def _refuse_fixtures_of_a_loop(self, error: BaseException) -> None:
+        """Was this raised because an asynchronous fixture, set up in the parent, left something of its loop?"""
+        item = self._task.item
+        fixtures = [known[-1].func for known in item._fixtureinfo.name2fixturedefs.values()]
+        if any(_is_asynchronous(inspect.unwrap(fixture)) for fixture in fixtures):
+            from pytest_statespace.runtime import event_loop
+
+            event_loop.refuse_foreign(error, f"{item.path}:{(item.location[1] or 0) + 1}")
 
     def _call(self) -> object:
         test_case = getattr(self._task.item, "instance", None)

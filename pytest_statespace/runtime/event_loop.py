@@ -24,6 +24,7 @@ import asyncio.mixins
 import asyncio.runners
 import asyncio.unix_events
 import contextlib
+import re
 import signal
 import sys
 import threading
@@ -33,7 +34,7 @@ from dataclasses import dataclass
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
-__all__ = ["ExplorationLoop", "WaitingTask", "install", "is_internal", "run", "waiting_tasks"]
+__all__ = ["ExplorationLoop", "WaitingTask", "install", "is_internal", "refuse_foreign", "run", "waiting_tasks"]
 
 _RESOLUTION = 1e-6  # seconds: timers less apart than this have the same deadline
 _UNSUPPORTED = 5  # enum ss_end
@@ -271,6 +272,16 @@ def _refuse(call: str) -> NoReturn:
     while frame is not None and any(part in frame.f_code.co_filename for part in _LIBRARY):
         frame = frame.f_back
     where = f" at {frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
+    _end_unsupported(call, where)
+
+
+def refuse_foreign(error: BaseException, where: str) -> None:
+    """End the execution as unsupported if `error` says that something belongs to another loop. ``where``: FILE:LINE."""
+    if isinstance(error, RuntimeError | ValueError) and re.search(r"different (event )?loop", str(error)):
+        _end_unsupported("waiting for what an asynchronous fixture made in an event loop of its own", f" at {where}")
+
+
+def _end_unsupported(call: str, where: str) -> NoReturn:
     if _bridge is None or not _bridge.in_exploration():
         raise NotImplementedError(f"{call}{where}")
     _bridge.pause()

@@ -43,6 +43,10 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "use threads of one interpreter, or call the code that runs in the subinterpreter itself",
     ),
     (
+        r"asynchronous fixture",
+        "make futures and tasks inside the test, which runs in a loop of ours; fixtures may give what is no part of a loop",
+    ),
+    (
         r"f_locals",
         "share an attribute, an item or a nonlocal variable: plain local variables have no choice points",
     ),

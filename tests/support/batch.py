@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from support.search import run_child
 
+from pytest_statespace.explore.assumptions import broken_assumptions
 from pytest_statespace.runtime.wire import send
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.pinning import pinned
@@ -112,7 +113,7 @@ def compare(
         if not again:
             return found
         waiting = sorted(again)
-        promoted |= frozenset(again.values())
+        promoted |= {assumption for detail in again.values() for assumption in broken_assumptions(detail)}
     for number in waiting:
         found[number].strange = f"restarted again and again: {sorted(promoted)}"
     return found

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import xxhash._xxhash
 
 from pytest_statespace._native import _bridge, _engine
+from pytest_statespace.explore.assumptions import broken_assumptions
 from pytest_statespace.runtime.bookkeeping import build_table
 from pytest_statespace.runtime.patches import fail_on_raw_thread_exception
 
@@ -239,7 +240,8 @@ def _search(
         text = bytes(ffi.buffer(result.outbox, result.outbox_bytes)).decode() if result.outbox_bytes else ""
         end = ENDS[result.end]
         if end not in ("finished", "failed"):
-            text = f"{end}: {ffi.string(result.detail).decode()}"
+            detail = ffi.string(result.detail).decode()
+            text = f"{end}: {', '.join(broken_assumptions(detail)) if end == 'restart' else detail}"
         report.executions += 1
         report.transitions += result.transitions
         if end == "visited":

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from pytest_statespace.errors import InternalError
+from pytest_statespace.explore.assumptions import broken_assumptions
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Search, SearchEnd
 from pytest_statespace.explore.races import name_races
@@ -288,7 +289,7 @@ def explore_with(
             try:
                 return use(Subject(sandbox))
             except Restart as restart:
-                promoted |= {restart.detail}
+                promoted |= broken_assumptions(restart.detail).keys()
     raise InternalError(f"the search was restarted too often: {sorted(promoted)}")
 
 

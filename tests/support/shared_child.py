@@ -13,6 +13,7 @@ from pytest_statespace._native._bridge import choose
 from support.search import InFront, Program, Restart, Subject, child_with
 
 from pytest_statespace.errors import InternalError
+from pytest_statespace.explore.assumptions import broken_assumptions
 from pytest_statespace.sandbox.protocol import Command, PathResult, Point, RunFlag
 from pytest_statespace.sandbox.session import Sandbox
 
@@ -52,7 +53,7 @@ def search_each(load: Sequence[Load], use: Use, **options: Any) -> None:
         if not waiting:
             return
         broken = _in_one_child([(number, load[number]) for number in waiting], use, promoted, options)
-        promoted |= frozenset(broken.values())
+        promoted |= {assumption for detail in broken.values() for assumption in broken_assumptions(detail)}
         waiting = sorted(broken)
     raise InternalError(f"the search was restarted too often: {sorted(promoted)}")
 

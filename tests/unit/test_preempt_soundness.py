@@ -50,7 +50,8 @@ def explore(program: Any, granularity: str, **changes: object) -> driver.Report:
             prune=CAN_MERGE,
             max_executions=500_000,
         )
-        broken = {text.removeprefix("restart: ") for text in report.results if text.startswith("restart: ")}
+        restarts = [text.removeprefix("restart: ") for text in report.results if text.startswith("restart: ")]
+        broken = {assumption for restart in restarts for assumption in restart.split(", ")}
         if not broken:
             return report
         assert not broken <= promoted, f"promoting {broken} did not help"
