@@ -28,11 +28,13 @@ from pytest_statespace.errors import (
 )
 from pytest_statespace.explore import session as searches
 from pytest_statespace.explore.strategies import StrategyRegistry
+from pytest_statespace.given import explore_examples, is_given, replay_example
 from pytest_statespace.reporting.failure import FailureRepr, render
 from pytest_statespace.reporting.progress import Progress
 from pytest_statespace.reporting.terminal import race_text
 from pytest_statespace.reporting.text import plural
 from pytest_statespace.runtime.wire import to_plain
+from pytest_statespace.sandbox.recording import Recorded
 from pytest_statespace.sandbox.remedies import refused
 from pytest_statespace.settings import Settings
 from pytest_statespace.types import (
@@ -69,14 +71,20 @@ def explore_item(
     config = item.config
     config.hook.pytest_statespace_search_started(item=item, settings=settings)
     with _ProgressLine(config) as line:
-        exploration = searches.explore(
-            item,
-            settings,
-            registry=registry,
-            slot=_worker_number(config),
-            progress=line.update,
-            note_graph=folder is not None,
-        )
+
+        def explore(settings: Settings, brief: bool = False) -> searches.Exploration:
+            return searches.explore(
+                item,
+                settings,
+                registry=registry,
+                slot=_worker_number(config),
+                progress=line.update,
+                note_graph=folder is not None and not brief,
+                brief=brief,
+            )
+
+        given = is_given(item)
+        exploration = explore_examples(item, settings, explore) if given else explore(settings)
     for category, message, file, number in exploration.search.warnings:
         kind = getattr(builtins, category, UserWarning)
         if not (isinstance(kind, type) and issubclass(kind, Warning)):
@@ -136,14 +144,18 @@ def replay_item(
     debugging = bool(config.getoption("usepdb", False))
     interactive = debugging or config.getoption("capture", "fd") == "no"
     started = time.monotonic()
-    recorded = searches.replay(
-        item,
-        settings,
-        example.schedule,
-        interactive=interactive,
-        watched=not interactive,
-        stop=example.kind is FailureKind.LIVELOCK,
-    )
+
+    def run() -> Recorded:
+        return searches.replay(
+            item,
+            settings,
+            example.schedule,
+            interactive=interactive,
+            watched=not interactive,
+            stop=example.kind is FailureKind.LIVELOCK,
+        )
+
+    recorded = replay_example(item, example.example, run) if is_given(item) else run()
     if recorded.exit:
         pytest.exit(recorded.exit)
     report = recorded.report
@@ -172,6 +184,7 @@ def replay_item(
         length=len(report.schedule),
         token=source if inline else "",
         file="" if inline else source,
+        example=example.example,
     )
     result = ExplorationResult(
         nodeid=item.nodeid,

@@ -178,6 +178,7 @@ class Failure:
     gil_reason: str = ""  # why it was not determined, or "over another schedule"
     token: str = ""
     file: str = ""
+    example: str = ""  # the inputs that Hypothesis drew, as `given` names them; "": the test has none
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ def task_of(
 class Searching:
     """How a test is searched.
 
-    ``fingerprint``: states can be compared on this interpreter. ``wanted``: go on after a failure for which it
+    ``brief``: only whether it fails is asked for, not in how few preemptions. ``fingerprint``: states can be compared
+    on this interpreter. ``wanted``: go on after a failure for which it
     returns false; such a search answers one question, and is done in one phase. ``note_graph``: `Search.graph` is
     wanted, of the plain search.
     """
@@ -77,6 +78,7 @@ class Searching:
     progress: Callable[[ProgressSnapshot], None] | None = None
     wanted: Callable[[Found], bool] | None = None
     note_graph: bool = False
+    brief: bool = False
     started: float = dataclasses.field(default_factory=time.monotonic)
     looked_at: dict[str, str] = dataclasses.field(default_factory=dict)  # FILE:LINE by "observe ..."
     _prepared: child_side.Task | None = None  # with tables that serve all children
@@ -179,7 +181,7 @@ class Searching:
             search.races = name_races(raced, str(self.item.config.rootpath))
             if settings.explain_state:
                 search.noted = sandbox.explained()
-            failed = search.end is SearchEnd.FAILED and self.wanted is None
+            failed = search.end is SearchEnd.FAILED and self.wanted is None and not self.brief
             if failed and not reduces:
                 _improve(search, sandbox, budget, compare_states=self.fingerprint)
             if graph is not None:

@@ -63,8 +63,10 @@ def explore(
     slot: int | None = None,
     progress: Callable[[ProgressSnapshot], None] | None = None,
     note_graph: bool = False,
+    brief: bool = False,
 ) -> Exploration:
-    """Explore one test whose fixtures are set up. ``note_graph``: `Search.graph` is wanted.
+    """Explore one test whose fixtures are set up. ``note_graph``: `Search.graph` is wanted. ``brief``: a failure needs
+    no report.
 
     Raises StatespaceError if the exploration can't be set up.
     """
@@ -80,7 +82,7 @@ def explore(
         )
         item.warn(pytest.PytestWarning(f"{notes[-1]}; fewer states are recognised as equal"))
     with pinned(slot):
-        searching = Searching(item, settings, registry, supported, progress, note_graph=note_graph)
+        searching = Searching(item, settings, registry, supported, progress, note_graph=note_graph, brief=brief)
         search = searching.run()
         now = searching.settings
         given_up = now.promoted[len(settings.promoted) :]
@@ -94,7 +96,9 @@ def explore(
         if search.end in (SearchEnd.SKIPPED, SearchEnd.STOPPED):
             return Exploration(search, now, None)
         failures: list[Failure] = []
-        if search.found is not None:
+        if search.found is not None and brief:
+            failures.append(_bare(search.found))
+        elif search.found is not None:
             failure = _failure(item, now, registry, search.found, notes)
             fewest = search.covered_bound is not None and failure.schedule.preemptions <= search.covered_bound + 1
             failures.append(dataclasses.replace(failure, twin=search.twin, fewest=fewest))
@@ -194,14 +198,9 @@ def _reachability(
         return Reachability(None, f"the search at granularity gil failed: {error}")
 
 
-def _failure(
-    item: pytest.Function,
-    settings: Settings,
-    registry: StrategyRegistry,
-    found: Found,
-    notes: list[str],
-) -> Failure:
-    failure = Failure(
+def _bare(found: Found) -> Failure:
+    """The failure as the search met it, without a report."""
+    return Failure(
         kind=found.kind,
         message=found.message,
         schedule=found.schedule,
@@ -211,6 +210,16 @@ def _failure(
         seconds=found.seconds,
         length=found.length,
     )
+
+
+def _failure(
+    item: pytest.Function,
+    settings: Settings,
+    registry: StrategyRegistry,
+    found: Found,
+    notes: list[str],
+) -> Failure:
+    failure = _bare(found)
     if found.kind is FailureKind.LIVELOCK and not found.schedule.choices:
         return failure
     try:

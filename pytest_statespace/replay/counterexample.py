@@ -65,6 +65,7 @@ class Counterexample:
     sources: dict[str, int] = field(default_factory=dict)
     sources_digest: int = 0
     checks: tuple[int, ...] = ()
+    example: str = ""  # the inputs that Hypothesis drew (`given`); "": the test has none
     inline: bool = False  # it came from a token
 
     @classmethod
@@ -95,6 +96,7 @@ class Counterexample:
             sources=sources,
             sources_digest=environment.combined_digest(sources),
             checks=checkpoints(failure.schedule.choices),
+            example=failure.example,
         )
 
 

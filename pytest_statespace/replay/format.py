@@ -47,6 +47,7 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "preemptions": int,
     "failure": dict,
 }
+_MAY_HAVE: dict[str, type | tuple[type, ...]] = {"example": str}  # of a test of Hypothesis's @given
 _SETTINGS: dict[str, type | tuple[type, ...]] = {
     "granularity": str,
     "timeouts": str,
@@ -64,6 +65,7 @@ _FAILURE: dict[str, type | tuple[type, ...]] = {
 def encode(example: Counterexample) -> bytes:
     """The content of the file for a counterexample. Text that is not valid Unicode is escaped."""
     settings = example.settings
+    extra = {"example": _text(example.example)} if example.example else {}
     payload: bytes = msgpack.packb(
         {
             "plugin": _text(example.plugin),
@@ -85,6 +87,7 @@ def encode(example: Counterexample) -> bytes:
                 "message": _text(example.message),
                 "exception_type": _text(example.exception_type),
             },
+            **extra,
         }
     )
     head = _HEADER.pack(MAGIC, FORMAT, len(payload)) + payload
@@ -158,7 +161,11 @@ def _counterexample(value: Any, fail: Callable[[str, str], NoReturn]) -> Counter
         fail(f"{what} has the wrong type or range", "search again with this version")
 
     def record(name: str, value: Any, fields: dict[str, type | tuple[type, ...]]) -> dict[str, Any]:
-        if not isinstance(value, dict) or value.keys() != fields.keys():
+        if not isinstance(value, dict):
+            wrong(name)
+        if fields is _FIELDS:
+            fields = fields | {key: kind for key, kind in _MAY_HAVE.items() if key in value}
+        if value.keys() != fields.keys():
             wrong(name)
         for key, kind in fields.items():
             if not isinstance(value[key], kind):
@@ -218,6 +225,7 @@ def _counterexample(value: Any, fail: Callable[[str, str], NoReturn]) -> Counter
         python=top["python"],
         platform=top["platform"],
         sources=sources,
+        example=top.get("example", ""),
         sources_digest=combined_digest(sources),
         checks=checkpoints(choices),
     )

@@ -135,6 +135,7 @@ def _pack(example: Counterexample, plain: bool) -> bytes | None:
             example.schedule.preemptions,
             len(indices),
             coded,
+            *([_text(example.example)] if example.example else []),
         ]
     )
     return packed
@@ -156,7 +157,8 @@ def _counterexample(value: Any) -> Counterexample:
             int(preemptions),
             int(count),
             bytes() | list() as coded,
-        ]:
+            *drawn,
+        ] if all(isinstance(text, str) for text in drawn) and len(drawn) <= 1:
             pass
         case _:
             _wrong("payload")
@@ -188,6 +190,7 @@ def _counterexample(value: Any) -> Counterexample:
         platform="",
         sources_digest=sources_digest,
         checks=tuple(int.from_bytes(checks[at : at + 2], "little") for at in range(0, len(checks), 2)),
+        example="".join(drawn),
         inline=True,
     )
 

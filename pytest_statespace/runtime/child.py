@@ -23,6 +23,7 @@ import sys
 import threading
 import traceback
 import unittest
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -50,7 +51,10 @@ from pytest_statespace.runtime.wire import send, to_plain
 from pytest_statespace.settings import Settings
 from pytest_statespace.types import FailureKind
 
-__all__ = ["Task", "run"]
+__all__ = ["EXAMPLE", "Task", "run"]
+
+#: What is called in the place of the item's function: an example of Hypothesis's @given.
+EXAMPLE = pytest.StashKey[Callable[[], object]]()
 
 END_FINISHED = 1
 END_FAILED = 2
@@ -104,7 +108,7 @@ def tables_of(task: Task, *, keep: bool = False) -> dict[str, Any]:
 
 
 def _needs_event_loop(item: pytest.Function) -> bool:
-    return "asyncio" in sys.modules or inspect.iscoroutinefunction(item.obj)
+    return "asyncio" in sys.modules or inspect.iscoroutinefunction(item.stash.get(EXAMPLE, item.obj))
 
 
 def _is_asynchronous(function: object) -> bool:
@@ -189,6 +193,9 @@ class _Child:
             event_loop.refuse_foreign(error, f"{item.path}:{(item.location[1] or 0) + 1}")
 
     def _call(self) -> object:
+        example = self._task.item.stash.get(EXAMPLE, None)
+        if example is not None:
+            return example()
         test_case = getattr(self._task.item, "instance", None)
         if isinstance(test_case, unittest.TestCase):
             test_cases.run(test_case, self.fail)

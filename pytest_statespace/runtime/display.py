@@ -202,7 +202,8 @@ class Names:
                 if getattr(module, "__dict__", None) is value:  # globals are entries of it
                     return f"{module.__name__}.{part}"
         name = self.of(value, frame)
-        return f"{name}[{short_repr(part, 1)}]"
+        entry = part if isinstance(part, str) and part.startswith("[") else f"[{short_repr(part, 1)}]"
+        return f"{name}{entry}"
 
     def of(self, value: object, frame: FrameType | None) -> str:
         """Name of an object: of a variable or attribute that refers to it, else its type's."""

@@ -66,6 +66,8 @@ def _kind(error: BaseException) -> str:
     match error:
         case pytest.skip.Exception() | unittest.SkipTest():
             return "skip"
+        case _ if _type_name(error) == "hypothesis.errors.UnsatisfiedAssumption":
+            return "skip"
         case pytest.xfail.Exception():
             return "xfail"
         case pytest.exit.Exception():

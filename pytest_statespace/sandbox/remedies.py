@@ -44,7 +44,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"asynchronous fixture",
-        "make futures and tasks inside the test, which runs in a loop of ours; fixtures may give what is no part of a loop",
+        "make futures and tasks inside the test, which runs in a loop of ours; fixtures may give what is part of none",
     ),
     (
         r"f_locals",
