@@ -36,6 +36,7 @@ __all__ = ["explore_examples", "is_given", "replay_example"]
 _EXPLICIT = "explicit "
 _SHARE = 10  # an example gets at most this part of the time that is left
 _LEAST = 1.0  # seconds, if they are left
+_LOOSE = r"(?<=[(\[{]) |,? (?=[)\]}])|self=<[^>]*>, "  # of "test_sum( self=<Test object at 0x7f>, n=1, )"
 
 
 def is_given(item: pytest.Function) -> bool:
@@ -71,15 +72,15 @@ def explore_examples(
         if example in falsified and not final:
             raise falsified[example]
         left = settings.timeout - (time.monotonic() - started)
-        if left <= 0 and not final:
+        if left <= 0 and tried and not final:
             left_out += 1
             return
         timeout = max(left if final else left / _SHARE, min(_LEAST, settings.timeout))
         exploration = explore(dataclasses.replace(settings, timeout=timeout), not final)
-        if exploration.result is None:
-            if exploration.search.payload.get("type") == "hypothesis.errors.UnsatisfiedAssumption":
-                importlib.import_module("hypothesis").reject()
+        if exploration.result is None:  # a skip, an exit
             raise _Falsified(exploration)
+        if exploration.search.skipped == exploration.search.executions:
+            importlib.import_module("hypothesis").reject()
         settings = dataclasses.replace(settings, promoted=exploration.settings.promoted)
         if exploration.result.verdict in (Verdict.FAILED, Verdict.UNSUPPORTED):
             falsified[example] = _Falsified(_named(exploration, example))
@@ -145,6 +146,8 @@ def _each_example(item: pytest.Function, run: Callable[[str, bool], None], *, on
     if only:
         phases = [hypothesis.Phase.explicit] if only.startswith(_EXPLICIT) else []
     explicit = len(getattr(function, "hypothesis_explicit_examples", ())) if hypothesis.Phase.explicit in phases else 0
+    if only.startswith(_EXPLICIT) and not explicit:  # Hypothesis would skip the test
+        return
     numbers = itertools.count(1)
 
     @functools.wraps(original)
@@ -201,7 +204,7 @@ def _named(exploration: Exploration, example: str) -> Exploration:
 def _with_notes(exploration: Exploration, notes: Sequence[str]) -> Exploration:
     if exploration.result is None:
         return exploration
-    told = tuple(re.sub(r"(?<=[(\[{]) |,? (?=[)\]}])", "", " ".join(note.split())) for note in notes)
+    told = tuple(re.sub(_LOOSE, "", " ".join(note.split())) for note in notes)
     return dataclasses.replace(
         exploration, result=dataclasses.replace(exploration.result, notes=(*told, *exploration.result.notes))
     )

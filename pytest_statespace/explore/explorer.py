@@ -57,7 +57,7 @@ __all__ = ["Explorer", "Found", "Search", "SearchEnd"]
 _COMPARING = RunFlag.FINGERPRINT | RunFlag.PRUNE | RunFlag.KEY_LAST_THREAD
 _MOST_FOLLOWING = 16  # jobs at a time: to name more costs more than it saves
 _REPORT_SECONDS = 0.1  # between two reports of progress: each costs as much as some paths
-_PASSED_KINDS = frozenset({"finished", "skip", "xfail"})
+_PASSED_KINDS = frozenset({"finished", "skip", "xfail", "rejected"})
 
 
 class SearchEnd(enum.Enum):
@@ -108,7 +108,7 @@ class Search:
     transitions: int = 0
     states: int = 0  # distinct states, of all rounds together
     finished: int = 0  # executions that reached the end of the test
-    skipped: int = 0  # executions that ended in pytest.skip() or pytest.xfail()
+    skipped: int = 0  # executions that ended in pytest.skip(), pytest.xfail() or assume()
     left_running: int = 0  # executions whose test ended while other threads still ran
     left_names: dict[str, None] = field(default_factory=dict)  # of those threads
     cuts: Counter[str] = field(default_factory=Counter)
@@ -447,7 +447,7 @@ class Explorer:
             search.detail = "an execution ended without saying how"
             return SearchEnd.ERROR
         if kind != "finished":
-            if search.executions == 1:
+            if search.executions == 1 and kind != "rejected":
                 search.payload = payload
                 return SearchEnd.SKIPPED
             search.skipped += 1

@@ -185,7 +185,7 @@ def _notes(search: Search) -> tuple[str, ...]:
     if search.more_races:
         notes.append(f"more data races were found than the {len(search.races)} that are listed")
     if search.skipped:
-        notes.append(f"executions ended by pytest.skip() or pytest.xfail(): {search.skipped}")
+        notes.append(f"executions ended by pytest.skip(), pytest.xfail() or assume(): {search.skipped}")
     if search.end is not SearchEnd.EXHAUSTED or search.cuts or search.refused:
         unheld = [repr(label) for label, held in search.sometimes.items() if not held]
         if unheld:

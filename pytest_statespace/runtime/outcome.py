@@ -23,8 +23,8 @@ _MOST_BYTES = 200 << 10  # of a payload; the engine's outbox holds 256 KiB
 def describe(error: BaseException) -> dict[str, Any]:
     """Kind, type and message of an exception that ended an execution.
 
-    Kinds are those of `FailureKind`, and ``skip``, ``xfail``, ``exit`` and ``interrupt`` for
-    what pytest uses exceptions for without anything having failed.
+    Kinds are those of `FailureKind`; ``skip``, ``xfail``, ``exit`` and ``interrupt`` for
+    what pytest uses exceptions for without anything having failed; and ``rejected`` by Hypothesis's ``assume``.
     """
     kind = _kind(error)
     described: dict[str, Any] = {"kind": kind, "type": _type_name(error), "message": _text(error)}
@@ -67,7 +67,7 @@ def _kind(error: BaseException) -> str:
         case pytest.skip.Exception() | unittest.SkipTest():
             return "skip"
         case _ if _type_name(error) == "hypothesis.errors.UnsatisfiedAssumption":
-            return "skip"
+            return "rejected"
         case pytest.xfail.Exception():
             return "xfail"
         case pytest.exit.Exception():
