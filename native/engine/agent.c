@@ -170,9 +170,8 @@ static int fingerprint(ss_arena *arena, uint32_t root, uint32_t *flags, uint64_t
 /* What can't be continued from, whatever the path: 0, or an end and its reason. */
 static uint32_t refuse(ss_arena *arena, const ss_choice *choice) {
     if (!is_sound(choice)) return end_with(arena, SS_END_ERROR, "ss_choose: malformed choice"), 1;
-    if (arena->n_files)
-        return end_with(arena, SS_END_UNSUPPORTED,
-                        "file kept open across a choice point: read and close it before the next visible operation"), 1;
+    const char *kept_open = ssi_guard_kept_open(arena);
+    if (kept_open) return end_with(arena, SS_END_UNSUPPORTED, kept_open), 1;
     if (arena->n_path == SS_MAX_PATH && arena->command.flags & SS_RUN_ONCE && arena->passed < SS_MAX_SCHEDULE - SS_MAX_PATH)
         pause_with(arena, SS_END_FULL);
     uint32_t deepest = arena->command.deepest;

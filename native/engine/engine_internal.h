@@ -445,6 +445,8 @@ int ssi_guard_prepare(ss_arena *arena); /* signal handler; ordinary memory */
 void ssi_guard_cancel(void);            /* puts the signal's old handler back */
 int ssi_guard_install(ss_arena *arena); /* filter; irrevocable */
 void ssi_guard_close_files(ss_arena *arena);
+/* Which file the path has open, and where it is; NULL if none is. */
+const char *ssi_guard_kept_open(ss_arena *arena);
 void ssi_guard_restore_actions(ss_arena *arena); /* after memory was restored */
 /* Name of a refused call and why it is refused; NULL if it has no name here. */
 const char *ssi_call_name(long number, const char **why);

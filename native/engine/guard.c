@@ -50,18 +50,21 @@ static ssi_action actions[SSI_SIGNALS];
 
 /* ---- ending the path --------------------------------------------------------------- */
 
+static void add_where(ss_arena *arena, ssi_text *text) {
+    if (!arena->setup.describe) return;
+    char where[SS_DETAIL_BYTES / 2];
+    where[0] = 0;
+    arena->setup.describe(arena->setup.user, where, sizeof where);
+    where[sizeof where - 1] = 0;
+    if (where[0]) ssi_text_add(text, " at ");
+    ssi_text_add(text, where);
+}
+
 static _Noreturn void refuse_text(const char *what) {
     ss_arena *arena = guarded;
     ssi_text text = ssi_text_on(arena->text, sizeof arena->text);
     ssi_text_add(&text, what);
-    if (arena->setup.describe) {
-        char where[SS_DETAIL_BYTES / 2];
-        where[0] = 0;
-        arena->setup.describe(arena->setup.user, where, sizeof where);
-        where[sizeof where - 1] = 0;
-        if (where[0]) ssi_text_add(&text, " at ");
-        ssi_text_add(&text, where);
-    }
+    add_where(arena, &text);
     ss_end_path(arena, SS_END_UNSUPPORTED, arena->text);
 }
 
@@ -169,6 +172,21 @@ void ssi_guard_close_files(ss_arena *arena) {
 static int is_random(const struct stat *status) {
     enum { RANDOM = 1 << 8 | 8, URANDOM = 1 << 8 | 9 }; /* major and minor numbers of the devices, the kernel's for ever */
     return S_ISCHR(status->st_mode) && (status->st_rdev == RANDOM || status->st_rdev == URANDOM);
+}
+
+const char *ssi_guard_kept_open(ss_arena *arena) {
+    if (!arena->n_files) return NULL;
+    char link[32], name[SS_DETAIL_BYTES / 4];
+    ssi_text path = ssi_text_on(link, sizeof link), text = ssi_text_on(arena->text, sizeof arena->text);
+    ssi_text_add(&path, "/proc/self/fd/");
+    ssi_text_add_number(&path, arena->files[0]);
+    long bytes = SSI_SYSCALL(SYS_readlinkat, AT_FDCWD, link, name, sizeof name - 1);
+    name[bytes > 0 ? bytes : 0] = 0;
+    ssi_text_add(&text, "file kept open across a choice point (");
+    ssi_text_add(&text, name);
+    ssi_text_add(&text, ")");
+    add_where(arena, &text);
+    return arena->text;
 }
 
 /* O_NONBLOCK in between: opening a FIFO must not block before it can be refused. */
