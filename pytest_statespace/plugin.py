@@ -428,6 +428,12 @@ class _Reporter:
         tracker, reason = probe_trackers(settings.tracker)
         return header_line(settings, tracker=tracker or "none", tracker_reason=reason)
 
+    def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> str | None:
+        asked = self._config.getoption("statespace") == "marked" and self._session.example is None
+        if not asked or not items or any(item.get_closest_marker(MARKER) for item in items):
+            return None
+        return "statespace: none of these tests is marked, so none is explored; --statespace=all explores every one"
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         plain = getattr(report, "statespace", None)

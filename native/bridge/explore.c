@@ -182,7 +182,7 @@ static int is_library(ssb_frame *frame)
     if (!PyUnicode_IS_COMPACT_ASCII(path))
         return 0;
     const char *text = PyUnicode_DATA(path);
-    return text[0] == '<' || strstr(text, "/lib/python3") != NULL;
+    return text[0] == '<' || strstr(text, "/lib/python3") != NULL || strstr(text, "/site-packages/") != NULL;
 }
 
 void ssb_describe_line(char *text, size_t bytes)

@@ -27,7 +27,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"file kept open",
-        "read it in one call, such as Path.read_text(), and close it before the next visible operation, or in a fixture",
+        "read it in one call, such as Path.read_text(), with no visible operation before it is closed; or in a fixture",
     ),
     (
         r"\b(openat2?|open|creat|write|writev|pwrite64|unlink(at)?|rename(at2?)?|mkdir(at)?|rmdir"

@@ -45,6 +45,17 @@ def test_the_option_explores_marked_tests(pytester: pytest.Pytester, run: Run) -
     result.stdout.fnmatch_lines(["statespace: granularity access*tracker *", "FAILED *::test_marked*"])
 
 
+def test_the_option_without_marked_tests(pytester: pytest.Pytester, run: Run) -> None:
+    """A run that explores nothing says so."""
+    pytester.makepyfile("def test_unmarked(): pass")
+    hint = "*none of these tests is marked*--statespace=all*"
+    run("--statespace").stdout.fnmatch_lines([hint])
+    run("--statespace=all").stdout.no_fnmatch_line(hint)
+    run().stdout.no_fnmatch_line(hint)
+    pytester.makepyfile(CHOICE)
+    run("--statespace").stdout.no_fnmatch_line(hint)
+
+
 def test_a_path_after_the_option_is_a_path(pytester: pytest.Pytester, run: Run) -> None:
     path = pytester.makepyfile(CHOICE)
     run("--statespace", path.name).assert_outcomes(passed=1, failed=1)
