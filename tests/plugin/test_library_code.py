@@ -33,7 +33,8 @@ HEAD = """
     explored = pytest.mark.statespace
 
     class Thing:
-        def __init__(self): self.n, self.busy = 0, False
+        busy = 0  # no code under test stores it
+        def __init__(self): self.n = 0
 
     def together(*functions):
         threads = [threading.Thread(target=function) for function in functions]
