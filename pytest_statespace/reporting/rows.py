@@ -231,6 +231,8 @@ def _event(step: Step) -> tuple[str, str]:
     if operation == "choose" and target:  # a set: in which order its elements come, or which is popped
         numbers = value.strip("(),")
         return target, f"in the order {numbers} of creation" if "," in numbers else f"number {numbers} by creation"
+    if operation == "locked" and value:  # is_alive(): a try to get the lock that a thread holds while it runs
+        return short_thread(target), "still runs" if value == "False" else "has ended"
     verb = _VALUE_VERBS.get(operation) or {
         "read": "read",
         "write": "wrote",

@@ -249,7 +249,8 @@ class Names:
                 owner = variables.get("self")
                 if owner is not None and _attribute(owner, value):
                     if isinstance(owner, threading.Thread):
-                        return owner.name, owner
+                        part = _attribute(owner, value)  # a Timer's `finished`; of all threads the parts are private
+                        return (owner.name, owner) if part.startswith("_") else (f"{owner.name}.{part}", value)
                     if not fallback[0]:
                         fallback = f"{type(owner).__name__}.{_attribute(owner, value)}", value
                     value = owner  # the lock inside a Condition, Event or Queue: name that

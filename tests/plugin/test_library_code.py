@@ -208,3 +208,24 @@ def test_entries_in_reports(pytester: pytest.Pytester, run: Run, made: str, entr
     """
     )
     assert f"both read `{entry}` (0)" in " ".join(run("--statespace").stdout.str().split())
+
+
+def test_threads_in_reports(pytester: pytest.Pytester, run: Run) -> None:
+    """What `is_alive()` says is not the state of a lock, and what a Timer waits for is not the Timer."""
+    pytester.makepyfile(
+        HEAD.replace("import helping", "")
+        + """
+    @explored
+    def test_alive():
+        timer = threading.Timer(5, print)
+        timer.start()
+        before = timer.is_alive()
+        timer.cancel()
+        timer.join()
+        assert before == timer.is_alive()
+    """
+    )
+    output = run("--statespace").stdout.str()
+    assert "still runs" in output
+    assert "is False" not in output
+    assert "Thread-1.finished" in output
