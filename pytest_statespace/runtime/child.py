@@ -37,6 +37,7 @@ from pytest_statespace.runtime import (
     access,
     bookkeeping,
     capture,
+    collected,
     context,
     futures,
     left_running,
@@ -147,6 +148,7 @@ class _Child:
         patches.fail_on_thread_exception(self.fail)
         patches.fail_on_raw_thread_exception(self.fail)
         patches.collect_warnings(self._context.warnings, item.fixturenames)
+        collected.raise_at_once()
         futures.complete_in_any_order(bridge)
         if task.interactive:
             capture.make_live()

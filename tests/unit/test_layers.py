@@ -13,6 +13,7 @@ import pytest_statespace
 PACKAGE = Path(pytest_statespace.__file__).parent
 LAYERS = (  # from the top down; a module may import its own layer and those below
     {"__init__", "plugin", "marks", "running"},
+    {"given"},
     {"reporting"},
     {"distributed"},
     {"replay"},
