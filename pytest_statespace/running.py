@@ -86,7 +86,7 @@ def explore_item(
         given = is_given(item)
         exploration = explore_examples(item, settings, explore) if given else explore(settings)
     for category, message, file, number in exploration.search.warnings:
-        kind = getattr(builtins, category, UserWarning)
+        kind = getattr(builtins, category, None) or getattr(pytest, category, UserWarning)
         if not (isinstance(kind, type) and issubclass(kind, Warning)):
             kind = UserWarning
         warnings.warn_explicit(message, kind, file, number)
@@ -323,7 +323,24 @@ def _fail(item: pytest.Function, result: ExplorationResult) -> NoReturn:
     text = item.config.hook.pytest_statespace_render_failure(item=item, failure=failure)
     if text is not None:
         raise StatespaceFailure(text, _Text(text))
-    raise StatespaceFailure(render(result, failure), FailureRepr(result, failure))
+    raise _failure_type(item, failure)(render(result, failure), FailureRepr(result, failure))
+
+
+def _failure_type(item: pytest.Function, failure: Failure) -> type[StatespaceFailure]:
+    """StatespaceFailure; for a test that expects exceptions of a type, one that is of the type that was raised, too."""
+    name = failure.report.exception_type if failure.report else ""
+    if not name or not any(marker.kwargs.get("raises") for marker in item.iter_markers("xfail")):
+        return StatespaceFailure
+    module, _, kind = name.rpartition(".")
+    raised = getattr(sys.modules.get(module or "builtins"), kind, None)
+    if not (isinstance(raised, type) and issubclass(raised, Exception)):
+        return StatespaceFailure
+    return type("StatespaceFailure", (StatespaceFailure, raised), {"__init__": _init_failure})
+
+
+def _init_failure(self: StatespaceFailure, report: str, rendering: object) -> None:
+    """That of the exception's own class may want other arguments."""
+    self.msg, self.pytrace, self.rendering = report, False, rendering
 
 
 def _pass_on(payload: dict[str, Any]) -> None:

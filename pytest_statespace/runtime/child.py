@@ -146,7 +146,7 @@ class _Child:
         patches.seed_random(task.settings.seed)
         sys.dont_write_bytecode = True  # an import inside the test must not write files
         patches.fail_on_thread_exception(self.fail)
-        patches.fail_on_raw_thread_exception(self.fail)
+        patches.answer_unraisable(self.fail)
         patches.collect_warnings(self._context.warnings, item.fixturenames)
         collected.raise_at_once()
         futures.complete_in_any_order(bridge)

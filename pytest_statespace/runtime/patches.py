@@ -12,9 +12,11 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
+import pytest
+
 __all__ = [
+    "answer_unraisable",
     "collect_warnings",
-    "fail_on_raw_thread_exception",
     "fail_on_thread_exception",
     "receive_interrupts",
     "seed_random",
@@ -76,10 +78,11 @@ def fail_on_thread_exception(fail: Callable[[BaseException], NoReturn]) -> None:
     threading.excepthook = excepthook
 
 
-def fail_on_raw_thread_exception(fail: Callable[[BaseException], NoReturn]) -> None:
-    """The same for threads of `_thread.start_new_thread`, whose exceptions are unraisable.
+def answer_unraisable(fail: Callable[[BaseException], NoReturn]) -> None:
+    """The same for threads of `_thread.start_new_thread`, whose exceptions are unraisable: they fail the execution.
 
-    Other unraisable exceptions go where they went before.
+    Of other unraisable exceptions pytest makes warnings, once the test has returned. Here they are made at once: where
+    a filter makes an error of them, the execution fails as the test would. Hooks that are not pytest's are called.
     """
     hook = sys.unraisablehook
     if hook is not sys.__unraisablehook__ and not _is_pytests(hook):
@@ -88,9 +91,21 @@ def fail_on_raw_thread_exception(fail: Callable[[BaseException], NoReturn]) -> N
     def unraisablehook(args: Any, /) -> None:
         if args.exc_value is not None and (args.err_msg or "").startswith(_LOST_IN_THREAD):
             fail(args.exc_value)
-        hook(args)
+        if hook is sys.__unraisablehook__:
+            hook(args)
+            return
+        try:
+            warnings.warn(pytest.PytestUnraisableExceptionWarning(_ignored(args)), stacklevel=1)
+        except pytest.PytestUnraisableExceptionWarning as error:
+            fail(error)
 
     sys.unraisablehook = unraisablehook
+
+
+def _ignored(args: Any) -> str:
+    """What was ignored, and where: by name, as the repr of an object would show an address."""
+    where = getattr(args.object, "__qualname__", type(args.object).__name__)
+    return f"{args.err_msg or 'Exception ignored in'} {where}: {args.exc_type.__name__}: {args.exc_value}"
 
 
 def _is_pytests(hook: object) -> bool:

@@ -1,6 +1,6 @@
 """Failures that are collected while a test goes on count in the child, which is the only process that sees them.
 
-pytest-check and pytest-assume are played by small modules of their names and structure; the campaign takes the real ones.
+Small modules play pytest-check and pytest-assume, by their names and structure; the campaign takes the real ones.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ import xxhash._xxhash
 from pytest_statespace._native import _bridge, _engine
 from pytest_statespace.explore.assumptions import broken_assumptions
 from pytest_statespace.runtime.bookkeeping import build_table
-from pytest_statespace.runtime.patches import fail_on_raw_thread_exception
+from pytest_statespace.runtime.patches import answer_unraisable
 
 ffi, lib = _engine.ffi, _engine.lib
 
@@ -115,7 +115,7 @@ def _run_child(program: Callable[[], object], config: dict[str, Any], pipe: int)
     try:
         sys.settrace(None)
         threading.excepthook = excepthook
-        fail_on_raw_thread_exception(failed)
+        answer_unraisable(failed)
         config["thread_failed"] = failed
         _bridge.explore(body, config)
     except BaseException:
