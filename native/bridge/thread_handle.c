@@ -93,9 +93,15 @@ static PyObject *hook_is_done(ssb_hook *hook, PyObject *self, PyObject *const *a
     uint32_t other = ssb_thread_of_handle(self);
     if (other == SS_NONE)
         return ssb_original(hook, self, args, nargs, kwnames);
-    if (ssb.active)
+    int asked = ssb.active && ssb_caller_class(NULL) == SSB_CALLER_ORDINARY;
+    if (asked)
+        ssb_visible(SSB_OP_LOCKED, self, 0, 1, 0);
+    else if (ssb.active)
         ssb_step(SSB_OP_LOCKED, self, 1);
-    return PyBool_FromLong(ssb.threads[other].status == SSB_DONE);
+    PyObject *done = PyBool_FromLong(ssb.threads[other].status == SSB_DONE);
+    if (asked)
+        ssb_record(SSB_OP_LOCKED, self, NULL, 1, done, "done");
+    return done;
 }
 
 static PyObject *get_ident(PyObject *self, void *closure)
