@@ -7,9 +7,12 @@ here. So in the child the first one is raised where it happens, and ends the exe
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
+import threading
 import unittest
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any, NoReturn
 
 import pytest
@@ -52,6 +55,12 @@ def _raise_checks() -> None:
             namespace["_stop_on_fail"] = True  # what `with check:` catches goes on
         if "log_failure" in namespace:
             namespace["log_failure"] = _failed_check
+    # It wraps Thread.start to collect what fails in threads, which costs choice points and has nothing left to do.
+    wrapped = inspect.unwrap(threading.Thread.start)
+    if wrapped.__module__.partition(".")[0] == "pytest_check" and wrapped.__closure__:
+        original = inspect.getclosurevars(wrapped).nonlocals.get("original_start")
+        if isinstance(original, FunctionType):
+            threading.Thread.start = original  # type: ignore[method-assign]
 
 
 def _failed_check(msg: object = "", check_str: str = "", tb: object = None, xfail: str | None = None) -> NoReturn:

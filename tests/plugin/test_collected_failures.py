@@ -40,7 +40,6 @@ SUBTESTS = """
             assert increments(locked) == 2
 """
 CHECKS = """
-    import pytest_check
     from pytest_check import check
 
     @explored
@@ -133,4 +132,7 @@ def test_the_packages_themselves(
     subprocess.run([*pip, "pytest-check==3.0.3", "pytest-assume==2.4.3", "six"], check=True)
     monkeypatch.setenv("PYTHONPATH", f"{PACKAGES}:{store}")
     pytester.makepyfile(HEAD + CHECKS)
-    check(results())
+    tests = results()
+    check(tests)
+    without = results("-p", "no:check", "-k", "assumed and True")["test_assumed[True]"]
+    assert tests["test_assumed[True]"]["states"] == without["states"]  # wrapping threads costs nothing
