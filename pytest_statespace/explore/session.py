@@ -23,6 +23,7 @@ from pytest_statespace.explore.explorer import Found, Search, SearchEnd
 from pytest_statespace.explore.reachability import EXECUTIONS, SECONDS, Reachability, decide
 from pytest_statespace.explore.searching import MUTE, Searching, task_of
 from pytest_statespace.explore.strategies import StrategyRegistry
+from pytest_statespace.explore.teardowns import asserting_teardowns
 from pytest_statespace.explore.verdict import conclude
 from pytest_statespace.runtime import capture, context
 from pytest_statespace.runtime import child as child_side
@@ -36,6 +37,7 @@ from pytest_statespace.types import (
     FailureKind,
     ProgressSnapshot,
     Schedule,
+    Verdict,
 )
 
 __all__ = ["Exploration", "explore", "replay"]
@@ -110,6 +112,10 @@ def explore(
     result = conclude(
         search, nodeid=item.nodeid, settings=now, failures=failures, notes=tuple(notes)
     )
+    unchecked = asserting_teardowns(item) if result.verdict is Verdict.VERIFIED else []
+    if unchecked:
+        what = f"what {' and '.join(unchecked)} asserts after the test is not explored: assert it in the test"
+        result = dataclasses.replace(result, verdict=Verdict.INCOMPLETE, reason=what)
     if settings.explain_state:
         alike, differences = compare_states(search.noted)
         result = dataclasses.replace(result, alike=alike, differences=differences)

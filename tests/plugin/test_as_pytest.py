@@ -2,8 +2,78 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.running import Run
+
+TEARDOWNS = """
+    import threading
+    import pytest
+    from unittest import mock
+
+    explored = pytest.mark.statespace
+
+    class Pool:
+        def __init__(self): self.used, self.lock = 0, threading.Lock()
+        def work(self):
+            with self.lock: self.used += 1
+            with self.lock: self.used -= 1
+
+    def both(pool):
+        threads = [threading.Thread(target=pool.work) for _ in range(2)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+
+    @pytest.fixture
+    def asserting():
+        pool = Pool()
+        yield pool
+        assert pool.used == 0
+
+    @pytest.fixture
+    def finally_asserting():
+        pool = Pool()
+        try: yield pool
+        finally: assert pool.used == 0
+
+    @pytest.fixture
+    def mocking():
+        pool = mock.Mock(work=lambda: None)
+        yield pool
+        pool.close.assert_not_called()
+
+    @pytest.fixture
+    def asserting_before():
+        pool = Pool()
+        assert pool.used == 0
+        yield pool
+        pool.used = 7
+
+    @pytest.fixture
+    def plain(): return Pool()
+
+    @explored
+    def test_asserting(asserting): both(asserting)
+
+    @explored
+    def test_finally(finally_asserting): both(finally_asserting)
+
+    @explored
+    def test_mocking(mocking): both(mocking)
+
+    @explored
+    def test_before(asserting_before): both(asserting_before)
+
+    @explored
+    def test_plain(plain, monkeypatch, tmp_path, capsys, caplog): both(plain)
+
+    class TestMethods:
+        def setup_method(self): self.pool = Pool()
+        def teardown_method(self): assert self.pool.used == 0
+        @explored
+        def test_method(self): both(self.pool)
+"""
 
 
 def test_filters_and_expectations(pytester: pytest.Pytester, run: Run) -> None:
@@ -72,3 +142,19 @@ def test_filters_and_expectations(pytester: pytest.Pytester, run: Run) -> None:
         for name in "warning", "finalizer", "finalizer_in_thread", "never_awaited", "not_expected":
             result.stdout.fnmatch_lines([f"FAILED *::test_{name} - *"])
         result.stdout.fnmatch_lines(["*PytestUnraisableExceptionWarning*Closing.__del__*"])
+
+
+def test_assertions_after_the_test(pytester: pytest.Pytester, results: Any) -> None:
+    """They see what happened in the parent, which is nothing: what depends on them is not verified."""
+    pytester.makepyfile(TEARDOWNS)
+    tests = results()
+    for name, fixture in (
+        ("test_asserting", "asserting"),
+        ("test_finally", "finally_asserting"),
+        ("test_mocking", "mocking"),
+        ("test_method", "teardown_method"),
+    ):
+        assert tests[name]["verdict"] == "incomplete", name
+        assert f"what {fixture} asserts after the test" in tests[name]["reason"]
+    for name in "test_before", "test_plain":
+        assert tests[name]["verdict"] == "verified", name
