@@ -24,7 +24,8 @@ def asserting_teardowns(item: pytest.Function) -> list[str]:
     found: dict[str, None] = {}
     for name, function in _teardowns(item):
         code = function.__code__
-        of_the_user = code.co_filename.startswith(f"{item.config.rootpath}/") and "/site-packages/" not in code.co_filename
+        file = code.co_filename
+        of_the_user = file.startswith(f"{item.config.rootpath}/") and "/site-packages/" not in file
         if of_the_user and _asserts(code, name.startswith("teardown_")):
             found[name] = None
     return list(found)
