@@ -175,14 +175,15 @@ static int take_over(const settings *s)
     return result;
 }
 
-/* The standard library and installed packages: not where the user can change anything. */
+/* The standard library, installed packages and our own: not where the user can change anything. */
 static int is_library(ssb_frame *frame)
 {
     PyObject *path = ssb_frame_code(frame)->co_filename;
     if (!PyUnicode_IS_COMPACT_ASCII(path))
         return 0;
     const char *text = PyUnicode_DATA(path);
-    return text[0] == '<' || strstr(text, "/lib/python3") != NULL || strstr(text, "/site-packages/") != NULL;
+    return text[0] == '<' || strstr(text, "/lib/python3") != NULL || strstr(text, "/site-packages/") != NULL ||
+           strstr(text, "/pytest_statespace/") != NULL;
 }
 
 void ssb_describe_line(char *text, size_t bytes)

@@ -133,6 +133,7 @@ class _Child:
         self._context = Context(bridge, self.fail)
         self._recorder: Recorder | None = None
         self._arguments: dict[str, Any] = {}
+        self._finalizers: list[Callable[[], object]] = []
         self._pid = os.getpid()
 
     def explore(self) -> None:
@@ -141,6 +142,9 @@ class _Child:
         gc.disable()  # for good: nothing may die between looking at all objects and the base snapshot
         names = item._fixtureinfo.argnames
         self._arguments = {name: item.funcargs[name] for name in names}
+        # What the test itself registers, and fixtures that it asks for by name: the parent will never hear of them.
+        register = lambda finalizer, node: self._finalizers.append(finalizer)
+        item.session._setupstate.addfinalizer = register  # type: ignore[method-assign]
         patches.suspend_tracers()
         patches.silence_faulthandler()
         patches.seed_random(task.settings.seed)
@@ -179,6 +183,8 @@ class _Child:
                 from pytest_statespace.runtime import event_loop
 
                 event_loop.run(result)
+            while self._finalizers:
+                self._finalizers.pop()()
             left_running.settle(self._task.settings.left_running)
         except BaseException as error:
             self._refuse_fixtures_of_a_loop(error)

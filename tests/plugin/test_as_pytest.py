@@ -158,3 +158,48 @@ def test_assertions_after_the_test(pytester: pytest.Pytester, results: Any) -> N
         assert f"what {fixture} asserts after the test" in tests[name]["reason"]
     for name in "test_before", "test_plain":
         assert tests[name]["verdict"] == "verified", name
+
+
+def test_finalizers_of_the_test(pytester: pytest.Pytester, results: Any) -> None:
+    """What a test registers itself, and the teardown of fixtures that it asks for by name, belong to its executions."""
+    pytester.makepyfile(
+        """
+    import threading
+    import pytest
+    from pytest_statespace import observe
+
+    explored = pytest.mark.statespace
+
+    def count_twice(counts):
+        def count(): counts["n"] += 1
+        threads = [threading.Thread(target=count) for _ in range(2)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+
+    @pytest.fixture
+    def counts():
+        made = {"n": 0}
+        yield made
+        assert made["n"] == 2
+
+    @explored
+    def test_registered(request):
+        counts = {"n": 0}
+        def check(): assert counts["n"] == 2
+        request.addfinalizer(check)
+        count_twice(counts)
+
+    @explored
+    def test_asked_for(request): count_twice(request.getfixturevalue("counts"))
+
+    @explored
+    def test_order(request):
+        order = []
+        request.addfinalizer(lambda: observe("".join(order)))
+        for name in "abc": request.addfinalizer(lambda name=name: order.append(name))
+    """
+    )
+    tests = results()
+    assert tests["test_registered"]["verdict"] == "failed"
+    assert tests["test_asked_for"]["verdict"] == "failed"
+    assert tests["test_order"]["outcomes"] == [["'cba'", 1]]
