@@ -23,10 +23,10 @@ from pytest_statespace.explore.explorer import Found, Search, SearchEnd
 from pytest_statespace.explore.reachability import EXECUTIONS, SECONDS, Reachability, decide
 from pytest_statespace.explore.searching import MUTE, Searching, task_of
 from pytest_statespace.explore.strategies import StrategyRegistry
-from pytest_statespace.explore.teardowns import asserting_teardowns
 from pytest_statespace.explore.verdict import conclude
 from pytest_statespace.runtime import capture, context
 from pytest_statespace.runtime import child as child_side
+from pytest_statespace.runtime.teardowns import unexplored_teardowns
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.pinning import pinned
 from pytest_statespace.sandbox.recording import Recorded, record
@@ -112,7 +112,7 @@ def explore(
     result = conclude(
         search, nodeid=item.nodeid, settings=now, failures=failures, notes=tuple(notes)
     )
-    unchecked = asserting_teardowns(item) if result.verdict is Verdict.VERIFIED else []
+    unchecked = unexplored_teardowns(item) if result.verdict is Verdict.VERIFIED else []
     if unchecked:
         what = f"what {' and '.join(unchecked)} asserts after the test is not explored: assert it in the test"
         result = dataclasses.replace(result, verdict=Verdict.INCOMPLETE, reason=what)

@@ -48,6 +48,7 @@ from pytest_statespace.runtime import (
 )
 from pytest_statespace.runtime.context import Context
 from pytest_statespace.runtime.recorder import Recorder
+from pytest_statespace.runtime.teardowns import Teardown
 from pytest_statespace.runtime.wire import send, to_plain
 from pytest_statespace.settings import Settings
 from pytest_statespace.types import FailureKind
@@ -133,7 +134,7 @@ class _Child:
         self._context = Context(bridge, self.fail)
         self._recorder: Recorder | None = None
         self._arguments: dict[str, Any] = {}
-        self._finalizers: list[Callable[[], object]] = []
+        self._teardown = Teardown(task.item)
         self._pid = os.getpid()
 
     def explore(self) -> None:
@@ -142,9 +143,7 @@ class _Child:
         gc.disable()  # for good: nothing may die between looking at all objects and the base snapshot
         names = item._fixtureinfo.argnames
         self._arguments = {name: item.funcargs[name] for name in names}
-        # What the test itself registers, and fixtures that it asks for by name: the parent will never hear of them.
-        register = lambda finalizer, node: self._finalizers.append(finalizer)
-        item.session._setupstate.addfinalizer = register  # type: ignore[method-assign]
+        self._teardown.keep_finalizers()
         patches.suspend_tracers()
         patches.silence_faulthandler()
         patches.seed_random(task.settings.seed)
@@ -183,8 +182,7 @@ class _Child:
                 from pytest_statespace.runtime import event_loop
 
                 event_loop.run(result)
-            while self._finalizers:
-                self._finalizers.pop()()
+            self._teardown.run()
             left_running.settle(self._task.settings.left_running)
         except BaseException as error:
             self._refuse_fixtures_of_a_loop(error)

@@ -15,43 +15,58 @@ TEARDOWNS = """
     explored = pytest.mark.statespace
 
     class Pool:
-        def __init__(self): self.used, self.lock = 0, threading.Lock()
+        def __init__(self, safe): self.used, self.lock, self.safe = 0, threading.Lock(), safe
         def work(self):
-            with self.lock: self.used += 1
-            with self.lock: self.used -= 1
+            if self.safe: self.lock.acquire()
+            self.used += 1
+            if self.safe: self.lock.release()
 
     def both(pool):
         threads = [threading.Thread(target=pool.work) for _ in range(2)]
         for thread in threads: thread.start()
         for thread in threads: thread.join()
 
-    @pytest.fixture
-    def asserting():
-        pool = Pool()
-        yield pool
-        assert pool.used == 0
+    @pytest.fixture(params=[True, False], ids=["safe", "unsafe"])
+    def safe(request): return request.param
 
     @pytest.fixture
-    def finally_asserting():
-        pool = Pool()
+    def asserting(safe):
+        pool = Pool(safe)
+        yield pool
+        assert pool.used in (0, 2)
+
+    @pytest.fixture
+    def finally_asserting(safe):
+        pool = Pool(safe)
         try: yield pool
-        finally: assert pool.used == 0
+        finally: assert pool.used in (0, 2)
 
     @pytest.fixture
-    def mocking():
-        pool = mock.Mock(work=lambda: None)
+    def mocking(safe):
+        pool = Pool(safe)
+        pool.seen = mock.Mock()
         yield pool
-        pool.close.assert_not_called()
+        if pool.used == 1: pool.seen.assert_called_once()
+
+    @pytest.fixture
+    def depending(asserting):
+        yield asserting
+        asserting.used += 5
+        assert asserting.used in (5, 6, 7)
+        asserting.used -= 5
+
+    @pytest.fixture(scope="module")
+    def of_module():
+        pool = Pool(True)
+        yield pool
+        assert pool.used in (0, 2)
 
     @pytest.fixture
     def asserting_before():
-        pool = Pool()
+        pool = Pool(True)
         assert pool.used == 0
         yield pool
         pool.used = 7
-
-    @pytest.fixture
-    def plain(): return Pool()
 
     @explored
     def test_asserting(asserting): both(asserting)
@@ -63,16 +78,23 @@ TEARDOWNS = """
     def test_mocking(mocking): both(mocking)
 
     @explored
+    def test_depending(depending): both(depending)
+
+    @explored
+    def test_module(of_module): both(of_module)
+
+    @explored
     def test_before(asserting_before): both(asserting_before)
 
     @explored
-    def test_plain(plain, monkeypatch, tmp_path, capsys, caplog): both(plain)
+    def test_plain(safe, monkeypatch, tmp_path, capsys, caplog): both(Pool(safe))
 
     class TestMethods:
-        def setup_method(self): self.pool = Pool()
-        def teardown_method(self): assert self.pool.used == 0
+        def setup_method(self): self.pools = [Pool(True), Pool(False)]
+        def teardown_method(self): assert all(pool.used in (0, 2) for pool in self.pools)
         @explored
-        def test_method(self): both(self.pool)
+        @pytest.mark.parametrize("number", [0, 1], ids=["safe", "unsafe"])
+        def test_method(self, number): both(self.pools[number])
 """
 
 
@@ -145,18 +167,16 @@ def test_filters_and_expectations(pytester: pytest.Pytester, run: Run) -> None:
 
 
 def test_assertions_after_the_test(pytester: pytest.Pytester, results: Any) -> None:
-    """They see what happened in the parent, which is nothing: what depends on them is not verified."""
+    """Those of a fixture of this test belong to each execution. Others see only the parent: it is not verified."""
     pytester.makepyfile(TEARDOWNS)
     tests = results()
-    for name, fixture in (
-        ("test_asserting", "asserting"),
-        ("test_finally", "finally_asserting"),
-        ("test_mocking", "mocking"),
-        ("test_method", "teardown_method"),
-    ):
-        assert tests[name]["verdict"] == "incomplete", name
-        assert f"what {fixture} asserts after the test" in tests[name]["reason"]
-    for name in "test_before", "test_plain":
+    for name in "test_asserting", "test_finally", "test_mocking", "test_depending", "test_method":
+        assert tests[f"{name}[safe]"]["verdict"] == "verified", name
+        assert tests[f"{name}[unsafe]"]["verdict"] == "failed", name
+        assert tests[f"{name}[unsafe]"]["failures"][0]["kind"] == "assertion"
+    assert tests["test_module"]["verdict"] == "incomplete"
+    assert "what of_module asserts after the test is not explored" in tests["test_module"]["reason"]
+    for name in "test_before", "test_plain[safe]", "test_plain[unsafe]":
         assert tests[name]["verdict"] == "verified", name
 
 
