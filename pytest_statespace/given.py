@@ -79,11 +79,11 @@ def explore_examples(
         exploration = explore(dataclasses.replace(settings, timeout=timeout), not final)
         if exploration.result is None:  # a skip, an exit
             raise _Falsified(exploration)
-        if exploration.search.skipped == exploration.search.executions:
-            importlib.import_module("hypothesis").reject()
         settings = dataclasses.replace(settings, promoted=exploration.settings.promoted)
         if exploration.result.verdict in (Verdict.FAILED, Verdict.UNSUPPORTED):
             falsified[example] = _Falsified(_named(exploration, example))
+        elif exploration.search.skipped and not exploration.search.finished:  # assume() let no execution pass
+            importlib.import_module("hypothesis").reject()
         if example in falsified:  # also if it took longer this time, and was cut
             raise falsified[example]
         latest = exploration
