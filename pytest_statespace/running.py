@@ -335,7 +335,10 @@ def _failure_type(item: pytest.Function, failure: Failure) -> type[StatespaceFai
     raised = getattr(sys.modules.get(module or "builtins"), kind, None)
     if not (isinstance(raised, type) and issubclass(raised, Exception)):
         return StatespaceFailure
-    return type("StatespaceFailure", (StatespaceFailure, raised), {"__init__": _init_failure})
+    try:
+        return type("StatespaceFailure", (StatespaceFailure, raised), {"__init__": _init_failure})
+    except TypeError:  # of another metaclass, or not meant to be inherited from
+        return StatespaceFailure
 
 
 def _init_failure(self: StatespaceFailure, report: str, rendering: object) -> None:

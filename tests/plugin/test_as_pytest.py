@@ -145,6 +145,13 @@ def test_filters_and_expectations(pytester: pytest.Pytester, run: Run) -> None:
     @pytest.mark.xfail(raises=(KeyError, Refusal), strict=True)
     def test_expected_own(): raise Refusal(7, "closed")
 
+    class Final(Exception):
+        def __init_subclass__(cls): raise TypeError("final")
+
+    @explored
+    @pytest.mark.xfail(raises=KeyError)
+    def test_final(): raise Final("no")
+
     @explored
     @pytest.mark.xfail(raises=KeyError)
     def test_not_expected(): raise Refusal(7, "closed")
@@ -160,8 +167,8 @@ def test_filters_and_expectations(pytester: pytest.Pytester, run: Run) -> None:
     )
     for arguments in ("--statespace",), ():
         result = run(*arguments)
-        result.assert_outcomes(failed=5, xfailed=4, passed=1, warnings=1)
-        for name in "warning", "finalizer", "finalizer_in_thread", "never_awaited", "not_expected":
+        result.assert_outcomes(failed=6, xfailed=4, passed=1, warnings=1)
+        for name in "warning", "finalizer", "finalizer_in_thread", "never_awaited", "not_expected", "final":
             result.stdout.fnmatch_lines([f"FAILED *::test_{name} - *"])
         result.stdout.fnmatch_lines(["*PytestUnraisableExceptionWarning*Closing.__del__*"])
 
