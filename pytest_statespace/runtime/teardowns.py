@@ -32,8 +32,8 @@ class Teardown:
         self._item = item
         self._finalizers: list[Callable[[], object]] = []
         self._fixtures = [definition for _, definition in _asserting(item) if _is_explored(definition)]
-        order = list(item.fixturenames)
-        self._fixtures.sort(key=lambda definition: order.index(definition.argname), reverse=True)
+        order = {name: number for number, name in enumerate(item.fixturenames)}
+        self._fixtures.sort(key=lambda definition: order.get(definition.argname, len(order)), reverse=True)
 
     def keep_finalizers(self) -> None:
         """What is registered from now on is run by `run`: the parent will never hear of it."""
@@ -77,10 +77,10 @@ def _asserting(item: pytest.Function) -> Iterator[tuple[str, Any]]:
 
 def _teardowns(item: pytest.Function) -> Iterator[tuple[str, Callable[..., Any], Any]]:
     definitions = {name: known[-1] for name, known in item._fixtureinfo.name2fixturedefs.items()}
-    for name, definition in definitions.items():
+    for definition in _in_use(item):
         function = inspect.unwrap(definition.func)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            yield name, function, definition
+            yield definition.argname, function, definition
     of_class, of_module = ("teardown_method", "teardown_class"), ("teardown_function", "teardown_module")
     for owner, names in (item.cls, of_class), (None if item.cls else item.module, of_module):
         for name in names:
@@ -89,6 +89,14 @@ def _teardowns(item: pytest.Function) -> Iterator[tuple[str, Callable[..., Any],
             fixtures = [known for known in definitions if name in _XUNIT and known.startswith(_XUNIT[name])]
             if inspect.isfunction(function):
                 yield name, function, definitions[fixtures[-1]] if fixtures else None
+
+
+def _in_use(item: pytest.Function) -> list[Any]:
+    """All fixtures that are set up for the item: also those that others replace and ask for, or ask for by name."""
+    closure = [definition for known in item._fixtureinfo.name2fixturedefs.values() for definition in known]
+    asked_for = item._request._fixture_defs.values()
+    unique = {id(definition): definition for definition in (*closure, *asked_for)}
+    return [definition for definition in unique.values() if definition.cached_result is not None]
 
 
 def _asserts(code: CodeType, *, everywhere: bool) -> bool:

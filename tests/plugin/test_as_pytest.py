@@ -55,6 +55,18 @@ TEARDOWNS = """
         assert asserting.used in (5, 6, 7)
         asserting.used -= 5
 
+    class TestReplaced:
+        @pytest.fixture
+        def asserting(self, asserting): return asserting
+        @explored
+        def test_replaced(self, asserting): both(asserting)
+
+    @pytest.fixture
+    def by_name(request): return request.getfixturevalue("asserting")
+
+    @explored
+    def test_by_name(safe, by_name): both(by_name)
+
     @pytest.fixture(scope="module")
     def of_module():
         pool = Pool(True)
@@ -177,7 +189,8 @@ def test_assertions_after_the_test(pytester: pytest.Pytester, results: Any) -> N
     """Those of a fixture of this test belong to each execution. Others see only the parent: it is not verified."""
     pytester.makepyfile(TEARDOWNS)
     tests = results()
-    for name in "test_asserting", "test_finally", "test_mocking", "test_depending", "test_method":
+    in_fixtures = ("test_asserting", "test_finally", "test_mocking", "test_depending", "test_replaced", "test_by_name")
+    for name in (*in_fixtures, "test_method"):
         assert tests[f"{name}[safe]"]["verdict"] == "verified", name
         assert tests[f"{name}[unsafe]"]["verdict"] == "failed", name
         assert tests[f"{name}[unsafe]"]["failures"][0]["kind"] == "assertion"
