@@ -33,6 +33,7 @@ from pytest_statespace.reporting.failure import FailureRepr, render
 from pytest_statespace.reporting.progress import Progress
 from pytest_statespace.reporting.terminal import race_text
 from pytest_statespace.reporting.text import plural
+from pytest_statespace.runtime.teardowns import forgive
 from pytest_statespace.runtime.wire import to_plain
 from pytest_statespace.sandbox.recording import Recorded
 from pytest_statespace.sandbox.remedies import refused
@@ -84,7 +85,11 @@ def explore_item(
             )
 
         given = is_given(item)
-        exploration = explore_examples(item, settings, explore) if given else explore(settings)
+        try:
+            exploration = explore_examples(item, settings, explore) if given else explore(settings)
+            settings = exploration.settings
+        finally:
+            forgive(item, settings)
     for category, message, file, number in exploration.search.warnings:
         kind = getattr(builtins, category, None) or getattr(pytest, category, UserWarning)
         if not (isinstance(kind, type) and issubclass(kind, Warning)):
@@ -93,7 +98,7 @@ def explore_item(
     if exploration.result is None:
         _pass_on(exploration.search.payload)
         return
-    result = _keep_failures(item, exploration.settings, exploration.result)
+    result = _keep_failures(item, settings, exploration.result)
     result = _write_report(item, result, exploration.search.graph, folder)
     _publish(item, result)
     config.hook.pytest_statespace_search_finished(item=item, result=result)
@@ -155,7 +160,10 @@ def replay_item(
             stop=example.kind is FailureKind.LIVELOCK,
         )
 
-    recorded = replay_example(item, example.example, run) if is_given(item) else run()
+    try:
+        recorded = replay_example(item, example.example, run) if is_given(item) else run()
+    finally:
+        forgive(item, settings)
     if recorded.exit:
         pytest.exit(recorded.exit)
     report = recorded.report

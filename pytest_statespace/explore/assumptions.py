@@ -1,7 +1,8 @@
 """What a search assumed and did not hold: how the child names it, and how the user is told.
 
 A restart's detail has a line for each: ``global LIMIT``, ``attribute NAME``, ``cell f.NAME``, ``name vars``, or
-``observe addresses at FILE:LINE`` with the place where the program looked.
+``observe addresses at FILE:LINE`` with the place where the program looked. ``teardown NAME`` is the parent's:
+an execution did something that can't be taken back, perhaps there.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def told(broken: Iterable[str], looked_at: Mapping[str, str]) -> list[str]:
             texts.append(f"sets are not walked in the order of addresses{at}")
         elif kind == "observe":
             texts.append(f"{what} are not looked at{at}")
+        elif kind == "teardown":
+            texts.append(f"the teardown of {what} can be taken back")
         elif kind == "name":
             texts.append(f"{what} is not used")
         else:

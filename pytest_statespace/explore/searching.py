@@ -30,6 +30,7 @@ from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.strategies.base import Learner
 from pytest_statespace.explore.twin import find_twin
 from pytest_statespace.runtime import child as child_side
+from pytest_statespace.runtime.teardowns import Teardown, may_be_left
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.session import Sandbox
 from pytest_statespace.settings import Settings
@@ -54,6 +55,7 @@ def task_of(
     return child_side.Task(
         item=item,
         settings=settings,
+        teardown=Teardown(item, settings),
         roots=(str(item.config.rootpath),),
         fingerprint=fingerprint,
         footprints=footprints,
@@ -87,15 +89,23 @@ class Searching:
         """The last of the searches; ``settings.promoted`` may have grown."""
         for _ in range(_MOST_RESTARTS):
             search = self._in_phases()
-            if search.end is not SearchEnd.RESTART:
+            broken = self._broken(search)
+            if broken is None:
                 return search
-            broken = broken_assumptions(search.detail)
             self.looked_at.update(broken)
             if not broken.keys() - set(self.settings.promoted):
                 raise InternalError(f"the search restarts for ever because of {search.detail!r}")
             promoted = dict.fromkeys((*self.settings.promoted, *broken))
             self.settings = dataclasses.replace(self.settings, promoted=tuple(promoted))
         raise InternalError(f"more than {_MOST_RESTARTS} restarts of one search")
+
+    def _broken(self, search: Search) -> dict[str, str] | None:
+        """The assumptions because of which the test is searched again; None: it is not."""
+        if search.end is SearchEnd.RESTART:
+            return broken_assumptions(search.detail)
+        if search.end is SearchEnd.UNSUPPORTED and self.settings.max_executions != 1:
+            return dict.fromkeys(may_be_left(self.item, self.settings), "") or None
+        return None
 
     def _in_phases(self) -> Search:
         settings = self.settings

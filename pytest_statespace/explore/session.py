@@ -112,7 +112,7 @@ def explore(
     result = conclude(
         search, nodeid=item.nodeid, settings=now, failures=failures, notes=tuple(notes)
     )
-    unchecked = unexplored_teardowns(item) if result.verdict is Verdict.VERIFIED else []
+    unchecked = unexplored_teardowns(item, now) if result.verdict is Verdict.VERIFIED else []
     if unchecked:
         what = f"what {' and '.join(unchecked)} asserts after the test is not explored: assert it in the test"
         result = dataclasses.replace(result, verdict=Verdict.INCOMPLETE, reason=what)

@@ -73,6 +73,7 @@ class Task:
 
     item: pytest.Function
     settings: Settings
+    teardown: Teardown
     roots: tuple[str, ...]  # files below are code under test
     tables: dict[str, Any] | None = None  # of the code under test, as the parent made them
     modules: int = -1  # how many there were then
@@ -134,7 +135,6 @@ class _Child:
         self._context = Context(bridge, self.fail)
         self._recorder: Recorder | None = None
         self._arguments: dict[str, Any] = {}
-        self._teardown = Teardown(task.item)
         self._pid = os.getpid()
 
     def explore(self) -> None:
@@ -143,7 +143,7 @@ class _Child:
         gc.disable()  # for good: nothing may die between looking at all objects and the base snapshot
         names = item._fixtureinfo.argnames
         self._arguments = {name: item.funcargs[name] for name in names}
-        self._teardown.keep_finalizers()
+        task.teardown.keep_finalizers()
         patches.suspend_tracers()
         patches.silence_faulthandler()
         patches.seed_random(task.settings.seed)
@@ -182,7 +182,7 @@ class _Child:
                 from pytest_statespace.runtime import event_loop
 
                 event_loop.run(result)
-            self._teardown.run()
+            self._task.teardown.run()
             left_running.settle(self._task.settings.left_running)
         except BaseException as error:
             self._refuse_fixtures_of_a_loop(error)

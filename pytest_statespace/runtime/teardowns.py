@@ -1,39 +1,73 @@
-"""What is asserted after the test: behind the ``yield`` of a fixture, in teardown functions, in finalizers.
+"""What happens after the test function: behind the ``yield`` of a fixture, in teardown functions, in finalizers.
 
-Fixtures are torn down in the parent, once, which has not seen what the test did. So the child runs the teardown of
-those fixtures of the user's that assert something, and the finalizers that the test itself registers, at the end of
-each execution. It does so for fixtures that are made for one test; where others assert something, the test is not
-verified.
+pytest does it in the parent, once, which has not seen what the test did. So the child does it as well, at the end of
+each execution, for what was set up for this test by code of the user's: it may assert something, raise or wait for
+ever. What can't be taken back there (a file that is removed, say) is left to the parent. Where something asserts that
+nobody explores, the test is not verified.
 """
 
 from __future__ import annotations
 
-import dis
+import contextlib
+import functools
 import inspect
+import threading
 from collections.abc import Callable, Iterator
-from types import CodeType
+from dataclasses import dataclass
+from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
 
-__all__ = ["Teardown", "unexplored_teardowns"]
+from pytest_statespace.runtime.asserting import asserts, mentions_after_yield
+from pytest_statespace.settings import Settings
 
-_LOADS = ("LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD")  # of what raises it: pytest.fail, assert_called_once
-_XUNIT = {
-    "teardown_method": "_xunit_setup_method_fixture",
-    "teardown_function": "_xunit_setup_function_fixture",
+__all__ = ["Teardown", "forgive", "may_be_left", "unexplored_teardowns"]
+
+_KIND = "teardown"  # of an assumption: that this one can be explored
+_REPORTS = frozenset({"rep_setup", "rep_call", "stash", "testsfailed"})  # as pytest's documentation has them
+_UNDOING = ("monkeypatch", "mocker")  # undone in between, as always
+_XUNIT = {  # pytest's own fixtures, and what of the user's they call
+    "_xunit_setup_method": ("teardown_method",),
+    "_xunit_setup_function": ("teardown_function",),
+    "_xunit_setup_class": ("teardown_class",),
+    "_xunit_setup_module": ("teardown_module", "tearDownModule"),
+    "_unittest_setUpClass": ("tearDownClass",),
 }
 
 
-class Teardown:
-    """In the child: what is to be done when the test function has returned."""
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One finalizer of the item, as pytest would call it."""
 
-    def __init__(self, item: pytest.Function) -> None:
+    name: str
+    call: Callable[[], object]
+    functions: tuple[tuple[FunctionType, dict[str, Any], bool], ...] = ()
+    """Those of the user's that it calls, what their names stand for, and whether only the part behind the ``yield``."""
+
+    def asserts(self, is_users: Callable[[CodeType], bool]) -> bool:
+        """Does it assert something?"""
+        return any(asserts(function, is_users, names, after_yield=part) for function, names, part in self.functions)
+
+    def reads_reports(self) -> bool:
+        """Does it ask pytest how the test ended? Nobody knows that inside an execution."""
+        return any(part and mentions_after_yield(function, _REPORTS) for function, _, part in self.functions)
+
+
+class Teardown:
+    """What the child does when the test function has returned. Made in the parent."""
+
+    def __init__(self, item: pytest.Function, settings: Settings) -> None:
         self._item = item
         self._finalizers: list[Callable[[], object]] = []
-        self._fixtures = [definition for _, definition in _asserting(item) if _is_explored(definition)]
-        order = {name: number for number, name in enumerate(item.fixturenames)}
-        self._fixtures.sort(key=lambda definition: order.get(definition.argname, len(order)), reverse=True)
+        self._steps: list[Callable[[], object]] = []
+        waiting: list[Callable[[], object]] = []
+        for step in _of_the_item(item):
+            if step.name in _UNDOING:
+                waiting.append(step.call)
+            elif _may_be_run(item, step, settings):
+                self._steps += [*waiting, step.call]
+                waiting.clear()
 
     def keep_finalizers(self) -> None:
         """What is registered from now on is run by `run`: the parent will never hear of it."""
@@ -47,70 +81,152 @@ class Teardown:
         """Raises what a teardown raises."""
         while self._finalizers:
             self._finalizers.pop()()
-        for definition in self._fixtures:
-            definition.finish(self._item._request)
+        for step in self._steps:
+            step()
 
 
-def unexplored_teardowns(item: pytest.Function) -> list[str]:
+def forgive(item: pytest.Function, settings: Settings) -> None:
+    """In the parent, after an exploration or replay: the test's fixtures will be torn down there, where it did nothing.
+
+    That they find so is no error, unless no execution has looked.
+    """
+    finalizers, _ = item.session._setupstate.stack.get(item, ([], None))
+    for number, finalizer in enumerate(finalizers):
+        step = _step(item, finalizer, also_coroutines=True)
+        if step is None or step.name in _UNDOING:
+            continue
+        if _may_be_run(item, step, settings):
+            finalizers[number] = _forgiving(finalizer, (Exception, pytest.fail.Exception))
+        elif step.asserts(_is_users(item)):
+            finalizers[number] = _forgiving(finalizer, (AssertionError, pytest.fail.Exception))
+
+
+def _forgiving(call: Callable[[], object], errors: tuple[type[BaseException], ...]) -> Callable[[], object]:
+    def forgiving() -> None:
+        with contextlib.suppress(*errors):
+            call()
+
+    return forgiving
+
+
+def may_be_left(item: pytest.Function, settings: Settings) -> list[str]:
+    """Assumptions to give up where something can't be explored: that the teardowns can."""
+    steps = (step for step in _of_the_item(item) if step.name not in _UNDOING)
+    return [f"{_KIND} {step.name}" for step in steps if _may_be_run(item, step, settings)]
+
+
+def unexplored_teardowns(item: pytest.Function, settings: Settings) -> list[str]:
     """Names of the fixtures and teardown functions of the user's that assert something where nobody explores it."""
-    found = [name for name, definition in _asserting(item) if not _is_explored(definition)]
+    is_users = _is_users(item)
+    explored = {step.name for step in _of_the_item(item) if _may_be_run(item, step, settings)}
+    found = [step.name for step in _all_steps(item) if step.name not in explored and step.asserts(is_users)]
     return list(dict.fromkeys(found))
 
 
-def _is_explored(definition: Any) -> bool:
-    return definition is not None and definition.scope == "function" and not _is_coroutine(definition)
+def _may_be_run(item: pytest.Function, step: _Step, settings: Settings) -> bool:
+    if step.reads_reports() or f"{_KIND} {step.name}" in settings.promoted:
+        return False
+    # With one execution all system calls are let through, and would be made twice. A thread that a fixture started is
+    # missing in the child: a teardown that waits for its answer would hang.
+    doubtful = settings.max_executions == 1 or _other_threads()
+    return not doubtful or step.asserts(_is_users(item))
 
 
-def _is_coroutine(definition: Any) -> bool:
-    return inspect.isasyncgenfunction(inspect.unwrap(definition.func))
+def _of_the_item(item: pytest.Function) -> Iterator[_Step]:
+    """What is torn down with the item, in this order."""
+    finalizers, _ = item.session._setupstate.stack.get(item, ([], None))
+    for finalizer in reversed(finalizers):
+        step = _step(item, finalizer)
+        if step is not None:
+            yield step
 
 
-def _asserting(item: pytest.Function) -> Iterator[tuple[str, Any]]:
-    """Names, and the fixture that runs it if there is one."""
-    root = f"{item.config.rootpath}/"
-    for name, function, definition in _teardowns(item):
-        code = function.__code__
-        is_users = code.co_filename.startswith(root) and "/site-packages/" not in code.co_filename
-        if is_users and _asserts(code, everywhere=name.startswith("teardown_")):
-            yield name, definition
-
-
-def _teardowns(item: pytest.Function) -> Iterator[tuple[str, Callable[..., Any], Any]]:
-    definitions = {name: known[-1] for name, known in item._fixtureinfo.name2fixturedefs.items()}
-    for definition in _in_use(item):
-        function = inspect.unwrap(definition.func)
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            yield definition.argname, function, definition
-    of_class, of_module = ("teardown_method", "teardown_class"), ("teardown_function", "teardown_module")
-    for owner, names in (item.cls, of_class), (None if item.cls else item.module, of_module):
-        for name in names:
-            function = getattr(owner, name, None)
-            function = getattr(function, "__func__", function)
-            fixtures = [known for known in definitions if name in _XUNIT and known.startswith(_XUNIT[name])]
-            if inspect.isfunction(function):
-                yield name, function, definitions[fixtures[-1]] if fixtures else None
-
-
-def _in_use(item: pytest.Function) -> list[Any]:
-    """All fixtures that are set up for the item: also those that others replace and ask for, or ask for by name."""
+def _all_steps(item: pytest.Function) -> Iterator[_Step]:
+    """What is torn down with the item or later, of what it uses."""
     closure = [definition for known in item._fixtureinfo.name2fixturedefs.values() for definition in known]
-    asked_for = item._request._fixture_defs.values()
-    unique = {id(definition): definition for definition in (*closure, *asked_for)}
-    return [definition for definition in unique.values() if definition.cached_result is not None]
+    used = {id(definition) for definition in (*closure, *item._request._fixture_defs.values())}
+    for finalizers, _ in item.session._setupstate.stack.values():
+        for finalizer in finalizers:
+            step = _step(item, finalizer, also_coroutines=True)
+            definition = _definition(finalizer)
+            if step is not None and (definition is None or id(definition) in used):
+                yield step
 
 
-def _asserts(code: CodeType, *, everywhere: bool) -> bool:
-    """Does the code assert something, behind its first ``yield`` unless ``everywhere``?"""
-    after = everywhere
-    for step in dis.get_instructions(code):
-        if after and _is_assertion(step):
+def _step(item: pytest.Function, finalizer: Callable[[], object], *, also_coroutines: bool = False) -> _Step | None:
+    """The finalizer, if it runs code of the user's or undoes something."""
+    is_users = _is_users(item)
+    definition = _definition(finalizer)
+    if definition is None:
+        function = _plain(finalizer)
+        if function is None or not is_users(function.__code__):
+            return None
+        return _Step(function.__name__, finalizer, ((function, {}, False),))
+    if definition.argname in _UNDOING:
+        return _Step(definition.argname, finalizer)
+    if definition.cached_result is None:
+        return None
+    functions = [found for found in _functions(item, definition) if is_users(found[0].__code__)]
+    if not functions or (any(inspect.isasyncgenfunction(known) for known, _, _ in functions) and not also_coroutines):
+        return None
+    name = functions[0][0].__name__ if definition.argname.startswith(tuple(_XUNIT)) else definition.argname
+    return _Step(name, finalizer, tuple(functions))
+
+
+def _definition(finalizer: Callable[[], object]) -> Any:
+    """The fixture that it tears down; None if it is no such finalizer."""
+    if isinstance(finalizer, functools.partial):
+        candidates = [getattr(finalizer.func, "__self__", None)]
+    else:
+        candidates = [cell.cell_contents for cell in getattr(finalizer, "__closure__", None) or ()]
+    found = [candidate for candidate in candidates if isinstance(candidate, pytest.FixtureDef)]
+    return found[0] if found else None
+
+
+def _functions(item: pytest.Function, definition: Any) -> Iterator[tuple[FunctionType, dict[str, Any], bool]]:
+    """What is called to tear a fixture down: its own rest, finalizers that it registered, what pytest calls for it."""
+    for fixture, names in _XUNIT.items():
+        if definition.argname.startswith(fixture):
+            for owner in item.cls, item.module:
+                known = [_plain(getattr(owner, name, None)) for name in names]
+                yield from ((function, {}, False) for function in known if function is not None)
+            return
+    function = _plain(definition.func)
+    if function is not None and (inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)):
+        yield function, _locals(definition), True
+    for finalizer in definition._finalizers:
+        if _definition(finalizer) is None and (function := _plain(finalizer)) is not None:
+            yield function, {}, False
+
+
+def _plain(function: object) -> FunctionType | None:
+    """The Python function behind methods, partial objects and wrappers."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(getattr(function, "__func__", function))  # type: ignore[arg-type]
+    return function if isinstance(function, FunctionType) else None
+
+
+def _locals(definition: Any) -> dict[str, Any]:
+    """Those of the generator that waits behind its ``yield``."""
+    for finalizer in definition._finalizers:
+        for argument in getattr(finalizer, "args", ()):
+            if inspect.isgenerator(argument):
+                return inspect.getgeneratorlocals(argument)
+    return {}
+
+
+def _is_users(item: pytest.Function) -> Callable[[CodeType], bool]:
+    root = f"{item.config.rootpath}/"
+    return lambda code: code.co_filename.startswith(root) and "/site-packages/" not in code.co_filename
+
+
+def _other_threads() -> bool:
+    """Do fixtures have threads here? Not counted are those of pytest's plugins, such as a timeout's."""
+    for thread in threading.enumerate():
+        if thread is threading.main_thread() or isinstance(thread, threading._DummyThread):
+            continue
+        function = _plain(getattr(thread, "function", None) or getattr(thread, "_target", None))
+        if function is None or "/site-packages/" not in function.__code__.co_filename:
             return True
-        after = after or step.opname == "YIELD_VALUE"
     return False
-
-
-def _is_assertion(step: dis.Instruction) -> bool:
-    if step.opname in ("LOAD_ASSERTION_ERROR", "LOAD_COMMON_CONSTANT"):
-        return step.opname == "LOAD_ASSERTION_ERROR" or "AssertionError" in step.argrepr
-    name = step.argval if isinstance(step.argval, str) else ""
-    return step.opname in _LOADS and (name in ("AssertionError", "fail") or name.startswith("assert"))
