@@ -295,7 +295,13 @@ void ssbf_attribute_items(PyDictObject *d, PyObject *owner);
 /* Where its holes are and when its table will be rebuilt: for those who hold a position in it. */
 void ssbf_dict_layout(PyDictObject *d);
 /* Is there a live dictionary? Any word may be asked about. */
+/* The living object there, of at least so many bytes; NULL if there is none. */
+PyObject *ssbf_object_at(uintptr_t address, size_t least);
 int ssbf_is_dict(uintptr_t address);
+/* Tokens for a deque that a word on the C stack leads to; nothing for anything else. */
+void ssbf_deque_changes(uintptr_t address);
+/* Does a table go by a hash of this key that the program's own code has made, and may make otherwise by now? */
+int ssbf_hash_is_kept(PyObject *key);
 
 /* ---- base_index.c ---------------------------------------------------------------------- */
 

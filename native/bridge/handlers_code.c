@@ -37,6 +37,8 @@ static void type_content(PyObject *o)
     ssbf_raw(t->tp_flags & ~(unsigned long)Py_TPFLAGS_VALID_VERSION_TAG);
     ssbf_count((uint64_t)t->tp_basicsize);
     ssbf_raw((uint64_t)t->tp_dictoffset);
+    /* A __new__ that was set and taken back leaves a slot that its base has not. Of all slots only this one is kept so. */
+    ssbf_count(t->tp_base && t->tp_new == t->tp_base->tp_new);
     if (t->tp_flags & Py_TPFLAGS_HEAPTYPE) {
         PyHeapTypeObject *h = (PyHeapTypeObject *)t;
         ssbf_reference(h->ht_name);

@@ -39,9 +39,19 @@ typedef struct deque {
     PyObject_VAR_HEAD
     deque_block *leftmost, *rightmost;
     Py_ssize_t left, right;
-    size_t state; /* counts changes: only iterators compare it */
+    size_t state; /* counts changes: iterators compare it, and what C does by itself (ssbf_deque_changes) */
     Py_ssize_t maxlen;
 } deque;
+
+static PyTypeObject *deque_type; /* NULL: its layout is not known */
+
+/* C code that goes through a deque compares the number of changes with that of its beginning, which it holds itself. */
+void ssbf_deque_changes(uintptr_t address)
+{
+    PyObject *o = deque_type ? ssbf_object_at(address, sizeof(deque)) : NULL;
+    if (o && PyType_IsSubtype(Py_TYPE(o), deque_type))
+        ssbf_raw(((deque *)o)->state);
+}
 
 static void deque_content(PyObject *o)
 {
@@ -331,6 +341,7 @@ int ssbf_register_collections(void)
         deque_handler.covered = (size_t)type->tp_basicsize;
     ssbf_register_layout("collections.deque", type, known, &deque_handler);
     if (known) {
+        deque_type = type;
         PyObject *empty = PyObject_CallNoArgs((PyObject *)type), *it = empty ? PyObject_GetIter(empty) : NULL;
         if (it)
             ssbf_register_layout("deque iterator", Py_TYPE(it), deque_iterator_layout_is_known(it, empty), &deque_iter);

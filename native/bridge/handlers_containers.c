@@ -68,12 +68,16 @@ static void list_content(PyObject *o)
     Py_ssize_t n = Py_SIZE(o);
     ssbf_count((uint64_t)n);
     references(((PyListObject *)o)->ob_item, n);
+    if (((PyListObject *)o)->allocated < 0) /* it is being sorted, and nobody has touched it: list.sort looks at the end */
+        ssbf_token(SSBF_TOKEN(SSBF_T_DEAD, 4));
 }
 
 static void list_buffers(PyObject *o, int32_t owner)
 {
     ssbf_add_block(((PyListObject *)o)->ob_item, (size_t)((PyListObject *)o)->allocated * sizeof(PyObject *), owner);
 }
+
+static int is_live(const setentry *e) { return e->key && e->hash != -1; }
 
 /* ---- dict ------------------------------------------------------------------------------ */
 
@@ -88,6 +92,33 @@ static void run_of_entries(PyDictKeysObject *keys)
     ssbf_run_begin();
     ssbf_run_part(&s);
     ssbf_run_end();
+}
+
+int ssbf_hash_is_kept(PyObject *key)
+{
+    if (!key || Py_TYPE(key) == &PyUnicode_Type || Py_TYPE(key) == &PyLong_Type)
+        return 0;
+    if (ssbf_hash_is_python(Py_TYPE(key)))
+        return 1;
+    int found = 0;
+    if (PyTuple_Check(key) && Py_TYPE(key)->tp_hash == PyTuple_Type.tp_hash)
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key) && !found; i++)
+            found = ssbf_hash_is_kept(PyTuple_GET_ITEM(key, i));
+    if (PyFrozenSet_Check(key) && Py_TYPE(key)->tp_hash == PyFrozenSet_Type.tp_hash) {
+        PySetObject *s = (PySetObject *)key;
+        for (Py_ssize_t i = 0; i <= s->mask && !found; i++)
+            found = is_live(&s->table[i]) && ssbf_hash_is_kept(s->table[i].key);
+    }
+    return found && !ssbf_hash_uses_address(key, 0);
+}
+
+/* A program may change what its __hash__ returns. The table goes by the hash of then. */
+static void kept_hashes(PyDictKeysObject *keys)
+{
+    PyDictKeyEntry *entries = DK_ENTRIES(keys);
+    for (Py_ssize_t i = 0; i < keys->dk_nentries; i++)
+        if (entries[i].me_value && ssbf_hash_is_kept(entries[i].me_key))
+            ssbf_raw((uint64_t)entries[i].me_hash);
 }
 
 void ssbf_attribute_items(PyDictObject *d, PyObject *owner)
@@ -126,6 +157,8 @@ void ssbf_attribute_items(PyDictObject *d, PyObject *owner)
                 ssbf_reference(entries[i].me_value);
             }
     }
+    if (!d->ma_values && !DK_IS_UNICODE(keys))
+        kept_hashes(keys);
 }
 
 void ssbf_dict_items(PyDictObject *d) { ssbf_attribute_items(d, NULL); }
@@ -174,20 +207,25 @@ void ssbf_dict_layout(PyDictObject *d)
             ssbf_token(SSBF_TOKEN(SSBF_T_DEAD, i));
 }
 
-int ssbf_is_dict(uintptr_t address)
+PyObject *ssbf_object_at(uintptr_t address, size_t least)
 {
     uintptr_t start;
     uint32_t bytes;
     if (address < 65536 || address & 7 || address >> 47)
-        return 0;
+        return NULL;
     if (ssb_heap_is_new(address)) {
-        if (ssb_heap_find(address, &start, &bytes) != 3 || bytes < address - start + sizeof(PyDictObject) ||
-            !ssbf_is_type(Py_TYPE((PyObject *)address)))
-            return 0;
+        if (ssb_heap_find(address, &start, &bytes) != 3 || bytes < address - start + least || !ssbf_is_type(Py_TYPE((PyObject *)address)))
+            return NULL;
     } else if (ssbf_find_object(address) < 0) {
-        return 0;
+        return NULL;
     }
-    return Py_REFCNT((PyObject *)address) > 0 && PyDict_Check((PyObject *)address);
+    return Py_REFCNT((PyObject *)address) > 0 ? (PyObject *)address : NULL;
+}
+
+int ssbf_is_dict(uintptr_t address)
+{
+    PyObject *o = ssbf_object_at(address, sizeof(PyDictObject));
+    return o && PyDict_Check(o);
 }
 
 typedef struct dict_iterator {
@@ -299,8 +337,6 @@ static int ordered_layout_is_known(void)
 
 /* ---- sets --------------------------------------------------------------------------------- */
 
-static int is_live(const setentry *e) { return e->key && e->hash != -1; }
-
 /* Order of elements that does not depend on addresses: by number if met, else by what they contain. */
 static uint64_t element_key(PyObject *o, uint64_t hash[2])
 {
@@ -330,6 +366,16 @@ static void sort_elements(uint32_t n)
             ssbf->element_keys[j] = key;
             ssbf->elements[j] = element;
         }
+}
+
+/* Where other elements lie by their addresses, this says with which hashes some were put in. */
+static void kept_hashes_of_elements(PySetObject *s)
+{
+    uint64_t hash[2], sum = 0;
+    for (Py_ssize_t i = 0; i <= s->mask; i++)
+        if (is_live(&s->table[i]) && ssbf_hash_is_kept(s->table[i].key))
+            sum += (element_key(s->table[i].key, hash) ^ (uint64_t)s->table[i].hash) * 0x9E3779B97F4A7C15ull;
+    ssbf_raw(sum);
 }
 
 /* Elements whose place in the table follows from addresses: as a multiset. */
@@ -362,6 +408,7 @@ static void unordered_elements(PySetObject *s)
     sort_elements(n);
     for (uint32_t i = 0; i < n; i++)
         ssbf_reference(ssbf->elements[i]);
+    kept_hashes_of_elements(s);
 }
 
 static void set_content(PyObject *o)
@@ -392,6 +439,8 @@ static void set_content(PyObject *o)
         if (is_live(&s->table[i])) {
             ssbf_count((uint64_t)i);
             ssbf_reference(s->table[i].key);
+            if (ssbf_hash_is_kept(s->table[i].key))
+                ssbf_raw((uint64_t)s->table[i].hash);
         } else if (s->table[i].key && ssb.addresses_observed) {
             ssbf_token(SSBF_TOKEN(SSBF_T_DEAD, i));
         }

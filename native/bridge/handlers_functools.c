@@ -43,6 +43,8 @@ static void lru_cache_content(PyObject *o)
     if (is_bounded(c)) {
         for (lru_link *l = c->root.next; l && l != &c->root; l = l->next) {
             ssbf_reference(l->key);
+            if (ssbf_hash_is_kept(l->key))
+                ssbf_raw((uint64_t)l->hash);
             ssbf_reference(l->result);
         }
         ssbf_count((uint64_t)PyDict_GET_SIZE(c->cache)); /* during a call it may differ from the list */

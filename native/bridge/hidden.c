@@ -279,6 +279,8 @@ static int operator_is_transparent(PyObject *left, PyObject *right, ssb_frame *c
     PyObject *self = first_argument(callee), *function = ssb_frame_function(callee);
     if (!self || (self != left && self != right) || !is_operator(Py_TYPE(self), function))
         return 0;
+    if (Py_TYPE(left) != Py_TYPE(right) && PyType_IsSubtype(Py_TYPE(right), Py_TYPE(left))) /* it was asked first, or not */
+        return 0;
     return !in_place || times_bound(Py_TYPE(self), function) == 1;
 }
 
@@ -306,6 +308,8 @@ static int access_is_transparent(PyObject *o, ssb_frame *callee)
     if (!callee || !is_plain_instance(o))
         return 0;
     PyObject *function = ssb_frame_function(callee), *mro = ssb_type_mro(Py_TYPE(o));
+    if (class_attribute(Py_TYPE(o), "__getattr__") && !method_runs(o, "__getattr__", callee) && !method_runs(o, "__setattr__", callee))
+        return 0; /* it was looked up before, and C holds what was found */
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (method_runs(o, names[i], callee))
             return times_bound(Py_TYPE(o), function) == 1;
@@ -446,6 +450,7 @@ static void raw_segment(const ssb_thread *t, uintptr_t lo, uintptr_t hi)
             value &= ~SSB_REFERENCE_TAGS;
             if (ssbf_is_dict(value)) /* a position in it counts entries */
                 ssbf_dict_layout((PyDictObject *)value);
+            ssbf_deque_changes(value);
         }
     }
 }
@@ -505,12 +510,29 @@ static void segment(const ssb_thread *t, ssb_frame *frame, ssb_frame *callee, ui
     }
 }
 
+/* What C has done between the beginning of a thread and its outermost frame, NULL if there is none: the function that
+ * the thread was started with may be one of C. */
+static void root_segment(const ssb_thread *t, ssb_frame *outermost, uintptr_t lo)
+{
+    if (!t->function)
+        return;
+    PyObject *first = PyTuple_GET_SIZE(t->args) > 0 ? PyTuple_GET_ITEM(t->args, 0) : NULL;
+    int transparent = callable_is_transparent(t->function, first, outermost);
+    if (transparent == BUT_FOR_AN_EXCEPTION)
+        exceptions(lo, t->stack_hi);
+    else if (!transparent && !method_runs(t->function, "__call__", outermost))
+        raw_segment(t, lo, t->stack_hi);
+}
+
 void ssbf_hidden(uint32_t thread, ssb_frame **frames, uint32_t n)
 {
     const ssb_thread *t = &ssb.threads[thread];
     const void *entry = ssb_thread_entry(t->tstate);
-    if (!n)
+    if (!n) {
+        if (!t->in_hook)
+            root_segment(t, NULL, (uintptr_t)t->context.sp);
         return;
+    }
     if (!t->in_hook)
         segment(t, frames[0], NULL, (uintptr_t)t->context.sp, entry);
     for (uint32_t k = 0; k < n; k++) {
@@ -519,6 +541,8 @@ void ssbf_hidden(uint32_t thread, ssb_frame **frames, uint32_t n)
         const void *outer = ssb_entry_previous(entry);
         if (k + 1 < n && outer && outer != ssbf->base_entry)
             segment(t, frames[k + 1], frames[k], ssb_entry_end(entry), outer);
+        if (k + 1 == n && thread)
+            root_segment(t, frames[k], ssb_entry_end(entry));
         entry = outer ? outer : entry;
     }
 }

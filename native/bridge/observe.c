@@ -83,13 +83,15 @@ static void add_value_hash_of(const char *module, const char *name)
 
 static void find_value_hashes(void)
 {
-    PyTypeObject *types[] = {&PyUnicode_Type, &PyLong_Type, &PyFloat_Type, &PyComplex_Type, &PyBytes_Type, &PyMemoryView_Type};
+    PyTypeObject *types[] = {&PyUnicode_Type, &PyLong_Type, &PyFloat_Type, &PyComplex_Type, &PyBytes_Type, &PyMemoryView_Type,
+                             &PyRange_Type};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         add_value_hash(types[i]);
-    static const char *const names[] = {"date", "time", "datetime", "timedelta"};
+    static const char *const names[] = {"date", "time", "datetime", "timedelta", "timezone"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         add_value_hash_of("_datetime", names[i]);
     add_value_hash_of("_decimal", "Decimal");
+    add_value_hash_of("re", "Pattern");
 }
 
 static int hashes_its_value(const PyTypeObject *type)
@@ -106,13 +108,14 @@ int ssbf_hash_uses_address(PyObject *o, int depth)
         return 0;
     if (depth > 6)
         return 1;
-    if (PyTuple_CheckExact(o)) {
+    hashfunc hash = Py_TYPE(o)->tp_hash;
+    if (PyTuple_Check(o) && hash == PyTuple_Type.tp_hash) {
         for (Py_ssize_t i = 0; i < Py_SIZE(o); i++)
             if (ssbf_hash_uses_address(PyTuple_GET_ITEM(o, i), depth + 1))
                 return 1;
         return 0;
     }
-    if (PyFrozenSet_CheckExact(o)) {
+    if (PyFrozenSet_Check(o) && hash == PyFrozenSet_Type.tp_hash) {
         PySetObject *s = (PySetObject *)o;
         for (Py_ssize_t i = 0; i <= s->mask; i++)
             if (s->table[i].key && s->table[i].hash != -1 && ssbf_hash_uses_address(s->table[i].key, depth + 1))
@@ -132,6 +135,22 @@ static PyObject *look_id(PyObject *module, PyObject *o)
     if (ssb_heap_is_new((uintptr_t)o) && ssbf_looking_matters() && !ssbf_addresses_are_forgotten() && !ssbf_describes_a_failure())
         ssb_observe(SSB_OBSERVED_ADDRESSES);
     return original_id(module, o);
+}
+
+static PyCFunction original_addressof, original_buffer_info;
+
+static PyObject *look_addressof(PyObject *module, PyObject *o)
+{
+    if (ssb_heap_is_new((uintptr_t)o))
+        ssb_observe(SSB_OBSERVED_ADDRESSES);
+    return original_addressof(module, o);
+}
+
+static PyObject *look_buffer_info(PyObject *array, PyObject *unused)
+{
+    if (ssb_heap_is_new((uintptr_t)array))
+        ssb_observe(SSB_OBSERVED_ADDRESSES);
+    return original_buffer_info(array, unused);
 }
 
 static PyObject *look_hash(PyObject *module, PyObject *o)
@@ -216,6 +235,39 @@ static PyObject *look_blocks(PyObject *module, PyObject *unused)
     return original_blocks(module, unused);
 }
 
+/* Which references to an object there are, also such that nothing would ever notice. */
+static PyCFunction original_weak_count, original_weak_list, original_freeze, original_unfreeze, original_frozen;
+
+static PyObject *look_weak_count(PyObject *module, PyObject *o)
+{
+    ssb_observe(SSB_OBSERVED_COUNTS);
+    return original_weak_count(module, o);
+}
+
+static PyObject *look_weak_list(PyObject *module, PyObject *o)
+{
+    ssb_observe(SSB_OBSERVED_COUNTS);
+    return original_weak_list(module, o);
+}
+
+static PyObject *look_freeze(PyObject *module, PyObject *unused)
+{
+    ssb_observe(SSB_OBSERVED_COUNTS);
+    return original_freeze(module, unused);
+}
+
+static PyObject *look_unfreeze(PyObject *module, PyObject *unused)
+{
+    ssb_observe(SSB_OBSERVED_COUNTS);
+    return original_unfreeze(module, unused);
+}
+
+static PyObject *look_frozen(PyObject *module, PyObject *unused)
+{
+    ssb_observe(SSB_OBSERVED_COUNTS);
+    return original_frozen(module, unused);
+}
+
 static PyObject *look_sizeof(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     ssb_observe(SSB_OBSERVED_COUNTS);
@@ -281,6 +333,29 @@ static PyMethodDef *function_of(const char *module, const char *name)
     return found;
 }
 
+/* What a module that is loaded already has under a name; NULL if it is not. Extensions can't be loaded later: the guard refuses. */
+static PyObject *loaded(const char *module, const char *name)
+{
+    PyObject *m = PyDict_GetItemString(PyImport_GetModuleDict(), module);
+    PyObject *found = m ? PyObject_GetAttrString(m, name) : NULL;
+    PyErr_Clear();
+    return found;
+}
+
+static int observe_buffers(void)
+{
+    PyObject *addressof = loaded("_ctypes", "addressof"), *array = loaded("array", "array");
+    int missed = 0;
+    if (addressof && PyCFunction_CheckExact(addressof))
+        missed |= ssbf_replace(((PyCFunctionObject *)addressof)->m_ml, METH_O, &original_addressof, look_addressof);
+    if (array && PyType_Check(array))
+        missed |= ssbf_replace(ssbf_method_of((PyTypeObject *)array, "buffer_info"), METH_NOARGS, &original_buffer_info,
+                               look_buffer_info);
+    Py_XDECREF(addressof);
+    Py_XDECREF(array);
+    return missed;
+}
+
 /* The method that shows a slot to Python calls it directly. */
 void ssbf_replace_wrapper(PyTypeObject *type, const char *name, void *original, void *ours)
 {
@@ -340,12 +415,18 @@ int ssbf_observe_install(void)
     missed |= ssbf_replace(function_of("gc", "get_count"), METH_NOARGS, &original_count, look_count);
     missed |= ssbf_replace(function_of("gc", "get_stats"), METH_NOARGS, &original_stats, look_stats);
     missed |= ssbf_replace(function_of("gc", "is_tracked"), METH_O, &original_tracked, look_tracked);
+    missed |= ssbf_replace(function_of("_weakref", "getweakrefcount"), METH_O, &original_weak_count, look_weak_count);
+    missed |= ssbf_replace(function_of("_weakref", "getweakrefs"), METH_O, &original_weak_list, look_weak_list);
+    missed |= ssbf_replace(function_of("gc", "freeze"), METH_NOARGS, &original_freeze, look_freeze);
+    missed |= ssbf_replace(function_of("gc", "unfreeze"), METH_NOARGS, &original_unfreeze, look_unfreeze);
+    missed |= ssbf_replace(function_of("gc", "get_freeze_count"), METH_NOARGS, &original_frozen, look_frozen);
     missed |= ssbf_replace(function_of("sys", "getrefcount"), METH_O, &original_refcount, look_refcount);
     missed |= ssbf_replace(function_of("sys", "getallocatedblocks"), METH_NOARGS, &original_blocks, look_blocks);
     missed |= ssbf_replace(function_of("sys", "getsizeof"), METH_VARARGS | METH_KEYWORDS, &original_sizeof,
                       (PyCFunction)(void (*)(void))look_sizeof);
     missed |= ssbf_replace(function_of("_pickle", "dumps"), fast_keywords, &original_dumps, (PyCFunction)(void (*)(void))look_dumps);
     missed |= ssbf_replace(function_of("_pickle", "dump"), fast_keywords, &original_dump, (PyCFunction)(void (*)(void))look_dump);
+    missed |= observe_buffers();
     missed |= ssbf_observe_contexts();
     missed |= ssbf_observe_sets();
     if (missed) /* cannot tell whether a program looks: count with it */

@@ -142,6 +142,7 @@ static PyObject *hook_count(ssb_hook *hook, PyObject *self, PyObject *const *arg
 {
     if (!ssb.active && !ssb_is_paused())
         return ssb_original(hook, self, args, nargs, kwnames);
+    ssb_step(SSB_OP_ACCESS, NULL, 1);
     ssb_touch_everything();
     long n = 0;
     for (uint32_t i = 1; i < ssb.n_threads; i++)

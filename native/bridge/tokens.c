@@ -11,6 +11,7 @@
 
 #if SSB_CAN_FINGERPRINT
 
+#include <math.h>
 #include <string.h>
 
 ssbf_tables *ssbf;
@@ -59,9 +60,19 @@ static int value_tokens(unsigned kind, const void *data, size_t bytes, uint64_t 
     return 1;
 }
 
+/* Containers find such a number by its identity, for it equals nothing: it is an object like any other. */
+static int is_nan(PyObject *o)
+{
+    if (Py_TYPE(o) == &PyFloat_Type)
+        return isnan(((PyFloatObject *)o)->ob_fval);
+    return Py_TYPE(o) == &PyComplex_Type && (isnan(((PyComplexObject *)o)->cval.real) || isnan(((PyComplexObject *)o)->cval.imag));
+}
+
 int ssbf_is_atom(PyObject *o)
 {
     PyTypeObject *t = Py_TYPE(o);
+    if (is_nan(o))
+        return 0;
     return (t == &PyUnicode_Type && ssb_unicode_is_value(o)) || t == &PyLong_Type || t == &PyFloat_Type || t == &PyComplex_Type ||
            t == &PyBytes_Type;
 }
@@ -81,6 +92,8 @@ int ssbf_atom(PyObject *o, uint64_t tokens[3])
         size_t bytes = ssb_long_digits(o, &digits, &sign);
         return value_tokens(8 + (unsigned)sign, digits, bytes, tokens);
     }
+    if (is_nan(o))
+        return 0;
     if (t == &PyFloat_Type)
         return value_tokens(10, &((PyFloatObject *)o)->ob_fval, sizeof(double), tokens);
     if (t == &PyComplex_Type)

@@ -167,6 +167,13 @@ static int fingerprint(ss_arena *arena, uint32_t root, uint32_t *flags, uint64_t
     return rc > 0;
 }
 
+/* The kernel keeps one mask for all simulated threads, and what is pending behind it can't be taken back. */
+static int mask_was_changed(const ss_arena *arena) {
+    uint64_t mask = 0;
+    SSI_SYSCALL(SYS_rt_sigprocmask, 0, NULL, &mask, sizeof mask);
+    return mask != arena->kernel_states[0].signal_mask;
+}
+
 /* What can't be continued from, whatever the path: 0, or an end and its reason. */
 static uint32_t refuse(ss_arena *arena, const ss_choice *choice) {
     if (!is_sound(choice)) return end_with(arena, SS_END_ERROR, "ss_choose: malformed choice"), 1;
@@ -179,6 +186,8 @@ static uint32_t refuse(ss_arena *arena, const ss_choice *choice) {
         return end_with(arena, SS_END_LIMIT, "too many choice points in one execution"), 1;
     if (arena->tracker && (uintptr_t)SSI_SYSCALL(SYS_brk, 0) != arena->base_break)
         return end_with(arena, SS_END_UNSUPPORTED, "brk (the heap grew or shrank)"), 1;
+    if (arena->tracker && mask_was_changed(arena))
+        return end_with(arena, SS_END_UNSUPPORTED, "signals blocked at a choice point (pthread_sigmask)"), 1;
     return 0;
 }
 

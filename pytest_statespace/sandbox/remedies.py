@@ -43,6 +43,10 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "create large buffers and load libraries in a fixture, before the exploration",
     ),
     (
+        r"signals blocked",
+        "block signals in a fixture, or unblock them before the next visible operation",
+    ),
+    (
         r"\bsubinterpreter",
         "use threads of one interpreter, or call the code that runs in the subinterpreter itself",
     ),
