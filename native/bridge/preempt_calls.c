@@ -33,6 +33,13 @@ static const char *const rebinding[] = {
     "__delitem__", "__ior__", "__setitem__", "clear", "pop", "popitem", "setdefault", "update",
 };
 
+/* Of a module, or of functions that exec() or types.FunctionType made in a dictionary: those can be told by what it holds. */
+int ssbp_is_namespace(PyObject *dict)
+{
+    return ssbp_set_contains(SSBP_SET_NAMESPACES, dict) ||
+           PyDict_GetItemWithError(dict, ssbp_names[SSBP_NAME_BUILTINS]) != NULL;
+}
+
 int ssbp_function_needs(PyObject *function)
 {
     PyFunctionObject *f = (PyFunctionObject *)function;
@@ -41,6 +48,8 @@ int ssbp_function_needs(PyObject *function)
         PyErr_Clear();
         return 1;
     }
+    if (ssbp.slots_stored) /* its code or defaults may be others by then */
+        return 1;
     if (f->func_kwdefaults != NULL && Py_REFCNT(f->func_kwdefaults) > 1) /* others may change what it is called with */
         return 1;
     if (entry->records != NULL || ssbp_set_contains(SSBP_SET_PLAIN, function))
@@ -72,12 +81,32 @@ static void check_namespace_call(const char *method, PyObject *self, PyObject *c
     if (!IS_ONE_OF(method, rebinding))
         return;
     ssbp_refuse_frame_locals(self);
-    if (!PyDict_CheckExact(self) || !ssbp_set_contains(SSBP_SET_NAMESPACES, self))
+    if (!PyDict_CheckExact(self) || !ssbp_is_namespace(self))
         return;
     if (n > 0 && PyUnicode_Check(args[0]))
         ssbp_check_global_store(args[0]);
     else if (ssbp_others_alive())
         ssb.engine->end_path(ssb.arena, SS_END_UNSUPPORTED, "changing a module's namespace through its dictionary");
+}
+
+/* Functions that don't ask what a class, module or function has. Sorted. */
+static const char *const outside[] = {"callable", "hash", "id", "is_", "is_not", "next"};
+
+/* Is the value of an attribute asked for that others may set? Of classes, modules and functions they can, though nothing else that
+ * is done with these depends on others. */
+static int looks_inside(const char *name, PyObject *const *args, Py_ssize_t n)
+{
+    if (IS_ONE_OF(name, outside))
+        return 0;
+    int names_it = n >= 2 && PyUnicode_Check(args[1]) && (strcmp(name, "getattr") == 0 || strcmp(name, "hasattr") == 0);
+    if (names_it && !ssbp.slots_stored && !ssbp_set_contains(SSBP_SET_STORED, args[1]) &&
+        !ssbp_set_contains(SSBP_SET_REBOUND, args[1]))
+        return 0;
+    for (Py_ssize_t i = 0; i < n; i++)
+        if (PyModule_Check(args[i]) || PyFunction_Check(args[i]) ||
+            (PyType_Check(args[i]) && !(((PyTypeObject *)args[i])->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)))
+            return 1;
+    return 0;
 }
 
 /* A C method of `self`, arguments without it. */
@@ -94,7 +123,7 @@ static int method_needs(const ssbp_view *view, const char *name, PyObject *self,
         ssbp_place_method(out, view, name, self, args, n, out->access);
         return 1;
     }
-    if (ssbp_is_quiet(view, self) && all_quiet(view, args, n))
+    if (ssbp_is_quiet(view, self) && all_quiet(view, args, n) && !(PyUnicode_CheckExact(self) && looks_inside(name, args, n)))
         return 0;
     if (container && harmless && !PyTuple_CheckExact(self)) {
         out->object = IS_ONE_OF(name, contained) ? self : NULL;
@@ -107,12 +136,14 @@ static int method_needs(const ssbp_view *view, const char *name, PyObject *self,
 static int builtin_needs(const ssbp_view *view, PyObject *callable, PyObject *const *args, Py_ssize_t n, ssbp_access *out)
 {
     PyMethodDef *method = ((PyCFunctionObject *)callable)->m_ml;
-    if (ssb_is_hooked(method->ml_meth) || ssbp_set_contains(SSBP_SET_PLAIN, callable))
+    if (ssb_is_hooked(method->ml_meth))
         return 0;
+    if (ssbp_set_contains(SSBP_SET_PLAIN, callable))
+        return ssbp.slots_stored; /* isinstance() of what may have another class by now */
     PyObject *self = PyCFunction_GET_SELF(callable);
     if (self != NULL && !PyModule_Check(self))
         return method_needs(view, method->ml_name, self, args, n, out);
-    if (!ssbp_set_contains(SSBP_SET_PURE, callable))
+    if (!ssbp_set_contains(SSBP_SET_PURE, callable) || looks_inside(method->ml_name, args, n))
         return 1;
     if (all_quiet(view, args, n))
         return 0;
@@ -145,7 +176,7 @@ static int static_method_needs(PyObject *value)
 static int type_needs(const ssbp_view *view, PyTypeObject *type, PyObject *const *args, Py_ssize_t n)
 {
     if (ssbp_set_contains(SSBP_SET_PLAIN, type) || type == &PySuper_Type || (type == &PyType_Type && n == 1))
-        return 0;
+        return ssbp.slots_stored;
     if (Py_TYPE(type)->tp_call != PyType_Type.tp_call)
         return !ssbp_special_is_traced((PyObject *)type, SSBP_NAME_CALL);
     if (ssbp.slots_stored)
@@ -188,7 +219,7 @@ int ssbp_call_examine(const ssbp_view *view, PyObject *callable, PyObject *const
     if (type == &PyCFunction_Type || type == &PyCMethod_Type)
         return builtin_needs(view, callable, args, n, out);
     if (ssbp_set_contains(SSBP_SET_PLAIN, callable))
-        return 0;
+        return ssbp.slots_stored;
     if (type == &PyMethodDescr_Type && n > 0) {
         PyMethodDef *method = ((PyMethodDescrObject *)callable)->d_method;
         if (ssb_is_hooked(method->ml_meth))

@@ -103,10 +103,15 @@ static int global_access(const ssbp_view *view, int access, ssbp_access *out)
             value = SSBP_PEEK(view, 0);
     } else if (PyDict_CheckExact(globals)) {
         value = PyDict_GetItemWithError(globals, name);
+        if (value == NULL)
+            return anywhere(out); /* a builtin, which may be set in another dictionary */
     }
     ssbp_place(out, SSB_PLACE_ENTRY, globals, name, access);
     return at(out, globals, name, access, value);
 }
+
+/* Of a class body, that is: code that exec() runs may have been given a dictionary that others hold. */
+static int is_own_namespace(PyObject *locals) { return locals == NULL || (PyDict_CheckExact(locals) && Py_REFCNT(locals) == 1); }
 
 static int cell_access(const ssbp_view *view, ssbp_access *out)
 {
@@ -184,7 +189,7 @@ static int type_read(PyTypeObject *owner, PyObject *name, ssbp_access *out)
     PyObject *meta = _PyType_Lookup(Py_TYPE(owner), name);
     if (Py_TYPE(owner)->tp_getattro == PyType_Type.tp_getattro && (meta == NULL || Py_TYPE(meta)->tp_descr_set == NULL))
         ssbp_place_of_class(out, owner, name, SSBP_READ);
-    if (Py_TYPE(owner)->tp_getattro != PyType_Type.tp_getattro || ssbp_set_contains(SSBP_SET_STORED, name))
+    if (Py_TYPE(owner)->tp_getattro != PyType_Type.tp_getattro || ssbp_set_contains(SSBP_SET_STORED, name) || ssbp.slots_stored)
         return anywhere(out);
     if (meta != NULL && Py_TYPE(meta)->tp_descr_set != NULL)
         return PyUnicode_CompareWithASCIIString(name, "__name__") == 0 ||
@@ -212,6 +217,19 @@ static int instance_access(ssbp_access *out, PyObject *owner, PyObject *name, in
     return 1;
 }
 
+/* Does the class answer for an instance, or nobody? Then it makes no difference who can reach the instance. */
+static int is_read_from_class(PyObject *owner, PyObject *name, PyObject *found)
+{
+    if (found != NULL && (Py_TYPE(found) == &PyMemberDescr_Type || Py_TYPE(found) == &PyGetSetDescr_Type))
+        return 0;
+    if (found != NULL && Py_TYPE(found)->tp_descr_get != NULL)
+        return 1; /* or an attribute of the instance that hides it */
+    PyObject *value = PyObject_GetAttr(owner, name); /* runs nothing: no descriptor, and the plain protocol */
+    PyErr_Clear();
+    Py_XDECREF(value);
+    return value == found;
+}
+
 static int attribute_read(const ssbp_view *view, ssbp_access *out)
 {
     PyObject *owner = SSBP_PEEK(view, 0), *name = PyTuple_GET_ITEM(view->code->co_names, view->record->operand);
@@ -220,7 +238,7 @@ static int attribute_read(const ssbp_view *view, ssbp_access *out)
         return module_read(owner, name, out);
     if (PyType_Check(owner))
         return type_read((PyTypeObject *)owner, name, out);
-    int stored = ssbp_set_contains(SSBP_SET_STORED, name);
+    int stored = ssbp_set_contains(SSBP_SET_STORED, name) || ssbp.slots_stored; /* its class may be another one */
     if (type == &PySuper_Type)
         return stored ? anywhere(out) : 0;
     if (!stored && type != &PyFunction_Type && ssbp_is_harmless(owner))
@@ -244,7 +262,7 @@ static int attribute_read(const ssbp_view *view, ssbp_access *out)
     if (found != NULL && Py_TYPE(found)->tp_descr_get != NULL && !is_method_like(found) &&
         Py_TYPE(found) != &PyMemberDescr_Type)
         return anywhere(out); /* some other descriptor: cached_property and the like */
-    if (ssbp_is_local(view, owner, 0))
+    if (ssbp_is_local(view, owner, 0) && !(stored && is_read_from_class(owner, name, found)))
         return 0;
     ssbp_place(out, SSB_PLACE_ATTRIBUTE, owner, name, SSBP_READ);
     return instance_access(out, owner, name, SSBP_READ, NULL);
@@ -317,7 +335,7 @@ static int item_access(const ssbp_view *view, int write, ssbp_access *out)
 {
     PyObject *key = SSBP_PEEK(view, 0), *container = SSBP_PEEK(view, 1);
     int quiet = key_is_quiet(view, key);
-    if (write && PyDict_CheckExact(container) && ssbp_set_contains(SSBP_SET_NAMESPACES, container))
+    if (write && PyDict_CheckExact(container) && ssbp_is_namespace(container))
         ssbp_check_global_store(key);
     if (quiet && (PyTuple_CheckExact(container) || ssbp_is_harmless(container)))
         return 0;
@@ -332,11 +350,11 @@ static int item_access(const ssbp_view *view, int write, ssbp_access *out)
     ssbp_place_item(out, view, container, key, write ? SSBP_WRITE : SSBP_READ, view->record->flags & SSBP_DELETE);
     if (!quiet)
         return anywhere(out);
+    PyObject *value = write && !(view->record->flags & SSBP_DELETE) ? SSBP_PEEK(view, 2) : NULL;
+    if (value != NULL && PySlice_Check(key) && !ssbp_is_quiet(view, value))
+        return anywhere(out); /* the value is read item by item */
     if (ssbp_is_local(view, container, 0))
         return 0;
-    PyObject *value = write && !(view->record->flags & SSBP_DELETE) ? SSBP_PEEK(view, 2) : NULL;
-    if (value != NULL && PySlice_Check(key) && !ssbp_is_harmless(value))
-        return anywhere(out); /* the value is read item by item */
     at(out, container, key, write ? SSBP_WRITE : SSBP_READ, value);
     out->part = out->object != NULL ? item_part(container, key, write, view->record->flags & SSBP_DELETE) : 0;
     return 1;
@@ -532,7 +550,10 @@ int ssbp_examine(const ssbp_view *view, ssbp_access *out)
     case SSBP_NONE: return 0;
     case SSBP_GLOBAL_READ: return global_access(view, SSBP_READ, out);
     case SSBP_GLOBAL_WRITE: return global_access(view, SSBP_WRITE, out);
-    case SSBP_NAME_WRITE: return view->frame->f_locals == view->frame->f_globals ? global_access(view, SSBP_WRITE, out) : 0;
+    case SSBP_NAME_WRITE:
+        if (view->frame->f_locals == view->frame->f_globals)
+            return global_access(view, SSBP_WRITE, out);
+        return view->code->co_flags & CO_OPTIMIZED || is_own_namespace(view->frame->f_locals) ? 0 : anywhere(out);
     case SSBP_CELL_READ:
     case SSBP_CELL_WRITE:
     case SSBP_CELL_CONSTANT: return cell_access(view, out);

@@ -122,6 +122,7 @@ enum ssbp_name {
     SSBP_NAME_FUNC,
     SSBP_NAME_MODULE_NAME,
     SSBP_NAME_DEL,
+    SSBP_NAME_BUILTINS,
     SSBP_N_NAMES,
 };
 extern PyObject *ssbp_names[SSBP_N_NAMES];
@@ -220,6 +221,7 @@ void ssbp_footprint_item(const ssbp_view *view, const ssbp_access *access);
 int ssbp_call_examine(const ssbp_view *view, PyObject *callable, PyObject *const *args, Py_ssize_t n, PyObject *named,
                       ssbp_access *out);
 int ssbp_function_needs(PyObject *function);
+int ssbp_is_namespace(PyObject *dict); /* of global variables */
 
 /* Choice points depend on operands and on assumptions of the tables. */
 static inline int ssbp_examines(void) { return ssb.granularity == SSB_ACCESS || ssb.granularity == SSB_GIL; }

@@ -269,7 +269,7 @@ int ssbp_tables_install(PyObject *tables)
     static const char *const special[SSBP_N_NAMES] = {
         "__init__", "__new__",  "__call__", "__getitem__", "__setitem__", "__delitem__", "__contains__",
         "__bool__", "__len__",  "__iter__", "__next__",    "__enter__",   "__func__",    "__name__",
-        "__del__",
+        "__del__", "__builtins__",
     };
     for (int i = 0; i < SSBP_N_NAMES; i++)
         if ((ssbp_names[i] = PyUnicode_InternFromString(special[i])) == NULL)

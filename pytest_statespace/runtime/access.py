@@ -20,7 +20,7 @@ import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from pytest_statespace.runtime import footprints
@@ -293,14 +293,31 @@ def pure_calls() -> frozenset[object]:
 def readers() -> frozenset[object]:
     """Functions of plain modules that read shared data before any visible operation."""
     found = _present(threading.Event, "is_set isSet")
-    found += _present(threading.Thread, "is_alive getName isDaemon setName setDaemon __init__ __repr__")
+    found += _present(threading.Thread, "is_alive join getName isDaemon setName setDaemon __init__ __repr__")
+    found += _accessors(threading.Thread)
     found += [threading.Timer.__init__]
-    found += [value for value in vars(threading.Barrier).values() if isinstance(value, FunctionType) and _asks(value)]
+    found += _present(threading.Barrier, "_break __repr__")
+    found += _accessors(threading.Barrier)
+    for module, kind, names in _FOREIGN_READERS:
+        owner = getattr(sys.modules.get(module), kind, None)
+        if owner is not None:
+            found += [*_present(owner, names), *_accessors(owner)]
     return frozenset(found)
 
 
-def _asks(function: FunctionType) -> bool:
-    return function.__name__ in {"_break", "__repr__"}
+_FOREIGN_READERS = (
+    ("concurrent.futures.thread", "ThreadPoolExecutor", "__init__"),
+    ("_pytest.monkeypatch", "MonkeyPatch", "setattr delattr setitem delitem setenv delenv undo context"),
+    ("_pytest.logging", "LogCaptureFixture", "clear get_records"),
+    ("_pytest.capture", "CaptureFixture", "readouterr"),
+    ("_pytest.recwarn", "WarningsRecorder", "pop clear __len__ __getitem__ __iter__"),
+)
+
+
+def _accessors(owner: type) -> list[object]:
+    """The functions behind its properties."""
+    properties = [value for value in vars(owner).values() if isinstance(value, property)]
+    return [function for value in properties for function in (value.fget, value.fset, value.fdel) if function]
 
 
 def build_tables(
