@@ -94,6 +94,7 @@ typedef struct ssb_thread {
     uint8_t last_event;      /* enum ssbp_event: what its tracer was told last, and where */
     int32_t last_unit;
     const void *last_frame;
+    const void *fresh_frame; /* entered from C code, and nothing visible was done since: preempt_examine.c */
     uint32_t part;           /* part of the object, 0 = whole */
     PyObject *object;        /* what the operation acts on, strong reference or NULL */
     int64_t deadline_ns;     /* virtual time at which a wait ends, or SSB_NO_DEADLINE */

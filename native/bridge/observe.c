@@ -348,9 +348,9 @@ static int observe_buffers(void)
     int missed = 0;
     if (addressof && PyCFunction_CheckExact(addressof))
         missed |= ssbf_replace(((PyCFunctionObject *)addressof)->m_ml, METH_O, &original_addressof, look_addressof);
-    if (array && PyType_Check(array))
-        missed |= ssbf_replace(ssbf_method_of((PyTypeObject *)array, "buffer_info"), METH_NOARGS, &original_buffer_info,
-                               look_buffer_info);
+    PyMethodDef *info = array && PyType_Check(array) ? ssbf_method_of((PyTypeObject *)array, "buffer_info") : NULL;
+    if (info)
+        missed |= ssbf_replace(info, METH_NOARGS, &original_buffer_info, look_buffer_info);
     Py_XDECREF(addressof);
     Py_XDECREF(array);
     return missed;

@@ -111,7 +111,7 @@ static int before_instruction(PyFrameObject *object)
     int every = ssb.granularity == SSB_OPCODE;
     if (ssbp_tracks_switches)
         ssbp_gil_before(frame, unit, record);
-    if (record->check == SSBP_NONE && !every)
+    if (!every && (record->check == SSBP_NONE || (record->check == SSBP_RELEASE && !ssbp_dies_visibly(ssbp_local(frame, record->operand)))))
         return 0;
     ssbp_view view = {.frame = frame, .code = code, .entry = entry, .record = record};
     view.top = ssbp_frame_top(frame);
@@ -135,7 +135,7 @@ static int before_instruction(PyFrameObject *object)
     ssb_touch_again(&carried);
     if (ssb.footprints && access.part != 0)
         ssbp_footprint_item(&view, &access);
-    if (!every && (record->check == SSBP_ALWAYS || record->check >= SSBP_ATTRIBUTE_READ))
+    if (!every && (record->check == SSBP_ALWAYS || (record->check >= SSBP_ATTRIBUTE_READ && record->check != SSBP_DISCARD)))
         ssbp_opaque_push(frame, unit);
     return result;
 }
@@ -168,7 +168,9 @@ static int enter_frame(PyFrameObject *object)
         return inside;
     ssbp_view view = {.frame = frame, .code = code, .entry = entry, .record = entry->records};
     ssbp_access access = {.access = SSBP_BOTH};
-    return suspend(&view, &access, SSB_OP_CALL, ssbp_frame_unit(frame, code));
+    int result = suspend(&view, &access, SSB_OP_CALL, ssbp_frame_unit(frame, code));
+    ssb_current()->fresh_frame = frame;
+    return result;
 }
 
 static int leave_frame(PyFrameObject *object)

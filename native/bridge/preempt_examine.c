@@ -540,6 +540,19 @@ static int leave(const ssbp_view *view, ssbp_access *out)
     return ssbp_call_examine(view, SSBP_PEEK(view, callable), &self, self != NULL, NULL, out);
 }
 
+/* A frame gives control back, and its local variables go if it returns. C code that called it may have more to do, which others
+ * must be able to come before; if the frame did nothing that they could see, they could have done so when it began. */
+static int goes_back(const ssbp_view *view, ssbp_access *out)
+{
+    int inside = ssb_current()->fresh_frame != view->frame ? ssbp_opaque_entered(view->frame) : 0;
+    if (inside != 0)
+        return inside < 0 ? -1 : anywhere(out);
+    for (int i = 0; view->record->operand != 0 && i < view->code->co_nlocalsplus; i++)
+        if (ssbp_dies_visibly(ssbp_local(view->frame, i)))
+            return anywhere(out);
+    return 0;
+}
+
 int ssbp_examine(const ssbp_view *view, ssbp_access *out)
 {
     *out = (ssbp_access){.operation = SSB_OP_ACCESS};
@@ -557,6 +570,9 @@ int ssbp_examine(const ssbp_view *view, ssbp_access *out)
     case SSBP_CELL_READ:
     case SSBP_CELL_WRITE:
     case SSBP_CELL_CONSTANT: return cell_access(view, out);
+    case SSBP_RELEASE: return ssbp_dies_visibly(ssbp_local(view->frame, view->record->operand)) ? anywhere(out) : 0;
+    case SSBP_LEAVE: return goes_back(view, out);
+    case SSBP_DISCARD: return ssbp_dies_visibly(SSBP_PEEK(view, 0)) ? anywhere(out) : 0;
     case SSBP_ATTRIBUTE_READ: return attribute_read(view, out);
     case SSBP_ATTRIBUTE_WRITE: return attribute_write(view, out);
     case SSBP_ITEM_READ: return item_access(view, 0, out);

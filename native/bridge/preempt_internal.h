@@ -30,6 +30,8 @@ enum ssbp_check {
     SSBP_CELL_READ,
     SSBP_CELL_WRITE,
     SSBP_CELL_CONSTANT,
+    SSBP_RELEASE,
+    SSBP_LEAVE,
     SSBP_ATTRIBUTE_READ,
     SSBP_ATTRIBUTE_WRITE,
     SSBP_ITEM_READ,
@@ -46,6 +48,7 @@ enum ssbp_check {
     SSBP_CALL_UNPACKED,
     SSBP_ENTER,
     SSBP_EXIT,
+    SSBP_DISCARD,
     SSBP_N_CHECKS,
 };
 enum { /* flags */
@@ -180,6 +183,8 @@ int ssbp_is_quiet(const ssbp_view *view, PyObject *value);
 /* The method a type's instances find under a special name is a traced function. */
 int ssbp_special_is_traced(PyObject *value, enum ssbp_name name);
 int ssbp_compares_by_identity(PyObject *value);
+/* This reference is the last one, and others can tell: by a weak reference, or because a buffer is no longer in use. */
+int ssbp_dies_visibly(PyObject *value);
 /* Of a name, or an exact int. Stable over processes; 0 stands for the whole object and is never returned. */
 uint32_t ssbp_part(PyObject *name);
 /* Is there an entry for an exact int or str? -1: can't be told without running code, or would take long. */

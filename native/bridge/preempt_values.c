@@ -74,6 +74,13 @@ static int has_weak_references(PyObject *value)
     return offset != 0 && *(PyObject **)((char *)value + offset) != NULL;
 }
 
+int ssbp_dies_visibly(PyObject *value)
+{
+    if (value != NULL && PyCell_Check(value) && Py_REFCNT(value) == 1)
+        value = PyCell_GET(value);
+    return value != NULL && Py_REFCNT(value) == 1 && (PyMemoryView_Check(value) || has_weak_references(value));
+}
+
 int ssbp_dict_is_shared(PyObject *owner)
 {
     PyTypeObject *type = Py_TYPE(owner);

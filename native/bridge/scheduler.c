@@ -404,6 +404,7 @@ int ssb_visible(int operation, PyObject *object, uint32_t part, int access, uint
     if (!ssb.active)
         return 0;
     ssb_thread *t = ssb_current();
+    t->fresh_frame = NULL;
     if (operation == SSB_OP_END)
         t->ended = 1;
     if (keeps_the_gil())
@@ -444,6 +445,7 @@ static int block(int operation, PyObject *object, int64_t deadline_ns)
 int ssb_block(int operation, PyObject *object, int64_t deadline_ns)
 {
     ssb_thread *t = ssb_current();
+    t->fresh_frame = NULL;
     if (keeps_the_gil() && lets_proceed(object, t, operation))
         return 0;
     t->bookkeeping = 0;

@@ -37,22 +37,25 @@ class Check(IntEnum):
     CELL_READ = 5  # operand: index in the fast locals
     CELL_WRITE = 6
     CELL_CONSTANT = 7  # assumed to be bound once: only an unbound one matters
-    ATTRIBUTE_READ = 8  # owner on top; operand: index in co_names
-    ATTRIBUTE_WRITE = 9
-    ITEM_READ = 10  # key on top, container below
-    ITEM_WRITE = 11
-    CONTAINS = 12  # container on top, element below
-    OPERANDS = 13  # operand: how many values from the top are read in depth
-    COMPARE = 14  # two values, compared
-    TRUTH = 15  # of the top
-    ITERATE = 16  # iter(top)
-    NEXT = 17  # operand: how far below the top the iterator is
-    SOURCE = 18  # the top is iterated over to its end
-    CALL = 19  # operand: number of arguments
-    CALL_KEYWORDS = 20  # as CALL, names on top (3.13)
-    CALL_UNPACKED = 21  # CALL_FUNCTION_EX; operand: 1 if keywords are on top, or their empty place (3.14)
-    ENTER = 22  # context manager on top
-    EXIT = 23  # operand: how far below the top the exit method is
+    RELEASE = 8  # of what a local variable holds; operand: its index in the fast locals
+    LEAVE = 9  # for the caller, which may be C code; operand: 1 if the local variables go as well
+    ATTRIBUTE_READ = 10  # owner on top; operand: index in co_names
+    ATTRIBUTE_WRITE = 11
+    ITEM_READ = 12  # key on top, container below
+    ITEM_WRITE = 13
+    CONTAINS = 14  # container on top, element below
+    OPERANDS = 15  # operand: how many values from the top are read in depth
+    COMPARE = 16  # two values, compared
+    TRUTH = 17  # of the top
+    ITERATE = 18  # iter(top)
+    NEXT = 19  # operand: how far below the top the iterator is
+    SOURCE = 20  # the top is iterated over to its end
+    CALL = 21  # operand: number of arguments
+    CALL_KEYWORDS = 22  # as CALL, names on top (3.13)
+    CALL_UNPACKED = 23  # CALL_FUNCTION_EX; operand: 1 if keywords are on top, or their empty place (3.14)
+    ENTER = 24  # context manager on top
+    EXIT = 25  # operand: how far below the top the exit method is
+    DISCARD = 26  # the top is given up
 
 
 DELETE = 1  #: flag: the write removes
@@ -63,7 +66,6 @@ MAX_HEIGHT = 32767
 _HARMLESS = frozenset(
     [
         "CACHE",
-        "POP_TOP",
         "PUSH_NULL",
         "NOP",
         "RESUME",
@@ -78,10 +80,8 @@ _HARMLESS = frozenset(
         "LOAD_COMMON_CONSTANT",
         "NOT_TAKEN",
         "POP_ITER",
-        "STORE_FAST",
         "STORE_FAST_LOAD_FAST",
         "STORE_FAST_STORE_FAST",
-        "DELETE_FAST",
         "SWAP",
         "COPY",
         "BUILD_TUPLE",
@@ -103,8 +103,6 @@ _HARMLESS = frozenset(
         "POP_JUMP_IF_NONE",
         "POP_JUMP_IF_NOT_NONE",
         "IS_OP",
-        "RETURN_VALUE",
-        "RETURN_CONST",
         "PUSH_EXC_INFO",
         "POP_EXCEPT",
         "RERAISE",
@@ -126,7 +124,6 @@ _HARMLESS = frozenset(
         "LIST_APPEND",
         "SET_ADD",
         "MAP_ADD",
-        "YIELD_VALUE",
         "END_FOR",
         "END_SEND",
         "ASYNC_GEN_WRAP",
@@ -143,6 +140,10 @@ _HARMLESS = frozenset(
 
 #: name -> (check, operand); operand None: computed from the instruction's argument.
 _SIMPLE: Mapping[str, tuple[Check, int]] = {
+    "POP_TOP": (Check.DISCARD, 0),
+    "RETURN_VALUE": (Check.LEAVE, 1),
+    "RETURN_CONST": (Check.LEAVE, 1),
+    "YIELD_VALUE": (Check.LEAVE, 0),
     "BINARY_SUBSCR": (Check.ITEM_READ, 0),
     "STORE_SUBSCR": (Check.ITEM_WRITE, 0),
     "DELETE_SUBSCR": (Check.ITEM_WRITE, 0),
@@ -411,6 +412,8 @@ class Classifier:
             return check, flags, operand
         if name == "CALL" and sys.version_info < (3, 12):
             return Check.NONE, CALLS, argument  # checked before its PRECALL
+        if name in ("STORE_FAST", "DELETE_FAST"):
+            return Check.RELEASE, 0, argument
         if name in ("CALL", "PRECALL"):
             return Check.CALL, CALLS, argument
         if name == "CALL_KW":
