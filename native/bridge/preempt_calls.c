@@ -48,7 +48,7 @@ int ssbp_function_needs(PyObject *function)
         PyErr_Clear();
         return 1;
     }
-    if (ssbp.slots_stored) /* its code or defaults may be others by then */
+    if (ssbp.functions_stored) /* its code or defaults may be others by then */
         return 1;
     if (f->func_kwdefaults != NULL && Py_REFCNT(f->func_kwdefaults) > 1) /* others may change what it is called with */
         return 1;
@@ -99,7 +99,7 @@ static int looks_inside(const char *name, PyObject *const *args, Py_ssize_t n)
     if (IS_ONE_OF(name, outside))
         return 0;
     int names_it = n >= 2 && PyUnicode_Check(args[1]) && (strcmp(name, "getattr") == 0 || strcmp(name, "hasattr") == 0);
-    if (names_it && !ssbp.slots_stored && !ssbp_set_contains(SSBP_SET_STORED, args[1]) &&
+    if (names_it && !ssbp.classes_stored && !ssbp_set_contains(SSBP_SET_STORED, args[1]) &&
         !ssbp_set_contains(SSBP_SET_REBOUND, args[1]))
         return 0;
     for (Py_ssize_t i = 0; i < n; i++)
@@ -139,7 +139,7 @@ static int builtin_needs(const ssbp_view *view, PyObject *callable, PyObject *co
     if (ssb_is_hooked(method->ml_meth))
         return 0;
     if (ssbp_set_contains(SSBP_SET_PLAIN, callable))
-        return ssbp.slots_stored; /* isinstance() of what may have another class by now */
+        return ssbp.classes_stored; /* isinstance() of what may have another class by now */
     PyObject *self = PyCFunction_GET_SELF(callable);
     if (self != NULL && !PyModule_Check(self))
         return method_needs(view, method->ml_name, self, args, n, out);
@@ -176,7 +176,7 @@ static int static_method_needs(PyObject *value)
 static int type_needs(const ssbp_view *view, PyTypeObject *type, PyObject *const *args, Py_ssize_t n)
 {
     if (ssbp_set_contains(SSBP_SET_PLAIN, type) || type == &PySuper_Type || (type == &PyType_Type && n == 1))
-        return ssbp.slots_stored;
+        return ssbp.classes_stored;
     if (Py_TYPE(type)->tp_call != PyType_Type.tp_call)
         return !ssbp_special_is_traced((PyObject *)type, SSBP_NAME_CALL);
     if (ssbp.slots_stored)
@@ -219,7 +219,7 @@ int ssbp_call_examine(const ssbp_view *view, PyObject *callable, PyObject *const
     if (type == &PyCFunction_Type || type == &PyCMethod_Type)
         return builtin_needs(view, callable, args, n, out);
     if (ssbp_set_contains(SSBP_SET_PLAIN, callable))
-        return ssbp.slots_stored;
+        return ssbp.classes_stored;
     if (type == &PyMethodDescr_Type && n > 0) {
         PyMethodDef *method = ((PyMethodDescrObject *)callable)->d_method;
         if (ssb_is_hooked(method->ml_meth))

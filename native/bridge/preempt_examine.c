@@ -189,7 +189,7 @@ static int type_read(PyTypeObject *owner, PyObject *name, ssbp_access *out)
     PyObject *meta = _PyType_Lookup(Py_TYPE(owner), name);
     if (Py_TYPE(owner)->tp_getattro == PyType_Type.tp_getattro && (meta == NULL || Py_TYPE(meta)->tp_descr_set == NULL))
         ssbp_place_of_class(out, owner, name, SSBP_READ);
-    if (Py_TYPE(owner)->tp_getattro != PyType_Type.tp_getattro || ssbp_set_contains(SSBP_SET_STORED, name) || ssbp.slots_stored)
+    if (Py_TYPE(owner)->tp_getattro != PyType_Type.tp_getattro || ssbp_set_contains(SSBP_SET_STORED, name) || ssbp.classes_stored)
         return anywhere(out);
     if (meta != NULL && Py_TYPE(meta)->tp_descr_set != NULL)
         return PyUnicode_CompareWithASCIIString(name, "__name__") == 0 ||
@@ -238,7 +238,7 @@ static int attribute_read(const ssbp_view *view, ssbp_access *out)
         return module_read(owner, name, out);
     if (PyType_Check(owner))
         return type_read((PyTypeObject *)owner, name, out);
-    int stored = ssbp_set_contains(SSBP_SET_STORED, name) || ssbp.slots_stored; /* its class may be another one */
+    int stored = ssbp_set_contains(SSBP_SET_STORED, name) || ssbp.classes_stored; /* its class may be another one */
     if (type == &PySuper_Type)
         return stored ? anywhere(out) : 0;
     if (!stored && type != &PyFunction_Type && ssbp_is_harmless(owner))

@@ -104,6 +104,8 @@ typedef struct ssbp_state {
     PyObject *rebound;      /* frozenset */
     int locality;           /* may "held by this thread's frames only" be concluded from reference counts? */
     int slots_stored;       /* special methods are rebound, so type slots are shared data */
+    int classes_stored;     /* instances get another class, classes other bases */
+    int functions_stored;   /* functions get other code or defaults */
     int aliased;            /* instance dictionaries are used directly: objects do not identify locations */
 } ssbp_state;
 extern ssbp_state ssbp;

@@ -282,7 +282,9 @@ int ssbp_tables_install(PyObject *tables)
         (ssbp.rebound = required(tables, "rebound")) == NULL ||
         (plain_modules = required(tables, "plain_modules")) == NULL || (watched = required(tables, "watched")) == NULL ||
         flag_from(tables, "locality", &ssbp.locality) < 0 ||
-        flag_from(tables, "slots_stored", &ssbp.slots_stored) < 0 || flag_from(tables, "aliased", &ssbp.aliased) < 0)
+        flag_from(tables, "slots_stored", &ssbp.slots_stored) < 0 ||
+        flag_from(tables, "classes_stored", &ssbp.classes_stored) < 0 ||
+        flag_from(tables, "functions_stored", &ssbp.functions_stored) < 0 || flag_from(tables, "aliased", &ssbp.aliased) < 0)
         return -1;
     ssbp.tables = Py_NewRef(tables);
     extra_index = ssbp_code_extra_index(PyMem_RawFree);

@@ -37,6 +37,11 @@ _INSPECTORS = frozenset({"get_objects", "get_referrers", "get_referents", "_curr
 _ALIASES = frozenset({"__dict__", "vars", "__getstate__", "__setstate__", "__reduce_ex__"})
 _GENERATORS = ("namedtuple_", "hypothesis_temporary_module_")
 """How namespaces are named for which libraries generate functions (`collections.namedtuple`, `hypothesis.given`)."""
+#: Who stores these gives instances another class, functions other code.
+_OF_CLASSES = frozenset({"__class__", "__bases__"})
+_OF_FUNCTIONS = frozenset({"__code__", "__defaults__", "__kwdefaults__"})
+#: Where these are used, global variables can be rebound by their names, in whatever way.
+_NAMESPACES = frozenset({"globals", "vars", "__dict__"})
 _SETTERS = frozenset({"setattr", "delattr", "__setattr__", "__delattr__"})
 
 
@@ -215,9 +220,20 @@ class _Facts:
             elif instruction.opname in ("STORE_ATTR", "DELETE_ATTR"):
                 attributes.add(str(instruction.argval))
         if _SETTERS.intersection(code.co_names):
-            attributes.update(c for c in code.co_consts if isinstance(c, str) and c.isidentifier())
+            attributes.update(_identifiers(code.co_consts))
+        if _NAMESPACES.intersection(code.co_names):
+            rebound.update(_identifiers(code.co_consts))
         cells = rebound_cells(code) if code.co_cellvars else ()
         return cls(code, frozenset(rebound), frozenset(attributes), frozenset(cells))
+
+
+def _identifiers(constants: Iterable[object]) -> Iterator[str]:
+    """The texts among them that may be names, also inside tuples: those of keyword arguments are."""
+    for constant in constants:
+        if isinstance(constant, tuple):
+            yield from _identifiers(constant)
+        elif isinstance(constant, str) and constant.isidentifier():
+            yield constant
 
 
 class _Known:
@@ -293,7 +309,7 @@ def pure_calls() -> frozenset[object]:
 def readers() -> frozenset[object]:
     """Functions of plain modules that read shared data before any visible operation."""
     found = _present(threading.Event, "is_set isSet")
-    found += _present(threading.Thread, "is_alive join getName isDaemon setName setDaemon __init__ __repr__")
+    found += _present(threading.Thread, "is_alive getName isDaemon setName setDaemon __init__ __repr__")
     found += _accessors(threading.Thread)
     found += [threading.Timer.__init__]
     found += _present(threading.Barrier, "_break __repr__")
@@ -377,6 +393,8 @@ def build_tables(
         "plain_modules": PLAIN_MODULES,
         "locality": not _INSPECTORS.intersection(used),
         "watched": (_INSPECTORS | _ALIASES) - used,
+        "classes_stored": not _OF_CLASSES.isdisjoint(attributes),
+        "functions_stored": not _OF_FUNCTIONS.isdisjoint(attributes),
         "slots_stored": any(_is_special(name) for name in attributes),
         "aliased": bool(_ALIASES.intersection(used)),
         **footprints.tables(),
