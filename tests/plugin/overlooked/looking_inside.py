@@ -1,10 +1,7 @@
 """Builtins that look up attributes of classes, modules and functions."""
 
-import abc
-import contextlib
 import sys
 import threading
-import typing
 
 
 def together(*functions):
@@ -101,51 +98,6 @@ def test_repr_class():
 
     together(one, two)
     assert r != [("K", "Z")]
-
-
-class Abs(abc.ABC):
-    pass
-
-
-class Conc:
-    pass
-
-
-def test_isinstance_abc():
-    o = Conc()
-    r = []
-
-    def one():
-        Abs.register(Conc)
-
-    def two():
-        a = isinstance(o, Abs)
-        b = isinstance(o, Abs)
-        r.append((a, b))
-
-    together(one, two)
-    assert r != [(False, True)]
-
-
-@typing.runtime_checkable
-class HasPos(typing.Protocol):
-    pos: int
-
-
-def test_isinstance_protocol():
-    o = Conc()
-    r = []
-
-    def one():
-        o.pos = 1
-
-    def two():
-        a = isinstance(o, HasPos)
-        b = isinstance(o, HasPos)
-        r.append((a, b))
-
-    together(one, two)
-    assert r != [(False, True)]
 
 
 class Base:

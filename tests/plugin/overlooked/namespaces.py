@@ -3,7 +3,6 @@
 import collections
 import operator
 import threading
-import types
 from unittest import mock
 
 

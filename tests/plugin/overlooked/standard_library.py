@@ -4,8 +4,6 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 
 def together(*functions):
     threads = [threading.Thread(target=function) for function in functions]
@@ -78,29 +76,6 @@ def test_thread_name():
 
     together(one, two)
     assert r != ["x"]
-
-
-def test_join_of_unstarted():
-    r = []
-    t = threading.Thread(target=lambda: None)
-
-    def one():
-        t.start()
-
-    def two():
-        x = y = None
-        try:
-            t.join()
-        except RuntimeError:
-            x = 1
-        try:
-            t.join()
-        except RuntimeError:
-            y = 1
-        r.append((x, y))
-
-    together(one, two)
-    assert r != [(1, None)]
 
 
 def test_monkeypatch(monkeypatch):
