@@ -1,4 +1,4 @@
-"""Programs with an interleaving that a search misses if it overlooks one choice point, one dependence, one part of a state.
+"""Programs with an interleaving that a search misses if it overlooks a choice point, a dependence or a part of a state.
 
 Each test of each program must fail. Names that code stores anywhere make choice points everywhere, so each file has a
 pytest of its own.
