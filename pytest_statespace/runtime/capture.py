@@ -66,6 +66,9 @@ class CapturedStream(io.TextIOBase):
     def fileno(self) -> int:
         raise io.UnsupportedOperation("the output of an explored test has no file descriptor")
 
+    def reconfigure(self, **_: object) -> None:
+        """Accepted, to no effect: whatever is written is there at once."""
+
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
