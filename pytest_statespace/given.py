@@ -16,9 +16,9 @@ import functools
 import importlib
 import itertools
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -65,13 +65,13 @@ def explore_examples(
     falsified: dict[str, _Falsified] = {}
     latest: Exploration | None = None
     left_out = 0
-    started = time.monotonic()
+    started = monotonic()
 
     def run(example: str, final: bool) -> None:
         nonlocal latest, left_out, settings
         if example in falsified and not final:
             raise falsified[example]
-        left = settings.timeout - (time.monotonic() - started)
+        left = settings.timeout - (monotonic() - started)
         if left <= 0 and tried and not final:
             left_out += 1
             return

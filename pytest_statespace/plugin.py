@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 MARKER = "statespace"
 REPRODUCE = "statespace_reproduce"
+_PLATFORM = sys.platform  # a fixture may have replaced it
 _MODES = {"": "off", "false": "off", "no": "off", "0": "off", "off": "off", "all": "all"}
 _MODES |= dict.fromkeys(("true", "yes", "1", "on", "marked"), "marked")
 
@@ -211,9 +212,9 @@ def _mode(config: pytest.Config) -> str:
 
 def _refusal() -> str:
     """Why nothing can be explored on this platform, "" if it can."""
-    if not sys.platform.startswith("linux"):
+    if not _PLATFORM.startswith("linux"):
         return (
-            f"exploring needs Linux, this is {sys.platform}; run it in a Linux container, or "
+            f"exploring needs Linux, this is {_PLATFORM}; run it in a Linux container, or "
             "leave the option out to run the tests plainly"
         )
     if sys.implementation.name != "cpython":

@@ -10,11 +10,11 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, NoReturn
 
 import pytest
@@ -148,7 +148,7 @@ def replay_item(
     config = item.config
     debugging = bool(config.getoption("usepdb", False))
     interactive = debugging or config.getoption("capture", "fd") == "no"
-    started = time.monotonic()
+    started = monotonic()
 
     def run() -> Recorded:
         return searches.replay(
@@ -188,7 +188,7 @@ def replay_item(
         report=report,
         executions=1,
         transitions=len(report.schedule),
-        seconds=time.monotonic() - started,
+        seconds=monotonic() - started,
         length=len(report.schedule),
         token=source if inline else "",
         file="" if inline else source,
@@ -233,14 +233,14 @@ class _ProgressLine:
 
     def __enter__(self) -> _ProgressLine:
         self._progress.start()
-        self._next = time.monotonic() + _PROGRESS_INTERVAL
+        self._next = monotonic() + _PROGRESS_INTERVAL
         return self
 
     def __exit__(self, *_: object) -> None:
         self._uncaptured(self._progress.finish)
 
     def update(self, snapshot: ProgressSnapshot) -> None:
-        now = time.monotonic()
+        now = monotonic()
         if now >= self._next:
             self._next = now + _PROGRESS_INTERVAL
             self._uncaptured(lambda: self._progress.update(snapshot))

@@ -449,7 +449,8 @@ class Explorer:
         if kind != "finished":
             if search.executions == 1 and kind != "rejected":
                 search.payload = payload
-                return SearchEnd.SKIPPED
+                if not result.states:  # in another order it might not
+                    return SearchEnd.SKIPPED
             search.skipped += 1
         else:
             search.finished += 1

@@ -8,7 +8,7 @@ takes more. They are given a few hundred executions, which is enough where few i
 from __future__ import annotations
 
 import dataclasses
-import time
+from time import monotonic
 
 from pytest_statespace.explore.budget import Budget
 from pytest_statespace.explore.explorer import Explorer, Search, SearchEnd
@@ -34,8 +34,8 @@ def look_for_fewer(search: Search, engine: Engine, deadline: float) -> None:
     covered = -1 if search.covered_bound is None else search.covered_bound
     if covered >= most:
         return
-    now = time.monotonic()
-    budget = Budget(time.monotonic, now, deadline - now, max_executions=_MOST_RUNS)
+    now = monotonic()
+    budget = Budget(monotonic, now, deadline - now, max_executions=_MOST_RUNS)
     fewer = Explorer(engine, Exhaust(most), budget, wanted=lambda other: is_same(found, other)).run()
     search.trials += fewer.executions
     if fewer.covered_bound is not None and fewer.covered_bound > covered:

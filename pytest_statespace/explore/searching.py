@@ -8,10 +8,10 @@ that assumption; the numbers that are reported are those of the last search.
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import NoReturn
 
 import pytest
@@ -30,6 +30,7 @@ from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.strategies.base import Learner
 from pytest_statespace.explore.twin import find_twin
 from pytest_statespace.runtime import child as child_side
+from pytest_statespace.runtime.roots import roots_of
 from pytest_statespace.runtime.teardowns import Teardown, may_be_left
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.session import Sandbox
@@ -56,7 +57,7 @@ def task_of(
         item=item,
         settings=settings,
         teardown=Teardown(item, settings),
-        roots=(str(item.config.rootpath),),
+        roots=roots_of(item),
         fingerprint=fingerprint,
         footprints=footprints,
         guarded=guarded,
@@ -81,7 +82,7 @@ class Searching:
     wanted: Callable[[Found], bool] | None = None
     note_graph: bool = False
     brief: bool = False
-    started: float = dataclasses.field(default_factory=time.monotonic)
+    started: float = dataclasses.field(default_factory=monotonic)
     looked_at: dict[str, str] = dataclasses.field(default_factory=dict)  # FILE:LINE by "observe ..."
     _prepared: child_side.Task | None = None  # with tables that serve all children
 
@@ -110,7 +111,7 @@ class Searching:
     def _in_phases(self) -> Search:
         settings = self.settings
         whole = Budget(
-            clock=time.monotonic,
+            clock=monotonic,
             started=self.started,
             timeout=settings.timeout,
             max_states=settings.max_states,
@@ -211,7 +212,7 @@ class Searching:
     def _child(
         self, settings: Settings, *, fingerprint: bool, footprints: bool = False, guarded: bool = True
     ) -> Sandbox:
-        before = time.monotonic()
+        before = monotonic()
         task = task_of(self.item, settings, fingerprint=fingerprint, footprints=footprints, guarded=guarded)
         if (
             self._prepared is None

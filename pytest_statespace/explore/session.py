@@ -9,9 +9,9 @@ could not be reproduced. Then it is decided whether this interpreter could have 
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import NoReturn
 
 import pytest
@@ -26,7 +26,9 @@ from pytest_statespace.explore.strategies import StrategyRegistry
 from pytest_statespace.explore.verdict import conclude
 from pytest_statespace.runtime import capture, context
 from pytest_statespace.runtime import child as child_side
-from pytest_statespace.runtime.teardowns import unexplored_teardowns
+from pytest_statespace.runtime.access import UnderTest
+from pytest_statespace.runtime.roots import roots_of
+from pytest_statespace.runtime.teardowns import other_threads, unexplored_teardowns
 from pytest_statespace.sandbox.arena import bridge_module
 from pytest_statespace.sandbox.pinning import pinned
 from pytest_statespace.sandbox.recording import Recorded, record
@@ -83,6 +85,8 @@ def explore(
             f"compared by raw memory, because this interpreter lays them out unlike others: {', '.join(unknown)}"
         )
         item.warn(pytest.PytestWarning(f"{notes[-1]}; fewer states are recognised as equal"))
+    if names := other_threads():
+        notes.append(f"threads that are not explored, for the test has not started them: {', '.join(names)}")
     with pinned(slot):
         searching = Searching(item, settings, registry, supported, progress, note_graph=note_graph, brief=brief)
         search = searching.run()
@@ -95,7 +99,7 @@ def explore(
                 "searched again without these assumptions, which did not hold: "
                 + ", ".join(told(given_up, looked_at))
             )
-        if search.end in (SearchEnd.SKIPPED, SearchEnd.STOPPED):
+        if search.end in (SearchEnd.SKIPPED, SearchEnd.STOPPED) or _always_skips(search):
             return Exploration(search, now, None)
         failures: list[Failure] = []
         if search.found is not None and brief:
@@ -116,10 +120,25 @@ def explore(
     if unchecked:
         what = f"what {' and '.join(unchecked)} asserts after the test is not explored: assert it in the test"
         result = dataclasses.replace(result, verdict=Verdict.INCOMPLETE, reason=what)
+    if result.verdict is Verdict.VERIFIED and settings.granularity != "sync" and not _is_under_test(item, now):
+        what = f"{item.path} is not code under test: name it with --statespace-trace, or run pytest where it lies"
+        result = dataclasses.replace(result, verdict=Verdict.INCOMPLETE, reason=what)
     if settings.explain_state:
         alike, differences = compare_states(search.noted)
         result = dataclasses.replace(result, alike=alike, differences=differences)
     return Exploration(search, now, result)
+
+
+def _always_skips(search: Search) -> bool:
+    """Did every execution skip or xfail the test, or repeat a state?"""
+    if search.end is not SearchEnd.EXHAUSTED or search.cuts or search.finished or not search.skipped:
+        return False
+    return search.payload.get("kind") in ("skip", "xfail")
+
+
+def _is_under_test(item: pytest.Function, settings: Settings) -> bool:
+    under_test = UnderTest.of(roots_of(item), settings.trace)
+    return under_test.has_file(str(item.path)) or under_test.has_module(getattr(item.module, "__name__", None))
 
 
 def replay(
@@ -155,7 +174,7 @@ def replay(
         schedule,
         main,
         hang_seconds=settings.hang_seconds if watched else None,
-        deadline=time.monotonic() + _REPLAY_SECONDS if watched else None,
+        deadline=monotonic() + _REPLAY_SECONDS if watched else None,
         stop=stop,
     )
 

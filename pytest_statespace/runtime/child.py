@@ -58,6 +58,8 @@ __all__ = ["EXAMPLE", "Task", "run"]
 #: What is called in the place of the item's function: an example of Hypothesis's @given.
 EXAMPLE = pytest.StashKey[Callable[[], object]]()
 
+_getpid = os.getpid  # a test may replace it
+
 END_FINISHED = 1
 END_FAILED = 2
 _HEAP_BYTES = 1 << 30
@@ -135,7 +137,7 @@ class _Child:
         self._context = Context(bridge, self.fail)
         self._recorder: Recorder | None = None
         self._arguments: dict[str, Any] = {}
-        self._pid = os.getpid()
+        self._pid = _getpid()
 
     def explore(self) -> None:
         task, bridge = self._task, self._bridge
@@ -210,7 +212,7 @@ class _Child:
 
     def finish(self) -> NoReturn:
         """The test function returned."""
-        if os.getpid() != self._pid:
+        if _getpid() != self._pid:
             os._exit(0)
         self._bridge.pause()
         if self._recorder is not None:
@@ -219,7 +221,7 @@ class _Child:
 
     def fail(self, error: BaseException) -> NoReturn:
         """An exception left the test function or a thread."""
-        if os.getpid() != self._pid:  # of a process that the test forked: the report is not its own
+        if _getpid() != self._pid:  # of a process that the test forked: the report is not its own
             os.write(2, "".join(traceback.format_exception(error)).encode())
             os._exit(1)
         self._bridge.pause()

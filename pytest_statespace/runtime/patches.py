@@ -56,8 +56,10 @@ def seed_random(seed: int) -> None:
 
 
 def silence_faulthandler() -> None:
-    """Crashes are reported by the parent; the dump of a handler would go to the wrong place."""
-    faulthandler.cancel_dump_traceback_later()
+    """Crashes are reported by the parent; the dump of a handler would go to the wrong place.
+
+    A dump that was to come later (``faulthandler_timeout``) has no thread here, and to take it back would wait for one.
+    """
     faulthandler.disable()
 
 

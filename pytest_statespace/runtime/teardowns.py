@@ -20,9 +20,10 @@ from typing import Any
 import pytest
 
 from pytest_statespace.runtime.asserting import asserts, mentions_after_yield
+from pytest_statespace.runtime.roots import roots_of
 from pytest_statespace.settings import Settings
 
-__all__ = ["Teardown", "forgive", "may_be_left", "unexplored_teardowns"]
+__all__ = ["Teardown", "forgive", "may_be_left", "other_threads", "unexplored_teardowns"]
 
 _KIND = "teardown"  # of an assumption: that this one can be explored
 _REPORTS = frozenset({"rep_setup", "rep_call", "stash", "testsfailed"})  # as pytest's documentation has them
@@ -128,7 +129,7 @@ def _may_be_run(item: pytest.Function, step: _Step, settings: Settings) -> bool:
         return False
     # With one execution all system calls are let through, and would be made twice. A thread that a fixture started is
     # missing in the child: a teardown that waits for its answer would hang.
-    doubtful = settings.max_executions == 1 or _other_threads()
+    doubtful = settings.max_executions == 1 or bool(other_threads())
     return not doubtful or step.asserts(_is_users(item))
 
 
@@ -190,6 +191,9 @@ def _functions(item: pytest.Function, definition: Any) -> Iterator[tuple[Functio
             for owner in item.cls, item.module:
                 known = [_plain(getattr(owner, name, None)) for name in names]
                 yield from ((function, {}, False) for function in known if function is not None)
+            for cleanup, *_ in getattr(item.cls, "_class_cleanups", ()):
+                if (function := _plain(cleanup)) is not None:
+                    yield function, {}, False
             return
     function = _plain(definition.func)
     if function is not None and (inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)):
@@ -217,16 +221,17 @@ def _locals(definition: Any) -> dict[str, Any]:
 
 
 def _is_users(item: pytest.Function) -> Callable[[CodeType], bool]:
-    root = f"{item.config.rootpath}/"
-    return lambda code: code.co_filename.startswith(root) and "/site-packages/" not in code.co_filename
+    roots = tuple(f"{root}/" for root in roots_of(item))
+    return lambda code: code.co_filename.startswith(roots) and "/site-packages/" not in code.co_filename
 
 
-def _other_threads() -> bool:
-    """Do fixtures have threads here? Not counted are those of pytest's plugins, such as a timeout's."""
+def other_threads() -> list[str]:
+    """Names of threads that fixtures have here. Not counted are those of pytest's plugins, such as a timeout's."""
+    found = []
     for thread in threading.enumerate():
         if thread is threading.main_thread() or isinstance(thread, threading._DummyThread):
             continue
         function = _plain(getattr(thread, "function", None) or getattr(thread, "_target", None))
         if function is None or "/site-packages/" not in function.__code__.co_filename:
-            return True
-    return False
+            found.append(thread.name)
+    return found

@@ -27,6 +27,9 @@ class ExitStatus:
             return f"signal {self.signal}"
 
 
+_kill, _killpg, _waitid, _waitpid = os.kill, os.killpg, os.waitid, os.waitpid  # a fixture may have replaced them
+
+
 class ChildProcess:
     """A forked child that this process must reap. `close` is safe at any time, and twice.
 
@@ -45,7 +48,7 @@ class ChildProcess:
         """End it now, whatever it does, and reap it."""
         if self.status is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+                _kill(self.pid, signal.SIGKILL)
             while self._wait(0) is None:
                 pass
         assert self.status is not None
@@ -59,11 +62,11 @@ class ChildProcess:
         if self.status is not None:
             return self.status
         try:
-            if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | options) is None:
+            if _waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | options) is None:
                 return None
             with contextlib.suppress(ProcessLookupError, PermissionError):  # not reaped: nobody else has this number
-                os.killpg(self.pid, signal.SIGKILL)
-            _, raw = os.waitpid(self.pid, 0)
+                _killpg(self.pid, signal.SIGKILL)
+            _, raw = _waitpid(self.pid, 0)
         except ChildProcessError:  # reaped by somebody else, who did not tell us how it ended
             self.status = ExitStatus(-1, 0)
             return self.status

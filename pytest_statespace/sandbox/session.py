@@ -12,9 +12,9 @@ import contextlib
 import dataclasses
 import os
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any, NoReturn
 
 from pytest_statespace.errors import InternalError, StatespaceError
@@ -71,7 +71,7 @@ class Sandbox:
         ``started``: when the set-up began (`time.monotonic`), if something was prepared before.
         Raises StatespaceError with the child's own words if its set-up failed.
         """
-        started = time.monotonic() if started is None else started
+        started = monotonic() if started is None else started
         bridge = bridge_module()
         arena = Arena(mebibytes, without)
         try:
@@ -159,7 +159,7 @@ class Sandbox:
                     self.died = result.detail
                     self._end_child()
                 return result
-            if deadline is not None and time.monotonic() >= deadline:
+            if deadline is not None and monotonic() >= deadline:
                 break
             self._arena.answer(choose(point))
         if waited.died is not None:
@@ -258,11 +258,11 @@ class Sandbox:
             self._arena,
             self._child,
             hang_seconds=None,
-            deadline=time.monotonic() + SETUP_SECONDS,
+            deadline=monotonic() + SETUP_SECONDS,
             between=self.drain,
         )
         if waited.turn:
-            self._setup_ms = (time.monotonic() - started) * 1000
+            self._setup_ms = (monotonic() - started) * 1000
             bridge_module().keep_calibration()
             return
         self.drain()
