@@ -7,6 +7,7 @@ import functools
 import gc
 import queue
 import signal
+import sys
 import threading
 import weakref
 from unittest import mock
@@ -72,8 +73,13 @@ def test_element_of_a_set(swap, which):
     assert key in table or not which()
 
 
+KINDS = ["lru_cache", "cache", "beside"]
+if sys.version_info < (3, 15):  # from then on a frozenset compares identities before hashes
+    KINDS.append("frozenset")
+
+
 @explored
-@pytest.mark.parametrize("kind", ["lru_cache", "cache", "frozenset", "beside"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_kept_hash(kind, which):
     key = Key()
     late = choose([0, 1])
