@@ -85,11 +85,8 @@ def explore_item(
             )
 
         given = is_given(item)
-        try:
-            exploration = explore_examples(item, settings, explore) if given else explore(settings)
-            settings = exploration.settings
-        finally:
-            forgive(item, settings)
+        exploration = explore_examples(item, settings, explore) if given else explore(settings)
+    settings = exploration.settings
     for category, message, file, number in exploration.search.warnings:
         kind = getattr(builtins, category, None) or getattr(pytest, category, UserWarning)
         if not (isinstance(kind, type) and issubclass(kind, Warning)):
@@ -98,6 +95,7 @@ def explore_item(
     if exploration.result is None:
         _pass_on(exploration.search.payload)
         return
+    forgive(item, settings)  # not where the test skipped itself: no execution has torn anything down
     result = _keep_failures(item, settings, exploration.result)
     result = _write_report(item, result, exploration.search.graph, folder)
     _publish(item, result)

@@ -294,9 +294,9 @@ void ssbf_dict_items(PyDictObject *d);
 void ssbf_attribute_items(PyDictObject *d, PyObject *owner);
 /* Where its holes are and when its table will be rebuilt: for those who hold a position in it. */
 void ssbf_dict_layout(PyDictObject *d);
-/* Is there a live dictionary? Any word may be asked about. */
-/* The living object there, of at least so many bytes; NULL if there is none. */
+/* The living object there, of at least so many bytes; NULL if there is none. Any word may be asked about. */
 PyObject *ssbf_object_at(uintptr_t address, size_t least);
+/* Is there a live dictionary? */
 int ssbf_is_dict(uintptr_t address);
 /* Tokens for a deque that a word on the C stack leads to; nothing for anything else. */
 void ssbf_deque_changes(uintptr_t address);

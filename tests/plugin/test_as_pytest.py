@@ -355,6 +355,25 @@ def test_teardowns_that_call(pytester: pytest.Pytester, results: Any, run: Run) 
     run("--statespace", "-k", "calling or closing or raising").assert_outcomes(passed=3, failed=3)
 
 
+def test_a_skipped_test_is_torn_down_as_ever(pytester: pytest.Pytester, run: Run) -> None:
+    """No execution came to the teardown, so what it raises in the parent is an error."""
+    pytester.makepyfile(
+        """
+    import pytest
+
+    @pytest.fixture
+    def broken():
+        yield
+        raise ValueError("not given back")
+
+    @pytest.mark.statespace
+    def test_it(broken): pytest.skip("not today")
+    """
+    )
+    for arguments in ("--statespace",), ():
+        run(*arguments).assert_outcomes(skipped=1, errors=1)
+
+
 def test_teardowns_that_cannot_be_explored(pytester: pytest.Pytester, results: Any, run: Run) -> None:
     """Nothing is lost but what they could have asserted, and then the test is not verified."""
     pytester.makeconftest(
