@@ -203,70 +203,28 @@ static PyObject *look_referrers_fast(PyObject *module, PyObject *const *args, Py
 
 /* ---- sizes and counts: of memory that states leave out ------------------------------------------------------ */
 
-static PyCFunction original_count, original_refcount, original_blocks, original_sizeof, original_tracked, original_stats;
+static PyCFunction original_sizeof;
 
-static PyObject *look_tracked(PyObject *module, PyObject *o)
-{
-    ssb_observe(SSB_OBSERVED_COUNTS);
-    return original_tracked(module, o);
-}
+/* A function of no or one argument that is a look. */
+#define LOOK_AT_COUNTS(name)                                             \
+    static PyCFunction original_##name;                                  \
+    static PyObject *look_##name(PyObject *module, PyObject *argument)   \
+    {                                                                    \
+        ssb_observe(SSB_OBSERVED_COUNTS);                                \
+        return original_##name(module, argument);                        \
+    }
 
-static PyObject *look_stats(PyObject *module, PyObject *unused)
-{
-    ssb_observe(SSB_OBSERVED_COUNTS);
-    return original_stats(module, unused);
-}
-
-static PyObject *look_count(PyObject *module, PyObject *unused)
-{
-    ssb_observe(SSB_OBSERVED_COUNTS);
-    return original_count(module, unused);
-}
-
-static PyObject *look_refcount(PyObject *module, PyObject *o)
-{
-    ssb_observe(SSB_OBSERVED_COUNTS);
-    return original_refcount(module, o);
-}
-
-static PyObject *look_blocks(PyObject *module, PyObject *unused)
-{
-    ssb_observe(SSB_OBSERVED_COUNTS);
-    return original_blocks(module, unused);
-}
-
+LOOK_AT_COUNTS(count)
+LOOK_AT_COUNTS(stats)
+LOOK_AT_COUNTS(tracked)
+LOOK_AT_COUNTS(freeze)
+LOOK_AT_COUNTS(unfreeze)
+LOOK_AT_COUNTS(frozen)
+LOOK_AT_COUNTS(refcount)
+LOOK_AT_COUNTS(blocks)
 /* Which references to an object there are, also such that nothing would ever notice. */
-static PyCFunction original_weak_count, original_weak_list, original_freeze, original_unfreeze, original_frozen;
-
-static PyObject *look_weak_count(PyObject *module, PyObject *o)
-{
-    ssb_observe(SSB_OBSERVED_COUNTS);
-    return original_weak_count(module, o);
-}
-
-static PyObject *look_weak_list(PyObject *module, PyObject *o)
-{
-    ssb_observe(SSB_OBSERVED_COUNTS);
-    return original_weak_list(module, o);
-}
-
-static PyObject *look_freeze(PyObject *module, PyObject *unused)
-{
-    ssb_observe(SSB_OBSERVED_COUNTS);
-    return original_freeze(module, unused);
-}
-
-static PyObject *look_unfreeze(PyObject *module, PyObject *unused)
-{
-    ssb_observe(SSB_OBSERVED_COUNTS);
-    return original_unfreeze(module, unused);
-}
-
-static PyObject *look_frozen(PyObject *module, PyObject *unused)
-{
-    ssb_observe(SSB_OBSERVED_COUNTS);
-    return original_frozen(module, unused);
-}
+LOOK_AT_COUNTS(weak_count)
+LOOK_AT_COUNTS(weak_list)
 
 static PyObject *look_sizeof(PyObject *module, PyObject *args, PyObject *kwargs)
 {
